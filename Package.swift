@@ -1,0 +1,161 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// What a consumer of the HerdClient product gets is kept small: with `traits: []` it fetches swift-nio and swift-log
+// only, because every other dependency is used by targets behind the `Server` trait.
+let server: TargetDependencyCondition? = .when(traits: ["Server"])
+
+let package = Package(
+    name: "herd",
+    products: [
+        .library(name: "HerdClient", targets: ["HerdClient"]),
+        .executable(name: "herdd", targets: ["herdd"]),
+        .executable(name: "herdctl", targets: ["herdctl"]),
+    ],
+    traits: [
+        .trait(name: "Server", description: "The router, scorer and refiner services and the command line tools."),
+        .trait(name: "TLS", description: "Reserved for encrypted transport; without effect so far."),
+        .default(enabledTraits: ["Server", "TLS"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["YAML", "CommandLineArguments"]),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // MARK: - C: generated messages, system libraries with typed shims, integer kernels
+        .systemLibrary(
+            name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLMDBSystem", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .target(name: "CMessages", dependencies: ["CProtobufC"]),
+        .target(name: "CLMDB", dependencies: ["CLMDBSystem"]),
+        .target(name: "CVectors", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
+
+        // MARK: - The wire and the client
+        .target(name: "HerdMessages", dependencies: ["CMessages"]),
+        .target(name: "HerdFrames", dependencies: ["CMessages"]),
+        .target(
+            name: "HerdTransport",
+            dependencies: [
+                "HerdFrames",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "HerdClient",
+            dependencies: [
+                "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // MARK: - Pure domain: prediction, policy, data
+        .target(name: "HerdPrediction", dependencies: ["CVectors"]),
+        .target(name: "HerdPolicy"),
+        .target(
+            name: "HerdDatasets",
+            dependencies: ["HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server)]),
+
+        // MARK: - Services
+        .target(
+            name: "HerdStore",
+            dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")]),
+        .target(
+            name: "HerdServer",
+            dependencies: [
+                "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ]),
+        .target(
+            name: "HerdServices",
+            dependencies: [
+                "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
+                "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
+                .product(name: "Configuration", package: "swift-configuration", condition: server),
+            ]),
+
+        // MARK: - Entry points
+        .target(
+            name: "HerdCommands",
+            dependencies: [
+                "HerdClient", "HerdMessages", "HerdDatasets", "HerdPrediction", "HerdPolicy",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+                .product(name: "Yams", package: "Yams", condition: server),
+            ]),
+        .executableTarget(
+            name: "herdd",
+            dependencies: [
+                "HerdServices",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+            ]),
+        .executableTarget(
+            name: "herdctl",
+            dependencies: [
+                "HerdCommands",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+            ]),
+
+        // MARK: - Tests
+        .testTarget(name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"]),
+        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
+        .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
+        .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),
+        .testTarget(name: "HerdMessagesTests", dependencies: ["HerdMessages", "CMessages"]),
+        .testTarget(name: "HerdFramesTests", dependencies: ["HerdFrames"]),
+        .testTarget(
+            name: "HerdTransportTests",
+            dependencies: [
+                "HerdTransport", "HerdFrames",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+        .testTarget(
+            name: "HerdClientTests",
+            dependencies: [
+                "HerdClient", "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "HerdServicesTests",
+            dependencies: [
+                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
+                "HerdDatasets", "HerdMessages", "HerdFrames",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands"]),
+        .testTarget(name: "RepositoryTests"),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system && !target.name.hasPrefix("C") {
+    var settings = target.swiftSettings ?? []
+    settings += [
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+    target.swiftSettings = settings
+}
