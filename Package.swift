@@ -36,7 +36,7 @@ let package = Package(
         .systemLibrary(name: "CLMDBSystem", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CLMDB", dependencies: ["CLMDBSystem"]),
-        .target(name: "CVectors", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
+        .target(name: "CVectors"),
 
         // MARK: - The wire and the client
         .target(name: "HerdMessages", dependencies: ["CMessages"]),
