@@ -1,10 +1,9 @@
 /// The key of a cached prediction: SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012) over tenant,
 /// predictor version and text, under a key of the store's own, so that nobody outside can make two texts collide.
-package struct Fingerprint: Sendable, Hashable {
-    package let low: UInt64
-    package let high: UInt64
-
-    package init(key: (UInt64, UInt64), tenant: String, predictorVersion: String, text: String) {
+package enum Fingerprint {
+    package static func of(
+        tenant: String, predictorVersion: String, text: String, key: (UInt64, UInt64)
+    ) -> UInt128 {
         var hash = SipHash128(key: key)
         // Lengths first, so that ("ab", "c") and ("a", "bc") differ.
         hash.absorb(length: tenant.utf8.count)
@@ -12,13 +11,8 @@ package struct Fingerprint: Sendable, Hashable {
         hash.absorb(length: predictorVersion.utf8.count)
         hash.absorb(predictorVersion)
         hash.absorb(text)
-        (low, high) = hash.finish()
-    }
-
-    /// The 16 bytes under which the cache and the log keep it.
-    package var bytes: [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: low >> (8 * UInt64($0))) }
-            + (0..<8).map { UInt8(truncatingIfNeeded: high >> (8 * UInt64($0))) }
+        let (low, high) = hash.finish()
+        return UInt128(high) << 64 | UInt128(low)
     }
 }
 
