@@ -68,7 +68,8 @@ let package = Package(
         // MARK: - Services
         .target(
             name: "HerdStore",
-            dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")]),
+            dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "HerdServer",
             dependencies: [
