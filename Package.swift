@@ -65,6 +65,8 @@ let package = Package(
             name: "HerdDatasets",
             dependencies: ["HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server)]),
 
+        .target(name: "HerdReflection", dependencies: ["HerdMessages", "CMessages"]),
+
         // MARK: - Services
         .target(
             name: "HerdStore",
@@ -96,7 +98,7 @@ let package = Package(
         .target(
             name: "HerdCommands",
             dependencies: [
-                "HerdClient", "HerdMessages", "HerdDatasets", "HerdPrediction", "HerdPolicy",
+                "HerdClient", "HerdMessages", "HerdFrames", "HerdReflection", "HerdDatasets", "HerdPrediction", "HerdPolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
                 .product(name: "Yams", package: "Yams", condition: server),
             ]),
