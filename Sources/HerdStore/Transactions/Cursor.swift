@@ -50,6 +50,12 @@ import CLMDB
         return try found(status)
     }
 
+    /// Removes the record under the cursor.
+    mutating func removeRecord() throws(StoreError) {
+        let status = unsafe mdb_cursor_del(cursor, 0)
+        guard status == MDB_SUCCESS else { throw StoreError.status(status, "removing from", path) }
+    }
+
     /// Goes to the first key that is not less than `sought`.
     private mutating func seek(_ sought: [UInt8]) throws(StoreError) -> Bool {
         if sought.isEmpty { return try move(MDB_FIRST) }

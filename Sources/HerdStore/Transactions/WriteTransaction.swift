@@ -34,7 +34,7 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
     package mutating func put<Key: TableKey>(
         _ value: RawSpan, for key: Key, in table: Table<Key>
     ) throws(StoreError) {
-        _ = try put(byteCount: value.byteCount, for: key, in: table, replacing: true) { space in
+        _ = try put(byteCount: value.byteCount, for: key, in: table, .replace) { space in
             copy(value, to: &space)
         }
     }
@@ -45,7 +45,7 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
     package mutating func put<Key: TableKey>(
         byteCount: Int, for key: Key, in table: Table<Key>, fill: (inout MutableRawSpan) -> Void
     ) throws(StoreError) {
-        _ = try put(byteCount: byteCount, for: key, in: table, replacing: true, fill)
+        _ = try put(byteCount: byteCount, for: key, in: table, .replace, fill)
     }
 
     /// Stores a value only where the key has none yet, and says whether it did. Errors as `put`.
@@ -53,13 +53,37 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
         _ value: [UInt8], for key: Key, in table: Table<Key>
     ) throws(StoreError) -> Bool {
         let bytes = unsafe value.span.bytes
-        return try put(byteCount: bytes.byteCount, for: key, in: table, replacing: false) { space in
+        return try put(byteCount: bytes.byteCount, for: key, in: table, .insert) { space in
             copy(bytes, to: &space)
         }
     }
 
+    /// Stores a value under a key that is probably the table's last, which packs the pages full, or anywhere else.
+    mutating func putLast<Key: TableKey>(
+        _ value: [UInt8], for key: Key, in table: Table<Key>
+    ) throws(StoreError) {
+        let bytes = unsafe value.span.bytes
+        let isLast = try put(byteCount: bytes.byteCount, for: key, in: table, .append) { space in
+            copy(bytes, to: &space)
+        }
+        if !isLast { try put(value, for: key, in: table) }
+    }
+
+    private enum PutMode {
+        case replace, insert, append
+
+        var flags: UInt32 {
+            switch self {
+            case .replace: 0
+            case .insert: UInt32(MDB_NOOVERWRITE)
+            case .append: UInt32(MDB_APPEND)
+            }
+        }
+    }
+
+    /// Says whether the key was fit for the mode.
     private mutating func put<Key: TableKey>(
-        byteCount: Int, for key: Key, in table: Table<Key>, replacing: Bool,
+        byteCount: Int, for key: Key, in table: Table<Key>, _ mode: PutMode,
         _ fill: (inout MutableRawSpan) -> Void
     ) throws(StoreError) -> Bool {
         let handle = try view.directory.handle(table.id)
@@ -76,9 +100,9 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
             let status = unsafe keyBytes.withUnsafeBytes { bytes in
                 unsafe herd_lmdb_reserve(
                     view.transaction, handle, bytes.baseAddress, bytes.count, length,
-                    replacing ? 0 : UInt32(MDB_NOOVERWRITE), &space)
+                    mode.flags, &space)
             }
-            if status == MDB_KEYEXIST && !replacing { return false }
+            if status == MDB_KEYEXIST { return false }
             guard status == MDB_SUCCESS, let space = unsafe space else {
                 throw StoreError.status(status, "writing", view.directory.path, table: table.name)
             }
@@ -126,6 +150,14 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
             }
             return true
         }
+    }
+
+    /// Removes the record with the first key, damaged or not, and says whether there was one.
+    package mutating func removeFirst<Key: TableKey>(of table: Table<Key>) throws(StoreError) -> Bool {
+        var cursor = try Cursor(view, table.id)
+        guard try cursor.move(MDB_FIRST) else { return false }
+        try cursor.removeRecord()
+        return true
     }
 
     /// Removes every record of a table; damaged ones too.
