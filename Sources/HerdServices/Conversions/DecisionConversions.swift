@@ -79,3 +79,17 @@ extension RouteResponse {
         promptTokens = record.promptTokens
     }
 }
+
+extension Decision {
+    init(_ record: DecisionRecord) {
+        self.init()
+        decisionId = record.decisionId
+        timeUnixMs = record.timeUnixMs
+        tenant = record.tenant
+        response = RouteResponse(record)
+        fingerprint = record.fingerprint.map { byte in
+            (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
+        prompt = record.prompt
+    }
+}

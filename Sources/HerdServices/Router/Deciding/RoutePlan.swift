@@ -14,7 +14,7 @@ struct RoutePlan {
 
     init(_ request: RouteRequest, view: RoutingView) throws(CallError) {
         guard let (policy, revision) = view.policy(named: request.policy) else {
-            throw Registry.policies.missing(request.policy)
+            throw HerdRegistry.policies.missing(request.policy)
         }
         let callers = try [HerdPolicy.Goal](request.goals, field: "goals")
         let limits = try RoutingConstraints(request.constraints, field: "constraints")

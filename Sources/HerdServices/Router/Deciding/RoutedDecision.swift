@@ -3,7 +3,7 @@ import HerdMessages
 import HerdPolicy
 
 /// A ranking with all it rests on: what the reply says and the log keeps.
-struct Decision: Sendable {
+struct RoutedDecision: Sendable {
     var ranking: CandidateRanking
     var model: String
     var predictorVersion: String
@@ -102,7 +102,7 @@ struct Decision: Sendable {
 }
 
 extension RouteResponse {
-    init(_ decision: Decision, id: String, cached: Bool, explain: Bool) {
+    init(_ decision: RoutedDecision, id: String, cached: Bool, explain: Bool) {
         self.init()
         decisionId = id
         model = decision.model
@@ -124,7 +124,7 @@ extension RouteResponse {
 }
 
 extension DecisionRecord {
-    init(_ decision: Decision, id: String, tenant: String, fingerprint: [UInt8], timeMs: UInt64, prompt: String) {
+    init(_ decision: RoutedDecision, id: String, tenant: String, fingerprint: [UInt8], timeMs: UInt64, prompt: String) {
         self.init()
         decisionId = id
         timeUnixMs = timeMs
