@@ -85,7 +85,7 @@ let package = Package(
             name: "HerdServices",
             dependencies: [
                 "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
-                "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                "HerdReflection", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

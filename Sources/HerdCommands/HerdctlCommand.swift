@@ -1,4 +1,5 @@
 package import ArgumentParser
+import HerdFrames
 
 /// `herdctl`.
 package struct HerdctlCommand: AsyncParsableCommand {

@@ -23,16 +23,16 @@ package struct ConnectionOptions: ParsableArguments {
     /// Runs `body` with a client of the router, and closes it.
     func withClient<Result>(_ body: (HerdClient) async throws -> Result) async throws -> Result {
         let (host, port) = try Address.resolve(address)
-        var configuration = HerdClient.Configuration()
+        var configuration = ClientConfiguration()
         configuration.defaultTimeout = .milliseconds(Int64(timeout * 1_000))
         configuration.name = "herdctl"
         let client = HerdClient(host: host, port: port, configuration: configuration)
         do {
             let result = try await body(client)
-            await client.close()
+            client.close()
             return result
         } catch {
-            await client.close()
+            client.close()
             if let error = error as? CallError, error.code == .unavailable {
                 throw CallError(
                     .unavailable,

@@ -20,3 +20,9 @@ extension PredictorSummary {
             trainingSeconds: loaded.trainingSeconds)
     }
 }
+
+extension TrainProgress {
+    init(_ step: TrainingProgress) {
+        self.init(phase: step.phase, done: UInt64(clamping: step.done), total: UInt64(clamping: step.total))
+    }
+}
