@@ -117,7 +117,10 @@ let package = Package(
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),
-        .testTarget(name: "HerdMessagesTests", dependencies: ["HerdMessages", "CMessages"]),
+        .target(name: "CScratchMessages", dependencies: ["CProtobufC"], path: "Tests/Support/CScratchMessages"),
+        .testTarget(
+            name: "HerdMessagesTests", dependencies: ["HerdMessages", "CMessages", "CScratchMessages"],
+            exclude: ["Scratch/scratch.proto"]),
         .testTarget(name: "HerdFramesTests", dependencies: ["HerdFrames"]),
         .testTarget(
             name: "HerdTransportTests",

@@ -1,0 +1,79 @@
+/// What is known of a request before any model has run.
+package struct RequestFacts: Sendable, Equatable {
+    /// Estimated length of the prompt in tokens.
+    package var promptTokens: Int
+    /// Expected answer length in tokens where the caller gave one.
+    package var expectedOutputTokens: Int?
+    package var neededCapabilities: Set<String>
+
+    package init(promptTokens: Int, expectedOutputTokens: Int? = nil, neededCapabilities: Set<String> = []) {
+        self.promptTokens = promptTokens
+        self.expectedOutputTokens = expectedOutputTokens
+        self.neededCapabilities = neededCapabilities
+    }
+}
+
+/// An amount `C_j(m)` and whether a documented stand-in had to be used for a fact the model does not declare.
+package struct GoalAmount: Sendable, Equatable {
+    package var value: Double
+    package var isAssumed: Bool
+}
+
+/// Pessimistic stand-ins, so that a model never gains by not declaring a fact.
+package enum AssumedFacts {
+    /// US dollars per million tokens.
+    package static let price = Price(input: 10, output: 30)
+    package static let latencySeconds = 30.0
+    package static let parametersB = 500.0
+    package static let ageYears = 5.0
+    package static let memoryGB = 1_000.0
+}
+
+/// The amounts of one model for one request.
+package struct RequestAmounts: Sendable, Equatable {
+    package var cost: GoalAmount
+    package var latency: GoalAmount
+    package let outputTokens: Int
+    private let model: ModelProfile
+    private let ageReference: CalendarDay
+
+    /// - Parameter measuredCost: US dollars expected from measured costs; nil or not finite where there are none, and
+    ///   the list price times the expected tokens is used.
+    package init(
+        model: ModelProfile, request: RequestFacts, measuredCost: Double?, policy: RoutingPolicy
+    ) {
+        self.model = model
+        ageReference = policy.ageReference
+        let output = request.expectedOutputTokens ?? model.outputTokens ?? policy.expectedOutputTokens
+        outputTokens = output
+        if let measuredCost, measuredCost.isFinite {
+            cost = GoalAmount(value: max(0, measuredCost), isAssumed: false)
+        } else {
+            let price = model.price ?? AssumedFacts.price
+            cost = GoalAmount(
+                value: price.cost(promptTokens: request.promptTokens, outputTokens: output),
+                isAssumed: model.price == nil)
+        }
+        if let rate = model.tokensPerSecond, rate > 0 {
+            latency = GoalAmount(value: (model.firstTokenSeconds ?? 0) + Double(output) / rate, isAssumed: false)
+        } else {
+            latency = GoalAmount(value: AssumedFacts.latencySeconds, isAssumed: true)
+        }
+    }
+
+    package func amount(of kind: GoalKind) -> GoalAmount {
+        switch kind {
+        case .cost: cost
+        case .latency: latency
+        case .size: declared(model.parametersB, else: AssumedFacts.parametersB)
+        case .activeSize: declared(model.activeB ?? model.parametersB, else: AssumedFacts.parametersB)
+        case .age: declared(model.released?.years(until: ageReference), else: AssumedFacts.ageYears)
+        case .verbosity: GoalAmount(value: Double(outputTokens), isAssumed: false)
+        case .memory: declared(model.memoryGB, else: AssumedFacts.memoryGB)
+        }
+    }
+
+    private func declared(_ value: Double?, else assumed: Double) -> GoalAmount {
+        GoalAmount(value: value ?? assumed, isAssumed: value == nil)
+    }
+}

@@ -1,0 +1,153 @@
+package import Configuration
+
+/// What `Config/herdd.yaml`, the environment (`HERD_*`) and flags may set. Each default is written once, here.
+package struct HerdConfiguration: Sendable, Equatable {
+    package var router = RouterConfiguration()
+    package var scorer = ScorerConfiguration()
+    package var server = ServerLimits()
+    package var log = LogConfiguration()
+    /// `embedding.table`: path of the embedding table; empty = found beside the program (`ResourceLocator`).
+    package var embeddingTable = ""
+
+    package init() {}
+
+    /// Reads every key; later readers of the same key do not exist, so this is the list of all keys.
+    package init(reading reader: ConfigReader) throws(ConfigurationError) {
+        router.listen = reader.stringArray(forKey: "router.listen", default: router.listen)
+        router.data = reader.string(forKey: "router.data", default: router.data)
+        router.scorerAddress = reader.string(forKey: "router.scorer_address", default: router.scorerAddress)
+        router.cacheMaxBytes = try Self.bytes(reader, "router.cache_max_bytes", router.cacheMaxBytes)
+        router.decisionLogMaxEntries = try Self.positive(
+            reader, "router.decision_log_max_entries", router.decisionLogMaxEntries)
+        router.logPrompts = reader.bool(forKey: "router.log_prompts", default: router.logPrompts)
+        router.storeMaxBytes = try Self.bytes(reader, "router.store_max_bytes", router.storeMaxBytes)
+        scorer.listen = reader.stringArray(forKey: "scorer.listen", default: scorer.listen)
+        scorer.data = reader.string(forKey: "scorer.data", default: scorer.data)
+        scorer.storeMaxBytes = try Self.bytes(reader, "scorer.store_max_bytes", scorer.storeMaxBytes)
+        server.defaultTimeoutSeconds = try Self.positive(
+            reader, "server.default_timeout", server.defaultTimeoutSeconds)
+        server.maxTimeoutSeconds = try Self.positive(reader, "server.max_timeout", server.maxTimeoutSeconds)
+        server.drainTimeoutSeconds = try Self.positive(reader, "server.drain_timeout", server.drainTimeoutSeconds)
+        server.eventLoops = try Self.positive(reader, "server.event_loops", server.eventLoops)
+        log.level = reader.string(forKey: "log.level", default: log.level)
+        log.format = reader.string(forKey: "log.format", default: log.format)
+        embeddingTable = reader.string(forKey: "embedding.table", default: embeddingTable)
+        try validate()
+    }
+
+    /// Flags win over the environment, which wins over the file.
+    ///
+    /// - Parameters:
+    ///   - flags: keys as in the file, e.g. `router.listen`; the values of `overrides`.
+    ///   - file: path of a YAML file, or nil for none.
+    package static func load(file: String?, flags: [AbsoluteConfigKey: ConfigValue]) async throws -> HerdConfiguration {
+        var providers: [any ConfigProvider] = [
+            InMemoryProvider(name: "flags", values: flags),
+            KeyMappingProvider(upstream: EnvironmentVariablesProvider()) { key in
+                AbsoluteConfigKey(["herd"] + key.components, context: key.context)
+            },
+        ]
+        if let file {
+            do {
+                providers.append(
+                    try await FileProvider<YAMLSnapshot>(
+                        config: ConfigReader(
+                            provider: InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)]
+                            ))))
+            } catch {
+                throw ConfigurationError(
+                    "the configuration file '\(file)' can't be read: \(error); see Config/herdd.yaml for an example")
+            }
+        }
+        return try HerdConfiguration(reading: ConfigReader(providers: providers))
+    }
+
+    private func validate() throws(ConfigurationError) {
+        for address in router.listen + scorer.listen + [router.scorerAddress] {
+            _ = try ListenAddress(parsing: address)
+        }
+        guard ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains(log.level) else {
+            throw ConfigurationError(
+                "log.level '\(log.level)' is not known; use trace, debug, info, notice, warning, error or critical")
+        }
+        guard ["json", "text"].contains(log.format) else {
+            throw ConfigurationError("log.format '\(log.format)' is not known; use json or text")
+        }
+        guard server.eventLoops <= 256 else {
+            throw ConfigurationError("server.event_loops must be 1 to 256, not \(server.eventLoops)")
+        }
+    }
+
+    private static func positive(
+        _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int
+    ) throws(ConfigurationError) -> Int {
+        let value = reader.int(forKey: key, default: standard)
+        guard value > 0, value <= 1_000_000_000 else {
+            throw ConfigurationError("\(key.description) must be 1 to 1,000,000,000, not \(value)")
+        }
+        return value
+    }
+
+    private static func bytes(
+        _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int
+    ) throws(ConfigurationError) -> Int {
+        let value = reader.int(forKey: key, default: standard)
+        guard value >= 1 << 20 else {
+            throw ConfigurationError("\(key.description) must be at least 1048576 bytes, not \(value)")
+        }
+        return value
+    }
+}
+
+package struct RouterConfiguration: Sendable, Equatable {
+    /// `router.listen`: addresses, `host:port`; port 0 lets the kernel choose.
+    package var listen = ["127.0.0.1:7601"]
+    /// `router.data`: folder of the router's store.
+    package var data = "data/router"
+    /// `router.scorer_address`: where the scorer listens.
+    package var scorerAddress = "127.0.0.1:7602"
+    /// `router.cache_max_bytes`: bytes of cached predictions, over both generations.
+    package var cacheMaxBytes = 1 << 30
+    /// `router.decision_log_max_entries`: decisions kept; the oldest go first.
+    package var decisionLogMaxEntries = 1_000_000
+    /// `router.log_prompts`: whether decisions keep the prompt's text.
+    package var logPrompts = false
+    /// `router.store_max_bytes`: where the store stops growing (RESOURCE_EXHAUSTED).
+    package var storeMaxBytes = 16 << 30
+}
+
+package struct ScorerConfiguration: Sendable, Equatable {
+    /// `scorer.listen`
+    package var listen = ["127.0.0.1:7602"]
+    /// `scorer.data`: folder of the scorer's store.
+    package var data = "data/scorer"
+    /// `scorer.store_max_bytes`
+    package var storeMaxBytes = 16 << 30
+}
+
+package struct ServerLimits: Sendable, Equatable {
+    /// `server.default_timeout`: seconds for calls that come without a deadline.
+    package var defaultTimeoutSeconds = 30
+    /// `server.max_timeout`: seconds that no call may exceed; watches are free of it.
+    package var maxTimeoutSeconds = 3_600
+    /// `server.drain_timeout`: seconds that open calls get at the end.
+    package var drainTimeoutSeconds = 10
+    /// `server.event_loops`: threads that serve connections.
+    package var eventLoops = 1
+}
+
+package struct LogConfiguration: Sendable, Equatable {
+    /// `log.level`
+    package var level = "info"
+    /// `log.format`: `json` (one object a line) or `text`.
+    package var format = "json"
+}
+
+/// What is wrong with the configuration, in a sentence that names the key.
+package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}
