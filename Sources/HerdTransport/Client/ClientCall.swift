@@ -32,7 +32,8 @@ package final class ClientCall: Sendable {
 
     /// - Parameters:
     ///   - payload: The packed request.
-    ///   - deadline: When the call fails with DEADLINE_EXCEEDED if it has no outcome.
+    ///   - deadline: When the call fails with DEADLINE_EXCEEDED if it has no outcome; `distantFuture` leaves it to the
+    ///     server's default.
     package init(
         method: String, payload: [UInt8], metadata: [String: String], deadline: NIODeadline, credit: UInt32
     ) {

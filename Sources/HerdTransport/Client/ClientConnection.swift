@@ -223,12 +223,12 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func send(_ call: ClientCall) {
         guard !call.isCancelled else { return call.finish(.cancelled(mayHaveStarted: false)) }
-        let left = call.deadline - .now()
-        // A call with nothing left is never sent: 0 would ask for the server's default.
-        let microseconds = UInt64(clamping: left.nanoseconds / 1000)
-        guard microseconds > 0 else { return call.finish(.expired(mayHaveStarted: false)) }
         var frame = Frame(.request, method: call.method, metadata: call.metadata, credit: call.credit)
-        frame.timeoutMicroseconds = microseconds
+        if call.deadline != .distantFuture {
+            frame.timeoutMicroseconds = UInt64(clamping: (call.deadline - .now()).nanoseconds / 1000)
+            // A call with nothing left is never sent: 0 would ask for the server's default.
+            if frame.timeoutMicroseconds == 0 { return call.finish(.expired(mayHaveStarted: false)) }
+        }
         // With the longest id, so that the check does not depend on it.
         frame.call = .max
         let length = frame.packedSize(payloadCount: call.payload.count)

@@ -35,37 +35,28 @@ package final class ServerCall: Sendable {
 
     // MARK: - The handler's side
 
-    /// Sends one message of the stream, once the client has given credit for it and the connection has room.
+    /// Waits until one more message may be sent: the client has given credit for it and the connection has room.
     ///
-    /// Throws why the call was stopped, or RESOURCE_EXHAUSTED for a message over the frame limit.
+    /// Throws why the call was stopped, or CANCELLED if the task was. Every return is to be followed by one `send`.
+    package func waitForCredit() async throws(CallError) {
+        while try !takeCredit() { await waitForRoom() }
+    }
+
+    /// Sends one message of the stream; throws RESOURCE_EXHAUSTED if it is over the frame limit.
     package func send(
         payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
-    ) async throws(CallError) {
-        let frame = Frame(.message, call: token.id)
-        let size = frame.wireSize(payloadCount: payloadCount)
-        guard size - Frame.lengthPrefixSize <= connection.limits.maximumFrameLength else {
-            throw .overFrameLimit(size - Frame.lengthPrefixSize, limit: connection.limits.maximumFrameLength)
-        }
-        while try !takeCredit() { await waitForRoom() }
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
-            count = frame.write(
-                to: UnsafeMutableRawBufferPointer(bytes), payloadCount: payloadCount, writePayload)
-        }
+    ) throws(CallError) {
+        let bytes = try wireBytes(.message, payloadCount, writePayload)
         connection.outbox.push(.message(token, bytes), byteCount: bytes.count, wake: connection.emptyOutbox)
     }
 
     /// Ends the call with one packed message; the call's handler does so exactly once, or `fail`s.
-    package func end(payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void) {
-        let frame = Frame(.end, call: token.id)
-        let size = frame.wireSize(payloadCount: payloadCount)
-        guard size - Frame.lengthPrefixSize <= connection.limits.maximumFrameLength else {
-            return fail(
-                .overFrameLimit(size - Frame.lengthPrefixSize, limit: connection.limits.maximumFrameLength))
-        }
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
-            count = frame.write(
-                to: UnsafeMutableRawBufferPointer(bytes), payloadCount: payloadCount, writePayload)
-        }
+    ///
+    /// Throws RESOURCE_EXHAUSTED, and does not end the call, if it is over the frame limit.
+    package func end(
+        payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(CallError) {
+        let bytes = try wireBytes(.end, payloadCount, writePayload)
         connection.outbox.push(.end(token, bytes), byteCount: bytes.count, wake: connection.emptyOutbox)
     }
 
@@ -73,6 +64,20 @@ package final class ServerCall: Sendable {
     package func fail(_ error: CallError) {
         let bytes = connection.limits.endFrame(call: token.id, error).wireBytes()
         connection.outbox.push(.end(token, bytes), byteCount: bytes.count, wake: connection.emptyOutbox)
+    }
+
+    private func wireBytes(
+        _ kind: Frame.Kind, _ payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(CallError) -> [UInt8] {
+        let frame = Frame(kind, call: token.id)
+        let length = frame.packedSize(payloadCount: payloadCount)
+        guard length <= connection.limits.maximumFrameLength else {
+            throw .overFrameLimit(length, limit: connection.limits.maximumFrameLength)
+        }
+        let size = Frame.lengthPrefixSize + length
+        return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
+            count = frame.write(to: UnsafeMutableRawBufferPointer(bytes), payloadCount: payloadCount, writePayload)
+        }
     }
 
     private func takeCredit() throws(CallError) -> Bool {

@@ -46,7 +46,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         input = FrameInput(maximumFrameLength: limits.maximumFrameLength)
     }
 
-    package var openCalls: Int { machine.openCalls }
+    /// The channel option that makes a channel unwritable at the number of unsent bytes where reading stops.
+    package static var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
+        .init(low: ConnectionLimits.maximumUnsentBytes / 2, high: ConnectionLimits.maximumUnsentBytes)
+    }
 
     // MARK: - Channel
 
