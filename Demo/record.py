@@ -4,8 +4,8 @@
     Scripts/demo/record.sh                          # the recording that is checked in, again
     Scripts/demo/record.sh --seed 2 --out /tmp/r    # other prompts, elsewhere
 
-Each model runs behind its own llama.cpp server and is asked one prompt at a time, at temperature 0. Prompts are drawn, by
-the seed, from what the models were not trained on. Written are evaluations.jsonl (the input of `herdctl import`),
+Each model runs behind its own llama.cpp server and is asked one prompt at a time, at temperature 0. Prompts are drawn,
+by the seed, from what the models were not trained on. Written are evaluations.jsonl (the input of `herdctl import`),
 answers.jsonl (the expected answer and each model's own words) and recording.json (what was recorded with what, and how
 fast it was; the only one of the three that differs from one recording to the next).
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from models.skills import SKILLS
 from tiny_herd import recording
 from tiny_herd.chat import LONGEST_ANSWER, SEED, ChatError, Reply, ask
 from tiny_herd.grading import score
@@ -29,7 +30,6 @@ from tiny_herd.herd_file import DEMO, HERD_FILE, HerdFileError, Model
 from tiny_herd.herd_file import read as read_herd
 from tiny_herd.llama_server import LlamaServer, ServerError, running
 from tiny_herd.recording import Row
-from models.skills import SKILLS
 
 
 def draw(per_skill: int, seed: int) -> list[Row]:

@@ -1,7 +1,7 @@
 """A decoder-only transformer of the llama architecture, small enough to train on a CPU in minutes.
 
-Root-mean-square norms, rotary positions over interleaved pairs (the order that GGUF's "llama" expects, so that nothing is
-permuted on export), gated feed-forward layers, and an output layer that shares the embedding's weights.
+Root-mean-square norms, rotary positions over interleaved pairs (the order that GGUF's "llama" expects, so that nothing
+is permuted on export), gated feed-forward layers, and an output layer that shares the embedding's weights.
 """
 
 from __future__ import annotations
@@ -77,6 +77,9 @@ class Network(nn.Module):
 
     Parameters carry the names of their GGUF tensors, so that export needs no table of names.
     """
+
+    cosine: Tensor
+    sine: Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

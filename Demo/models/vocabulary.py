@@ -1,7 +1,7 @@
 """A byte-level vocabulary: one token per byte, then the marks of a conversation.
 
 It is written into the GGUF file as a GPT-2 vocabulary, which llama.cpp knows. There a byte is spelled as a printable
-character, by the table below, and a list of merges must not be empty, so the last token is a merge that text never needs.
+character, by the table below, and a list of merges must not be empty, so the last token is a merge that no text needs.
 """
 
 from __future__ import annotations

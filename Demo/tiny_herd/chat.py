@@ -48,7 +48,7 @@ def ask(url: str, prompt: str) -> Reply:
             raise ChatError(f"{url} answered {response.status}: {response.read(500).decode(errors='replace')}")
         return read_stream(response, begun)
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-        raise ChatError(f"asking {url} failed: {error!r}")
+        raise ChatError(f"asking {url} failed: {error!r}") from error
     finally:
         connection.close()
 

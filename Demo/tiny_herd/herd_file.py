@@ -42,7 +42,8 @@ def read(path: Path = HERD_FILE) -> list[Model]:
         ]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HerdFileError(
-            f"{path} is no herd file: {error!r}. It needs a list `models`, each with name, price_in and price_out.")
+            f"{path} is no herd file: {error!r}. It needs a list `models`, each with name, price_in and price_out."
+        ) from error
     for model in models:
         if not model.weights.is_file():
             raise HerdFileError(f"{model.name} of {path} has no weights: {model.weights} is missing. "

@@ -59,7 +59,9 @@ def read(folder: Path = DEMO) -> list[Row]:
             for evaluation in records(folder / EVALUATIONS)
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordingError(f"the recording in {folder} cannot be read: {error!r}. Make a new one with Demo/record.py.")
+        raise RecordingError(
+            f"the recording in {folder} cannot be read: {error!r}. Make a new one with Scripts/demo/record.sh."
+        ) from error
 
 
 def records(path: Path) -> list[dict[str, Any]]:

@@ -46,7 +46,11 @@ def main() -> int:
     options = parser.parse_args()
     # Ctrl-C reaches the whole group; it is the parent that decides when the servers go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = xllamacpp.Server(parameters(options))
+    try:
+        server = xllamacpp.Server(parameters(options))
+    except RuntimeError as error:
+        print(f"serve_one.py: llama.cpp cannot serve {options.weights}: {error}", file=sys.stderr)
+        return 1
     print(server.listening_address, flush=True)
     sys.stdin.buffer.read()
     # Not through the interpreter's end: open keep-alive connections would hold the server's destructor up.
