@@ -1,5 +1,5 @@
 package import ArgumentParser
-package import HerdClient
+import HerdClient
 import HerdFrames
 
 /// Where the router is, and how long a call may take.
@@ -33,7 +33,7 @@ package struct ConnectionOptions: ParsableArguments {
             return result
         } catch {
             client.close()
-            if let error = error as? CallError, error.code == .unavailable {
+            if let error = error as? CallError, error.code == .unavailable, error.message.hasPrefix("cannot connect") {
                 throw CallError(
                     .unavailable,
                     "\(error.message) (is the router running at \(host):\(port)? herdd all starts one)",

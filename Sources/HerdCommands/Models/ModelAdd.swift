@@ -1,5 +1,5 @@
-package import ArgumentParser
-package import HerdClient
+import ArgumentParser
+import HerdClient
 import HerdDatasets
 import HerdFrames
 import HerdMessages
@@ -115,7 +115,7 @@ extension Model {
         priceIn = facts.priceIn ?? 0
         priceOut = facts.priceOut ?? 0
         priceCached = facts.priceCached ?? 0
-        free = facts.free
+        free = facts.free ?? false
         released = facts.released ?? ""
         memoryGb = facts.memoryGB ?? 0
         capabilities = facts.capabilities
@@ -127,6 +127,6 @@ extension Model {
         firstTokenSeconds = facts.firstTokenSeconds ?? 0
         tokensPerSecond = facts.tokensPerSecond ?? 0
         outputTokens = facts.outputTokens ?? 0
-        local = facts.local
+        local = facts.local ?? false
     }
 }

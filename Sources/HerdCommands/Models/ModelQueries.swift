@@ -1,6 +1,7 @@
-package import ArgumentParser
-package import HerdClient
+import ArgumentParser
+import HerdClient
 import HerdMessages
+import HerdReflection
 
 struct ModelList: ServiceCommand {
     static let configuration = CommandConfiguration(

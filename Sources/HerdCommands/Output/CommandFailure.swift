@@ -19,7 +19,7 @@ package struct CommandFailure: Error {
         self.exitCode = exitCode
     }
 
-    package init(_ error: CallError) {
+    init(_ error: CallError) {
         message = "\(error.code): \(error.message)"
         exitCode =
             switch error.code {

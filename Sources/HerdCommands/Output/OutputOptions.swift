@@ -1,5 +1,5 @@
-package import ArgumentParser
-package import HerdMessages
+import ArgumentParser
+import HerdMessages
 import HerdReflection
 
 /// How a command prints what it got.

@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 import HerdMessages
 
 /// The hard limits that `policy set` and `route` share.

@@ -1,7 +1,8 @@
 package import ArgumentParser
-package import HerdClient
+import HerdClient
 import HerdFrames
 import HerdMessages
+import HerdReflection
 
 package struct PolicyCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 package import ArgumentParser
-package import HerdClient
+import HerdClient
 import HerdMessages
+import HerdReflection
 
 package struct PredictorCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(

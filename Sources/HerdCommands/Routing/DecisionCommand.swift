@@ -1,5 +1,5 @@
 package import ArgumentParser
-package import HerdClient
+import HerdClient
 import HerdMessages
 
 package struct DecisionCommand: ParsableCommand {

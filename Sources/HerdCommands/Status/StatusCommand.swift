@@ -1,6 +1,7 @@
 package import ArgumentParser
 package import HerdClient
 import HerdMessages
+import HerdReflection
 
 package struct StatusCommand: ServiceCommand {
     package static let configuration = CommandConfiguration(
@@ -16,11 +17,12 @@ package struct StatusCommand: ServiceCommand {
         let status = try await client.call(HerdMessages.Admin.status, StatusRequest())
         output.print(status) {
             var text = MessageFields.text(of: status, leavingOut: ["methods"])
-            if !status.methods.isEmpty {
+            let called = status.methods.filter { $0.calls > 0 }
+            if !called.isEmpty {
                 var table = TextTable([
                     ("METHOD", .left), ("CALLS", .right), ("FAILURES", .right), ("MEAN MS", .right), ("MAX MS", .right),
                 ])
-                for method in status.methods {
+                for method in called {
                     table.add([
                         method.method, "\(method.calls)", "\(method.failures)",
                         NumberFormat.decimals(method.meanMs, 3), NumberFormat.decimals(method.maxMs, 3),

@@ -80,10 +80,15 @@ package final class HerdServer: Service {
 
     // MARK: - Running
 
-    /// Starts, serves until the group shuts down gracefully, the task is cancelled or `stop` is called, then ends open
-    /// calls within the drain time-out.
+    /// Starts, then does what `serve` does.
     package func run() async throws {
         try await start()
+        await serve()
+    }
+
+    /// Serves, once started, until the group shuts down gracefully, the task is cancelled or `stop` is called, then ends
+    /// open calls within the drain time-out.
+    package func serve() async {
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await untilStopped()

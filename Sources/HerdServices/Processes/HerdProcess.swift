@@ -1,6 +1,6 @@
 import Glibc
 import HerdTransport
-package import Logging
+import Logging
 import ServiceLifecycle
 import UnixSignals
 

@@ -2,9 +2,10 @@ import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdServer
+import HerdStore
 package import HerdTransport
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// The router as a process: its server, its connection to the scorer, its store.
 package final class RouterProcess: Service {
@@ -67,9 +68,17 @@ package final class RouterProcess: Service {
         }
         registerRegistry()
         server.forward(prefix: "herd.v1.Scorer/") { [scorer] path, payload, context, writer in
-            try await scorer.forward(
-                path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
-            ) { message throws(CallError) in try await writer.send(message) }
+            do throws(CallError) {
+                return try await scorer.forward(
+                    path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
+                ) { message throws(CallError) in try await writer.send(message) }
+            } catch {
+                guard error.code == .unavailable else { throw error }
+                // The caller does not know the scorer's address, and need not.
+                throw CallError(
+                    .unavailable, "the scorer is away; try again once it is back", metadata: error.metadata,
+                    cause: error)
+            }
         }
     }
 

@@ -2,9 +2,10 @@ import HerdFrames
 import HerdMessages
 import HerdPrediction
 import HerdServer
+import HerdStore
 package import HerdTransport
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// The scorer as a process: its server and its store.
 package final class ScorerProcess: Service {

@@ -35,7 +35,7 @@ final class PredictionCache: Sendable {
                 }
             }
         }
-        guard let (prediction, generation)? = found ?? nil else {
+        guard let (prediction, generation) = (found ?? nil) ?? nil else {
             missCount.add(1, ordering: .relaxed)
             return nil
         }

@@ -38,6 +38,7 @@ struct RoutedDecision: Sendable {
 
     /// Without one: the policy's default model or, where it names none, every model by its mean score.
     init(_ plan: RoutePlan, view: RoutingView, degradedBecause reason: String) throws(CallError) {
+        try Self.checkHerd(view)
         let tokens = (plan.prompt.text.utf8.count + 3) / 4
         func mean(_ place: Int?) -> Double? {
             guard let place, let means = view.predictor?.means, means.indices.contains(place) else { return nil }
@@ -73,9 +74,7 @@ struct RoutedDecision: Sendable {
     private init(
         _ plan: RoutePlan, view: RoutingView, inputs: [CandidateInput], promptTokens tokens: Int, prior: Double?
     ) throws(CallError) {
-        guard !view.registry.models.isEmpty else {
-            throw CallError(.failedPrecondition, "the herd is empty; add models with herdctl model add")
-        }
+        try Self.checkHerd(view)
         let facts = plan.facts(predictedTokens: tokens)
         ranking = CandidateRanking(
             inputs, request: facts, policy: plan.policy, goals: plan.goals, constraints: plan.constraints,
@@ -91,6 +90,11 @@ struct RoutedDecision: Sendable {
         registryRevision = view.registry.revision
         flags = plan.prompt.flags
         embedding = []
+    }
+
+    private static func checkHerd(_ view: RoutingView) throws(CallError) {
+        guard view.registry.models.isEmpty else { return }
+        throw CallError(.failedPrecondition, "the herd is empty; add models with herdctl model add")
     }
 
     private static func nobodyLeft(_ excluded: [RankedCandidate]) -> CallError {

@@ -57,10 +57,9 @@ final class PredictorFollower: Sendable {
                     pause = .milliseconds(20)
                 }
             } catch {
-                let error = error as? CallError
                 // A watch that reached its time limit is renewed; the scorer is there.
-                if error?.code != .deadlineExceeded, connected.exchange(false, ordering: .relaxed) {
-                    logger.warning("the scorer is away", metadata: ["error": "\(error.map(\.description) ?? "")"])
+                if error.code != .deadlineExceeded, connected.exchange(false, ordering: .relaxed) {
+                    logger.warning("the scorer is away", metadata: ["error": "\(error)"])
                 }
             }
             try? await Task.sleep(for: pause)

@@ -61,7 +61,7 @@ struct EvaluationTable: Sendable {
     ) throws -> [UInt8]? {
         do {
             return try transaction.value(for: id, in: evaluations)
-        } catch let error as StoreError where error.code == .dataLoss {
+        } catch where error.code == .dataLoss {
             return []
         }
     }

@@ -18,7 +18,7 @@ enum TrainingRun {
         let result: Result<(predictor: Predictor, seconds: Double), any Error> =
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
-                    DetachedThread.run(named: "herd-training") {
+                    DetachedThread.run {
                         continuation.resume(
                             returning: Result {
                                 let (rows, models) = try gather()
@@ -50,28 +50,24 @@ final class CancellationFlag: Sendable {
 /// A thread outside the cooperative pool.
 enum DetachedThread {
     private final class Work {
-        let name: String
         let body: @Sendable () -> Void
 
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-            self.name = name
+        init(_ body: @escaping @Sendable () -> Void) {
             self.body = body
         }
     }
 
-    /// - Parameter name: at most 15 bytes are shown by the system's tools.
-    static func run(named name: String, _ body: @escaping @Sendable () -> Void) {
+    static func run(_ body: @escaping @Sendable () -> Void) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         pthread_attr_setstacksize(&attributes, 8 << 20)
         var thread = pthread_t()
-        let work = Unmanaged.passRetained(Work(name, body))
+        let work = Unmanaged.passRetained(Work(body))
         let status = pthread_create(&thread, &attributes, { argument in
             guard let argument else { return nil }
             let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
-            pthread_setname_np(pthread_self(), String(work.name.prefix(15)))
             work.body()
             return nil
         }, work.toOpaque())
