@@ -17,7 +17,7 @@ final class PythonScript: Sendable {
         process.standardError = errors
         standardOutput = output.fileHandleForReading
         standardError = errors.fileHandleForReading
-        try Self.withoutBlockedSignals { try process.run() }
+        try Blocking.start(process)
     }
 
     deinit { signal(SIGKILL) }
@@ -53,25 +53,11 @@ final class PythonScript: Sendable {
         }
     }
 
-    /// Blocks a thread of its own rather than one of the concurrency pool.
     private func onThread<Value: Sendable>(_ wait: @escaping @Sendable () -> Value) async -> Value {
         await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                Thread.detachNewThread { continuation.resume(returning: wait()) }
-            }
+            await Blocking.onThread(wait)
         } onCancel: {
             signal(SIGKILL)
         }
-    }
-
-    /// Runs `body` with every signal deliverable to this thread. A child inherits the mask of the thread that starts it,
-    /// and threads of the concurrency pool block SIGTERM: their children would never see it.
-    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var before = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try body()
     }
 }
