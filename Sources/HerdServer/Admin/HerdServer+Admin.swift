@@ -6,7 +6,7 @@ import NIOCore
 extension HerdServer {
     /// Serves what is built into every server: Health, Status, Describe, Drain and Probe.
     func registerAdmin() {
-        immediate(Admin.health) { [unowned self] _, _ in health(figures) }
+        immediate(Admin.health) { [unowned self] _, _ in health() }
         immediate(Admin.status) { [unowned self] _, _ in status() }
         unary(Admin.describe) { _, _ in DescribeResponse(fileDescriptorSet: FileDescriptors.packed) }
         immediate(Admin.drain) { [unowned self] request, _ in
@@ -31,36 +31,28 @@ extension HerdServer {
         }
     }
 
-    private func health(_ figures: Figures) -> HealthResponse {
-        var response = HealthResponse()
-        response.service = name
-        response.reasons = figures.service.degradedReasons
-        if figures.isDraining {
-            response.state = .draining
-        } else {
-            response.state = figures.service.degradedReasons.isEmpty ? .serving : .degraded
-        }
-        return response
+    private func health() -> HealthResponse {
+        health(report)
+    }
+
+    private func health(_ report: (service: ServiceStatus, isDraining: Bool)) -> HealthResponse {
+        let working: HealthResponse.State = report.service.degradedReasons.isEmpty ? .serving : .degraded
+        let state = report.isDraining ? .draining : working
+        return HealthResponse(state: state, service: name, reasons: report.service.degradedReasons)
     }
 
     private func status() -> StatusResponse {
-        let figures = figures
-        var response = StatusResponse()
-        response.service = name
-        response.version = configuration.version
-        response.uptimeMs = UInt64(clamping: (.now() - startTime).nanoseconds / 1_000_000)
-        response.health = health(figures)
-        response.connections = UInt32(clamping: figures.connections)
-        response.openCalls = UInt32(clamping: figures.openCalls)
-        response.methods = figures.methods.map { method in
-            let counters = method.counters.snapshot
-            return MethodStatistics(
-                method: method.path, calls: counters.calls, failures: counters.failures,
-                meanMs: counters.meanMilliseconds, maxMs: counters.longestMilliseconds)
-        }
-        response.figures = figures.service.figures
-        response.facts = figures.service.facts
-        return response
+        let report = report
+        return StatusResponse(
+            service: name, version: configuration.version,
+            uptimeMs: UInt64(clamping: (.now() - startTime).nanoseconds / 1_000_000), health: health(report),
+            connections: UInt32(clamping: connectionCount), openCalls: UInt32(clamping: runningCallCount),
+            methods: servedMethods.map { method in
+                let counters = method.counters.snapshot
+                return MethodStatistics(
+                    method: method.path, calls: counters.calls, failures: counters.failures,
+                    meanMs: counters.meanMilliseconds, maxMs: counters.longestMilliseconds)
+            }, figures: report.service.figures, facts: report.service.facts)
     }
 }
 

@@ -11,11 +11,12 @@ extension HerdServer {
     /// the connection.
     ///
     /// - Parameters:
+    ///   - executor: Where `handler` runs.
     ///   - inline: Tried first, on the event loop, for answers that are at hand within microseconds; nil hands the
     ///     request on to `handler`. Requests over 64 KiB go to `handler` at once.
-    ///   - handler: Runs as a task of the global executor.
+    ///   - handler: Runs as a task.
     package func unary<Request: Message, Response: Message>(
-        _ method: UnaryMethod<Request, Response>,
+        _ method: UnaryMethod<Request, Response>, on executor: HandlerExecutor = .pool,
         inline: (@Sendable (Request, CallContext) throws -> Response?)? = nil,
         _ handler: @escaping @Sendable (Request, CallContext) async throws -> Response
     ) {
@@ -36,7 +37,7 @@ extension HerdServer {
                 return .answered(failure.code)
             }
         }
-        register { $0.add(ServedMethod(path: method.path, isStreaming: false, answer: answer)) }
+        register { $0.add(ServedMethod(path: method.path, isStreaming: false, executor: executor, answer: answer)) }
     }
 
     /// Serves a unary method whose every answer is at hand: the handler runs on the event loop and must not block.
@@ -50,11 +51,13 @@ extension HerdServer {
     /// Serves a streaming method; the stream ends when the handler returns.
     ///
     /// - Parameters:
+    ///   - executor: Where `handler` runs.
     ///   - endsWithDrain: For watches, which never end by themselves: they end with UNAVAILABLE as soon as the server
     ///     is told to stop.
     ///   - handler: As for a unary method.
     package func stream<Request: Message, Response: Message>(
-        _ method: StreamingMethod<Request, Response>, endsWithDrain: Bool = false,
+        _ method: StreamingMethod<Request, Response>, on executor: HandlerExecutor = .pool,
+        endsWithDrain: Bool = false,
         _ handler: @escaping @Sendable (Request, CallContext, StreamWriter<Response>) async throws -> Void
     ) {
         let answer: ServedMethod.Answer = { frame, context, _ in
@@ -69,7 +72,9 @@ extension HerdServer {
         }
         register {
             $0.add(
-                ServedMethod(path: method.path, isStreaming: true, endsWithDrain: endsWithDrain, answer: answer))
+                ServedMethod(
+                    path: method.path, isStreaming: true, endsWithDrain: endsWithDrain, executor: executor,
+                    answer: answer))
         }
     }
 
@@ -78,7 +83,8 @@ extension HerdServer {
     ///
     /// - Parameters:
     ///   - prefix: Up to and with the slash: `herd.v1.Scorer/`.
-    ///   - handler: Gets the path and the packed request, may write messages, and returns the payload of the END.
+    ///   - handler: Gets the path and the packed request, may write messages, and returns the payload of the END. Runs
+    ///     on the event loop: it waits for others and computes nothing.
     package func forward(
         prefix: String,
         _ handler:
@@ -97,10 +103,10 @@ extension HerdServer {
             }
         }
         let known = MethodDescription.all.filter { $0.path.hasPrefix(prefix) }.map { method in
-            ServedMethod(path: method.path, isStreaming: method.isStreaming, answer: answer)
+            ServedMethod(path: method.path, isStreaming: method.isStreaming, executor: .eventLoop, answer: answer)
         }
         // A method that this build does not know may well be a stream.
-        let rest = ServedMethod(path: prefix, isStreaming: true, answer: answer)
+        let rest = ServedMethod(path: prefix, isStreaming: true, executor: .eventLoop, answer: answer)
         register { $0.addForwarded(known, rest: rest) }
     }
 

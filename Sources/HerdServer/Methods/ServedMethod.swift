@@ -1,6 +1,17 @@
 import HerdFrames
 import HerdTransport
 
+/// Where a handler that does not answer inline runs.
+package enum HandlerExecutor: Sendable {
+    /// On Swift's global pool of threads: for handlers that compute. Costs two changes of thread per call.
+    case pool
+    /// On the connection's event loop, between its reads and writes: for handlers that mostly wait for others. While
+    /// one computes, no other call of the loop is heard.
+    ///
+    /// Measured: 8.7 instead of 11.5 us of CPU per call on 16 connections, 10.7 instead of 21.3 on one.
+    case eventLoop
+}
+
 /// One method of a server: how its calls are answered, and what is counted of them.
 final class ServedMethod: Sendable {
     /// The path, or the prefix for methods that are forwarded without being known.
@@ -8,6 +19,7 @@ final class ServedMethod: Sendable {
     let isStreaming: Bool
     /// Whether its calls end at once when the server drains, as watches do.
     let endsWithDrain: Bool
+    let executor: HandlerExecutor
     let counters = MethodCounters()
     private let answer: Answer
 
@@ -22,10 +34,14 @@ final class ServedMethod: Sendable {
         case later(@Sendable (ServerCall) async -> StatusCode)
     }
 
-    init(path: String, isStreaming: Bool, endsWithDrain: Bool = false, answer: @escaping Answer) {
+    init(
+        path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
+        answer: @escaping Answer
+    ) {
         self.path = path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain
+        self.executor = executor
         self.answer = answer
     }
 

@@ -7,7 +7,8 @@ import NIOCore
 final class ConnectionDispatcher: CallDispatcher {
     private let server: HerdServer
     private let methods: MethodTable
-    private let limits: CallTimeouts
+    private let timeouts: CallTimeouts
+    private let executor: EventLoopTaskExecutor
     private let peer: String
     private let logger: Logger
     /// Known from HELLO on, and no call is dispatched before.
@@ -15,10 +16,14 @@ final class ConnectionDispatcher: CallDispatcher {
     /// When the call before was answered on the event loop: where the time of the next one begins.
     private var lastAnswer = NIODeadline.uptimeNanoseconds(0)
 
-    init(server: HerdServer, methods: MethodTable, timeouts: CallTimeouts, peer: String, logger: Logger) {
+    init(
+        server: HerdServer, methods: MethodTable, timeouts: CallTimeouts, peer: String, logger: Logger,
+        eventLoop: any EventLoop
+    ) {
         self.server = server
         self.methods = methods
-        self.limits = timeouts
+        self.timeouts = timeouts
+        executor = EventLoopTaskExecutor(eventLoop)
         self.peer = peer
         self.logger = logger
     }
@@ -43,7 +48,7 @@ final class ConnectionDispatcher: CallDispatcher {
         guard let session, let method = methods.method(at: request.method) else {
             return connection.fail(request.call, server.unknownMethod(request.methodName))
         }
-        let deadline = limits.deadline(of: request, method, arrival: arrival)
+        let deadline = timeouts.deadline(of: request, method, arrival: arrival)
         let context = CallContext(
             session: session, method: method, deadline: deadline, metadata: request.metadata)
         switch method.begin(request, context, connection) {
@@ -59,7 +64,7 @@ final class ConnectionDispatcher: CallDispatcher {
                 request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain
             ) { call in
                 call.run(
-                    Task {
+                    Task(executorPreference: method.executor == .eventLoop ? executor : nil) {
                         let code = await run(call)
                         let failed = (call.stopReason?.code ?? code) != .ok
                         method.counters.record(

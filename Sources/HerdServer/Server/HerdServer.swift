@@ -201,7 +201,8 @@ package final class HerdServer: Service {
             try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
         }
         let dispatcher = ConnectionDispatcher(
-            server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger)
+            server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
+            eventLoop: channel.eventLoop)
         let connection = ServerConnection(
             dispatcher: dispatcher, limits: limits, name: name, eventLoop: channel.eventLoop)
         let drainTimeout = state.withLock { state in
@@ -256,20 +257,16 @@ package final class HerdServer: Service {
 
     // MARK: - For Admin
 
-    struct Figures {
-        var service: ServiceStatus
-        var isDraining: Bool
-        var connections: Int
-        var openCalls: Int
-        var methods: [ServedMethod]
+    /// What the service reports of itself, and whether it is being stopped.
+    var report: (service: ServiceStatus, isDraining: Bool) {
+        let (status, isDraining) = state.withLock { ($0.status, $0.phase != .running) }
+        return (status?() ?? ServiceStatus(), isDraining)
     }
 
-    var figures: Figures {
-        let (status, isDraining, connections, methods) = state.withLock { state in
-            (state.status, state.phase == .draining, state.connections.count, state.registry.all)
-        }
-        return Figures(
-            service: status?() ?? ServiceStatus(), isDraining: isDraining, connections: connections,
-            openCalls: runningCalls.load(ordering: .relaxed), methods: methods)
-    }
+    var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    /// Calls whose handlers run as tasks.
+    var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
+
+    var servedMethods: [ServedMethod] { state.withLock { $0.registry }.all }
 }
