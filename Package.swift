@@ -116,7 +116,8 @@ let package = Package(
             ]),
 
         // MARK: - Tests
-        .testTarget(name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"]),
+        .testTarget(
+            name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),
