@@ -10,9 +10,10 @@ import Testing
     @Test(.timeLimit(.minutes(2))) func theRouterLosesNoAcknowledgedWrite() async throws {
         try await withHerd { herd in
             try await herd.teach()
-            let acknowledged = Mutex<(models: [String], feedback: [String])>(([], []))
+            let (models, feedback) = (AcknowledgedWrites(), AcknowledgedWrites())
             for round in 0..<3 {
                 let client = try herd.router.client("router")
+                let daemon = herd.router
                 await withTaskGroup(of: Void.self) { group in
                     for worker in 0..<8 {
                         group.addTask {
@@ -20,21 +21,21 @@ import Testing
                                 let name = "model-\(round)-\(worker)-\(number)"
                                 let request = PutModelRequest(model: Model(name: name, free: true))
                                 guard (try? await client.call(Registry.putModel, request)) != nil else { return }
-                                acknowledged.withLock { $0.models.append(name) }
+                                models.add(name)
                                 let route = RouteRequest(
                                     prompt: "add \(number) \(worker)", constraints: Constraints(allow: ["tiny-add"]))
                                 guard let reply = try? await client.call(Router.route, route) else { return }
-                                let feedback = FeedbackRequest(decisionId: reply.decisionId, outcome: 0.5)
-                                guard (try? await client.call(Router.feedback, feedback)) != nil else { return }
-                                acknowledged.withLock { $0.feedback.append(reply.decisionId) }
+                                let outcome = FeedbackRequest(decisionId: reply.decisionId, outcome: 0.5)
+                                guard (try? await client.call(Router.feedback, outcome)) != nil else { return }
+                                feedback.add(reply.decisionId)
                             }
                         }
                     }
                     group.addTask {
-                        while acknowledged.withLock({ $0.feedback.count }) < (round + 1) * 60 {
+                        while feedback.all.count < (round + 1) * 60 {
                             try? await Task.sleep(for: .milliseconds(1))
                         }
-                        herd.router.kill()
+                        daemon.kill()
                     }
                     await group.waitForAll()
                 }
@@ -44,10 +45,10 @@ import Testing
                 let again = try herd.router.client("router")
                 #expect(try await again.call(Admin.health, HealthRequest()).state != .unknown)
                 #expect(ContinuousClock.now - start < .seconds(1), "it serves within a second")
-                for name in acknowledged.withLock({ $0.models }) {
+                for name in models.all {
                     _ = try await again.call(Registry.getModel, GetModelRequest(name: name))
                 }
-                for id in acknowledged.withLock({ $0.feedback }) {
+                for id in feedback.all {
                     let found = try await again.call(Router.getDecision, GetDecisionRequest(decisionId: id))
                     #expect(found.decision?.outcomes.count == 1)
                 }
@@ -58,9 +59,10 @@ import Testing
 
     @Test(.timeLimit(.minutes(2))) func theScorerLosesNoAcknowledgedWrite() async throws {
         try await withHerd { herd in
-            let acknowledged = Mutex<[String]>([])
+            let rows = AcknowledgedWrites()
             for round in 0..<3 {
                 let client = try herd.router.client("router")
+                let daemon = herd.scorer
                 await withTaskGroup(of: Void.self) { group in
                     for worker in 0..<8 {
                         group.addTask {
@@ -69,15 +71,15 @@ import Testing
                                 let row = Evaluation(id: id, prompt: "prompt \(id)", task: "t", scores: ["m": 0.5])
                                 let request = ImportRequest(evaluations: [row])
                                 guard (try? await client.call(Scorer.import, request)) != nil else { return }
-                                acknowledged.withLock { $0.append(id) }
+                                rows.add(id)
                             }
                         }
                     }
                     group.addTask {
-                        while acknowledged.withLock({ $0.count }) < (round + 1) * 200 {
+                        while rows.all.count < (round + 1) * 200 {
                             try? await Task.sleep(for: .milliseconds(1))
                         }
-                        herd.scorer.kill()
+                        daemon.kill()
                     }
                     await group.waitForAll()
                 }
@@ -88,7 +90,7 @@ import Testing
                 #expect(try await again.call(Admin.health, HealthRequest()).state != .unknown)
                 #expect(ContinuousClock.now - start < .seconds(1), "it serves within a second")
                 // A row that is there with the same content counts as unchanged, one that was lost as added.
-                for id in acknowledged.withLock({ $0 }) {
+                for id in rows.all {
                     let row = Evaluation(id: id, prompt: "prompt \(id)", task: "t", scores: ["m": 0.5])
                     let reply = try await again.call(Scorer.import, ImportRequest(evaluations: [row]))
                     #expect(reply.unchanged == 1, "\(id)")
@@ -125,4 +127,13 @@ import Testing
             #expect(!back.degraded && back.model == "tiny-sort")
         }
     }
+}
+
+/// The tests' own list of what was acknowledged.
+private final class AcknowledgedWrites: Sendable {
+    private let ids = Mutex<[String]>([])
+
+    var all: [String] { ids.withLock { $0 } }
+
+    func add(_ id: String) { ids.withLock { $0.append(id) } }
 }

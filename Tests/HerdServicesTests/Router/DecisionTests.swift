@@ -8,14 +8,14 @@ import Testing
         try await withTestHerd { herd in
             try await herd.addModels(Demonstration.models)
             try await herd.trainDemonstration()
-            let reply = try await herd.router.call(
+            let reply = try await herd.call(
                 Router.route, RouteRequest(prompt: "add 4 5", explain: true), metadata: ["tenant": "farm"])
             let request = FeedbackRequest(
                 decisionId: reply.decisionId, outcome: 0.5, comment: "halfway", requestId: "once")
-            for _ in 0..<3 { _ = try await herd.router.call(Router.feedback, request) }
+            for _ in 0..<3 { _ = try await herd.call(Router.feedback, request) }
             let other = FeedbackRequest(decisionId: reply.decisionId, outcome: 1, model: "tiny-copy")
-            _ = try await herd.router.call(Router.feedback, other)
-            let found = try await herd.router.call(
+            _ = try await herd.call(Router.feedback, other)
+            let found = try await herd.call(
                 Router.getDecision, GetDecisionRequest(decisionId: reply.decisionId))
             let decision = try #require(found.decision)
             #expect(decision.response == reply)
@@ -42,7 +42,7 @@ import Testing
                 (.notFound, FeedbackRequest(decisionId: guessed, outcome: 1)),
                 (.notFound, FeedbackRequest(decisionId: "00ffffffffffffff-00000000", outcome: 1)),
             ] {
-                await expectFailure(code) { _ = try await herd.router.call(Router.feedback, request) }
+                await expectFailure(code) { _ = try await herd.call(Router.feedback, request) }
             }
         }
     }
@@ -53,11 +53,11 @@ import Testing
         try await herd.addModels(Demonstration.models)
         try await herd.trainDemonstration()
         let reply = try await herd.route("add 4 5")
-        _ = try await herd.router.call(
+        _ = try await herd.call(
             Router.feedback, FeedbackRequest(decisionId: reply.decisionId, outcome: 0.25))
         try await herd.stop()
         let again = try await TestHerd.start(in: herd.folder)
-        let found = try await again.router.call(
+        let found = try await again.call(
             Router.getDecision, GetDecisionRequest(decisionId: reply.decisionId))
         #expect(found.decision?.response?.model == reply.model)
         #expect(found.decision?.outcomes.map(\.outcome) == [0.25])

@@ -8,18 +8,18 @@ import Testing
         try await withTestHerd { herd in
             var model = Model(name: "qwen", parametersB: 7.6, context: 32_768, priceIn: 0.2, priceOut: 0.3)
             model.endpoints = [Endpoint(baseUrl: "http://127.0.0.1:8080/v1", apiKeyEnv: "HERD_KEY_QWEN")]
-            let put = try await herd.router.call(Registry.putModel, PutModelRequest(model: model))
+            let put = try await herd.call(Registry.putModel, PutModelRequest(model: model))
             #expect(put.registryRevision == 1)
             model.revision = 1
-            let got = try await herd.router.call(Registry.getModel, GetModelRequest(name: "qwen"))
+            let got = try await herd.call(Registry.getModel, GetModelRequest(name: "qwen"))
             #expect(got.model == model)
-            let removed = try await herd.router.call(Registry.removeModel, RemoveModelRequest(name: "qwen"))
+            let removed = try await herd.call(Registry.removeModel, RemoveModelRequest(name: "qwen"))
             #expect(removed.registryRevision == 2)
             await expectFailure(.notFound) {
-                _ = try await herd.router.call(Registry.getModel, GetModelRequest(name: "qwen"))
+                _ = try await herd.call(Registry.getModel, GetModelRequest(name: "qwen"))
             }
             await expectFailure(.notFound) {
-                _ = try await herd.router.call(Registry.removeModel, RemoveModelRequest(name: "qwen"))
+                _ = try await herd.call(Registry.removeModel, RemoveModelRequest(name: "qwen"))
             }
         }
     }
@@ -27,25 +27,30 @@ import Testing
     @Test func equalContentAndRepeatedRequestsChangeNothing() async throws {
         try await withTestHerd { herd in
             let first = PutModelRequest(model: Model(name: "a", parametersB: 1), requestId: "r1")
-            #expect(try await herd.router.call(Registry.putModel, first).registryRevision == 1)
-            #expect(try await herd.router.call(Registry.putModel, first).registryRevision == 1)
+            let found1 = try await herd.call(Registry.putModel, first).registryRevision
+            #expect(found1 == 1)
+            let found2 = try await herd.call(Registry.putModel, first).registryRevision
+            #expect(found2 == 1)
             let same = PutModelRequest(model: Model(name: "a", parametersB: 1), requestId: "r2")
-            #expect(try await herd.router.call(Registry.putModel, same).registryRevision == 1)
+            let found3 = try await herd.call(Registry.putModel, same).registryRevision
+            #expect(found3 == 1)
             let other = PutModelRequest(model: Model(name: "a", parametersB: 2), requestId: "r3")
-            #expect(try await herd.router.call(Registry.putModel, other).registryRevision == 2)
+            let found4 = try await herd.call(Registry.putModel, other).registryRevision
+            #expect(found4 == 2)
         }
     }
 
     @Test func anExpectedRevisionGuardsAgainstLostUpdates() async throws {
         try await withTestHerd { herd in
             var request = PutModelRequest(model: Model(name: "a"), expectation: .expectedRevision(0))
-            _ = try await herd.router.call(Registry.putModel, request)
+            _ = try await herd.call(Registry.putModel, request)
             request.model?.parametersB = 3
-            await expectFailure(.aborted) { _ = try await herd.router.call(Registry.putModel, request) }
+            await expectFailure(.aborted) { _ = try await herd.call(Registry.putModel, request) }
             request.expectation = .expectedRevision(1)
-            #expect(try await herd.router.call(Registry.putModel, request).model?.parametersB == 3)
+            let found5 = try await herd.call(Registry.putModel, request).model?.parametersB
+            #expect(found5 == 3)
             await expectFailure(.aborted) {
-                _ = try await herd.router.call(
+                _ = try await herd.call(
                     Registry.removeModel, RemoveModelRequest(name: "a", expectation: .expectedRevision(1)))
             }
         }
@@ -57,7 +62,7 @@ import Testing
             var names: [String] = []
             var token = ""
             repeat {
-                let page = try await herd.router.call(
+                let page = try await herd.call(
                     Registry.listModels, ListModelsRequest(page: Page(size: 10, token: token)))
                 #expect(page.models.count <= 10)
                 names += page.models.map(\.name)
@@ -65,7 +70,7 @@ import Testing
             } while !token.isEmpty
             #expect(names == (0..<25).map { "model-\($0)" }.sorted())
             await expectFailure(.invalidArgument) {
-                _ = try await herd.router.call(Registry.listModels, ListModelsRequest(page: Page(size: 1_001)))
+                _ = try await herd.call(Registry.listModels, ListModelsRequest(page: Page(size: 1_001)))
             }
         }
     }
@@ -89,12 +94,12 @@ import Testing
         try await withTestHerd { herd in
             for (field, model) in wrong {
                 let message = await expectFailure(.invalidArgument) {
-                    _ = try await herd.router.call(Registry.putModel, PutModelRequest(model: model))
+                    _ = try await herd.call(Registry.putModel, PutModelRequest(model: model))
                 }
                 #expect(message.contains(field), "\(message)")
             }
             await expectFailure(.invalidArgument) {
-                _ = try await herd.router.call(Registry.putModel, PutModelRequest())
+                _ = try await herd.call(Registry.putModel, PutModelRequest())
             }
         }
     }
@@ -106,19 +111,20 @@ import Testing
             policy.promptFlags = true
             policy.unknownModels = .prior
             policy.scale = .relative
-            let stored = try await herd.router.call(Registry.putPolicy, PutPolicyRequest(policy: policy)).policy
+            let stored = try await herd.call(Registry.putPolicy, PutPolicyRequest(policy: policy)).policy
             policy.revision = 1
             #expect(stored == policy)
-            #expect(try await herd.router.call(Registry.listPolicies, ListPoliciesRequest()).policies == [policy])
+            let found6 = try await herd.call(Registry.listPolicies, ListPoliciesRequest()).policies
+            #expect(found6 == [policy])
             for goal in [Goal(name: "politeness", lambda: 1), Goal(name: "cost", lambda: .nan)] {
                 let wrong = Policy(name: "wrong", goals: Goals(goals: [goal]))
                 await expectFailure(.invalidArgument) {
-                    _ = try await herd.router.call(Registry.putPolicy, PutPolicyRequest(policy: wrong))
+                    _ = try await herd.call(Registry.putPolicy, PutPolicyRequest(policy: wrong))
                 }
             }
-            _ = try await herd.router.call(Registry.removePolicy, RemovePolicyRequest(name: "thrifty"))
+            _ = try await herd.call(Registry.removePolicy, RemovePolicyRequest(name: "thrifty"))
             await expectFailure(.notFound) {
-                _ = try await herd.router.call(Registry.getPolicy, GetPolicyRequest(name: "thrifty"))
+                _ = try await herd.call(Registry.getPolicy, GetPolicyRequest(name: "thrifty"))
             }
         }
     }
@@ -129,7 +135,7 @@ import Testing
         try await herd.addModels(["a", "b"])
         try await herd.stop()
         let again = try await TestHerd.start(in: herd.folder)
-        let list = try await again.router.call(Registry.listModels, ListModelsRequest())
+        let list = try await again.call(Registry.listModels, ListModelsRequest())
         #expect(list.models.map(\.name) == ["a", "b"])
         #expect(list.registryRevision == 2)
         try await again.stop()

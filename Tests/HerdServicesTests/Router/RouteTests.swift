@@ -76,7 +76,7 @@ import Testing
             try await herd.addModels(["tiny-add", "never-seen"])
             try await herd.trainDemonstration()
             let policy = Policy(name: "open", unknownModels: .prior)
-            _ = try await herd.router.call(Registry.putPolicy, PutPolicyRequest(policy: policy))
+            _ = try await herd.call(Registry.putPolicy, PutPolicyRequest(policy: policy))
             let reply = try await herd.route("add 1 2") { $0.policy = "open" }
             #expect(Set(reply.candidates.map(\.model)) == ["tiny-add", "never-seen"])
             #expect(reply.candidates.first { $0.model == "never-seen" }?.prior == true)
@@ -90,7 +90,7 @@ import Testing
             let plain = try await herd.route("[Flag: local only] sort walnut")
             #expect(plain.flags.isEmpty)
             let policy = Policy(name: "flagged", promptFlags: true)
-            _ = try await herd.router.call(Registry.putPolicy, PutPolicyRequest(policy: policy))
+            _ = try await herd.call(Registry.putPolicy, PutPolicyRequest(policy: policy))
             let message = await expectFailure(.failedPrecondition) {
                 _ = try await herd.route("[Flag: local only] sort walnut") { $0.policy = "flagged" }
             }
@@ -128,10 +128,10 @@ import Testing
             let untrained = await expectFailure(.failedPrecondition) { _ = try await herd.route("hello") }
             #expect(untrained.contains("no predictor yet"))
             let policy = Policy(name: "default", defaultModel: "b")
-            _ = try await herd.router.call(Registry.putPolicy, PutPolicyRequest(policy: policy))
+            _ = try await herd.call(Registry.putPolicy, PutPolicyRequest(policy: policy))
             let reply = try await herd.route("hello")
             #expect(reply.model == "b" && reply.degraded && reply.degradedBecause == "no predictor yet")
-            _ = try await herd.router.call(Registry.removeModel, RemoveModelRequest(name: "b"))
+            _ = try await herd.call(Registry.removeModel, RemoveModelRequest(name: "b"))
             let gone = await expectFailure(.failedPrecondition) { _ = try await herd.route("hello") }
             #expect(gone.contains("default model 'b'"))
         }
@@ -148,19 +148,19 @@ import Testing
                 message("system", "add 1 2 add 3 4 add 5 6"), message("assistant", "add 7 8"),
                 message("user", "reverse lantern"),
             ])
-            let reply = try await herd.router.call(Router.route, chat)
+            let reply = try await herd.call(Router.route, chat)
             #expect(reply.model == "tiny-reverse")
             #expect(try await herd.route("reverse lantern").cached, "a prompt and its message are one text")
             for wrong in [
                 RouteRequest(prompt: "x", messages: chat.messages), RouteRequest(),
                 RouteRequest(messages: [message("assistant", "x")]), RouteRequest(messages: [message("sheep", "x")]),
             ] {
-                await expectFailure(.invalidArgument) { _ = try await herd.router.call(Router.route, wrong) }
+                await expectFailure(.invalidArgument) { _ = try await herd.call(Router.route, wrong) }
             }
             var image = chat
             image.messages.append(ChatMessage(role: "user", content: [ContentPart(part: .imageUrl("http://x/y.png"))]))
             let refused = await expectFailure(.failedPrecondition) {
-                _ = try await herd.router.call(Router.route, image)
+                _ = try await herd.call(Router.route, image)
             }
             #expect(refused.contains("lacks the capability 'vision'"))
         }
@@ -190,8 +190,8 @@ import Testing
             let request = RouteRequest(prompt: "copy thistle")
             for tenant in ["a", "b"] {
                 let metadata = ["tenant": tenant]
-                #expect(try await !herd.router.call(Router.route, request, metadata: metadata).cached)
-                #expect(try await herd.router.call(Router.route, request, metadata: metadata).cached)
+                #expect(try await !herd.call(Router.route, request, metadata: metadata).cached)
+                #expect(try await herd.call(Router.route, request, metadata: metadata).cached)
             }
         }
     }

@@ -68,6 +68,13 @@ final class TestHerd: Sendable {
 
     // MARK: - What tests do with it
 
+    /// Calls the router.
+    func call<Request: Message, Reply: Message>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request, metadata: [String: String] = [:]
+    ) async throws -> Reply {
+        try await router.call(method, request, metadata: metadata)
+    }
+
     func status(_ client: HerdClient) async throws -> StatusResponse {
         try await client.call(Admin.status, StatusRequest())
     }
