@@ -80,11 +80,8 @@ package struct EvaluationFile: Sendable {
     package var rows: [EvaluationRow]
     /// In the order of the lines.
     package var problems: [EvaluationProblem]
-<<<<<<< HEAD
-=======
     /// Rows with the id of an earlier one; they are among `rows` where duplicates are kept.
     package private(set) var repeatedIDs = 0
->>>>>>> 31c9f7629351336b602d5ffa3c67f3ced7d35b9b
 
     /// Reads `path` to its end, whatever is wrong with single lines.
     package init(
@@ -95,12 +92,6 @@ package struct EvaluationFile: Sendable {
         rows = []
         problems = []
         var reader = try EvaluationReader(path: path, duplicates: duplicates, maximumLineBytes: maximumLineBytes)
-<<<<<<< HEAD
-        while let element = try reader.next() {
-            switch element {
-            case .row(let row, _): rows.append(row)
-            case .problem(let problem): problems.append(problem)
-=======
         var ids = Set<String>()
         while let element = try reader.next() {
             switch element {
@@ -110,7 +101,6 @@ package struct EvaluationFile: Sendable {
             case .problem(let problem):
                 if problem.kind == .duplicateID { repeatedIDs += 1 }
                 problems.append(problem)
->>>>>>> 31c9f7629351336b602d5ffa3c67f3ced7d35b9b
             }
         }
     }

@@ -25,15 +25,10 @@ package struct AccuracyReport: Sendable, Equatable {
         package var accuracy: Accuracy
     }
 
-<<<<<<< HEAD
-    /// Position in the herd of the model with the highest mean on the evaluated rows.
-    package var bestSingleModel: Int
-=======
     /// Position in the herd of the model with the highest mean over the evaluated rows; `tasks` and `micro` take it.
     package var bestSingleModel: Int
     /// Position in the herd of the model with the highest mean over the tasks, which can be another; `macro` takes it.
     package var bestMacroModel: Int
->>>>>>> 31c9f7629351336b602d5ffa3c67f3ced7d35b9b
     /// By name.
     package var tasks: [Task]
     /// Unweighted mean over the tasks; `taskLabel` over those that have one.
@@ -57,11 +52,6 @@ package struct AccuracyReport: Sendable, Equatable {
             .map { Task(name: $0.key, rows: $0.value.count, accuracy: Self.mean($0.value, bestSingle: best)) }
         micro = Self.mean(rows, bestSingle: best)
         let labels = tasks.compactMap(\.accuracy.taskLabel)
-<<<<<<< HEAD
-        macro = Accuracy(
-            routed: Self.mean(tasks.map(\.accuracy.routed)) ?? 0,
-            bestSingle: Self.mean(tasks.map(\.accuracy.bestSingle)) ?? 0,
-=======
         var taskSums = [Double](repeating: 0, count: first.scores.count)
         for (_, rows) in byTask.sorted(by: { $0.key < $1.key }) {
             for model in taskSums.indices {
@@ -72,7 +62,6 @@ package struct AccuracyReport: Sendable, Equatable {
         macro = Accuracy(
             routed: Self.mean(tasks.map(\.accuracy.routed)) ?? 0,
             bestSingle: taskSums[bestMacroModel] / Double(tasks.count),
->>>>>>> 31c9f7629351336b602d5ffa3c67f3ced7d35b9b
             taskLabel: Self.mean(labels),
             oracle: Self.mean(tasks.map(\.accuracy.oracle)) ?? 0)
     }

@@ -6,7 +6,7 @@ extension PredictorEvent {
         let predictor = loaded.predictor
         self.init(
             version: predictor.version, models: predictor.models, topics: predictor.topics,
-            means: predictor.card.meanScores)
+            means: predictor.card.modelMeans)
     }
 }
 
@@ -16,13 +16,27 @@ extension PredictorSummary {
         self.init(
             version: predictor.version, createdUnixMs: loaded.createdMs, rows: UInt64(predictor.card.rows),
             models: predictor.models, topics: predictor.topics, seed: predictor.card.seed,
-            figures: predictor.card.figures, inForce: inForce, note: loaded.note, table: predictor.embeddingChecksum,
+            figures: predictor.card.namedFigures, inForce: inForce, note: loaded.note, table: predictor.embeddingChecksum,
             trainingSeconds: loaded.trainingSeconds)
     }
 }
 
 extension TrainProgress {
     init(_ step: TrainingProgress) {
-        self.init(phase: step.phase, done: UInt64(clamping: step.done), total: UInt64(clamping: step.total))
+        self.init(phase: step.phase.rawValue, done: UInt64(clamping: step.done), total: UInt64(clamping: step.total))
+    }
+}
+
+extension PredictorCard {
+    /// The figures by name, with the settings that cross-validation chose.
+    fileprivate var namedFigures: [String: Double] {
+        var named: [String: Double] = [
+            "topic_inverse_regularisation": settings.topicInverseRegularisation,
+            "specific_ridge": settings.specificRidge,
+            "common_ridge": settings.commonRidge,
+            "uses_tail": settings.usesTail ? 1 : 0,
+        ]
+        for figure in figures { named[figure.name] = figure.value }
+        return named
     }
 }

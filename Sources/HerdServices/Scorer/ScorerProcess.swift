@@ -20,7 +20,7 @@ package final class ScorerProcess: Service {
             name: "scorer",
             configuration: try ServerConfiguration(listen: configuration.scorer.listen, limits: configuration.server),
             logger: logger)
-        let path = configuration.embeddingTable.isEmpty ? ResourceLocator.embeddingTable() : configuration.embeddingTable
+        let path = configuration.embeddingTable.isEmpty ? ResourceLocator.locate() : configuration.embeddingTable
         guard let path else {
             throw ConfigurationError(
                 "the embedding table was not found beside or above the program; set embedding.table, or the folder "

@@ -81,7 +81,7 @@ final class ScorerService: Sendable {
                     ) { logger.error("damaged evaluation left out: \($0)") }
                     try Self.check(request, rows: found.rows.count, models: found.models)
                     return found
-                }, options: TrainingOptions(seed: request.seed), progress: progress)
+                }, options: TrainingOptions(seed: request.seed, embeddingChecksum: table.checksum), progress: progress)
         } catch let error as TrainingError {
             throw CallError(.failedPrecondition, "training failed: \(error)", cause: error)
         }

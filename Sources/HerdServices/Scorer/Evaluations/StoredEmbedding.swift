@@ -41,10 +41,9 @@ struct StoredEmbedding {
         func vector(_ offset: Int) -> [Float] {
             (0..<EmbeddingTable.dimension).map { Float(bitPattern: word(offset + 4 * $0)) }
         }
-        var embedding = PromptEmbedding(
-            whole: vector(start), tail: vector(start + 4 * EmbeddingTable.dimension), tokenCount: Int(word(1)))
-        embedding.estimatedTokens = Int(word(5))
-        self.embedding = embedding
+        embedding = PromptEmbedding(
+            whole: vector(start), tail: vector(start + 4 * EmbeddingTable.dimension), tokenCount: Int(word(1)),
+            estimatedTokens: Int(word(5)))
         self.table = expected
     }
 }

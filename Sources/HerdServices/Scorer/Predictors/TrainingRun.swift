@@ -24,8 +24,9 @@ enum TrainingRun {
                                 let (rows, models) = try gather()
                                 let start = ContinuousClock.now
                                 let predictor = try Trainer.train(rows: rows, models: models, options: options) {
+                                    (step) throws(CancellationError) in
                                     if isCancelled.isSet { throw CancellationError() }
-                                    progress($0)
+                                    progress(step)
                                 }
                                 return (predictor, (ContinuousClock.now - start) / .seconds(1))
                             })
