@@ -26,7 +26,8 @@ package struct TextEmbedder: Sendable {
 
     /// The first `limit` token ids of a text in UTF-8; what is ill-formed counts as U+FFFD, which leaves no token.
     package func tokenIDs(utf8 text: UnsafeBufferPointer<UInt8>, limit: Int = wholeTokens) -> [Int32] {
-        let capacity = max(0, min(limit, mostTokens(bytes: text.count)))
+        let capacity = min(limit, mostTokens(bytes: text.count))
+        guard capacity > 0 else { return [] }
         return [Int32](unsafeUninitializedCapacity: capacity) { ids, count in
             count = WordPieceScanner.scan(text, table: table, into: ids).tokens
         }
