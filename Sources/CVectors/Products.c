@@ -1,8 +1,6 @@
 #include "CVectors.h"
 #include "Lanes.h"
 
-#pragma clang fp contract(off)
-
 // The products of the elements past the last whole 16, as lanes: absent ones add +0.
 #define HERD_TAIL(a, b, n, into)                                                                                       \
     do {                                                                                                               \
@@ -62,4 +60,14 @@ float herd_dot_f32(const float *a, const float *b, size_t n) {
     float dot;
     herd_matvec_f32(a, b, &dot, 1, n);
     return dot;
+}
+
+// The square root is the instruction that IEEE 754 rounds correctly, not a call of libm.
+void herd_normalise_f32(float *x, size_t n) {
+    float length = __builtin_elementwise_sqrt(herd_dot_f32(x, x, n));
+    if (!(length > 0.0f && length <= 3.402823466e38f)) {
+        memset(x, 0, n * sizeof *x);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) x[i] = x[i] / length;
 }

@@ -1,8 +1,6 @@
 #include "CVectors.h"
 #include "Lanes.h"
 
-#pragma clang fp contract(off)
-
 // Columns are done in blocks of one cache line of int8, whose 64 sums stay in registers over all the rows; the first
 // block also fetches the other lines of rows to come, because rows lie far apart.
 #define HERD_BLOCK 64

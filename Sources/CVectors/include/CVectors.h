@@ -32,6 +32,9 @@ float herd_exp_f32(float x);
 /// finite `x` gives finite `y` that add up to 1 within rounding.
 void herd_softmax_f32(const float *x, float *y, size_t n);
 
+/// Divides `n` floats by their Euclidean length; sets them to 0 where it is 0 or not a normal number.
+void herd_normalise_f32(float *x, size_t n);
+
 /// The number of columns of `herd_sum_rows_i8`.
 #define HERD_ROW_LENGTH 256
 
