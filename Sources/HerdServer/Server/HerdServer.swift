@@ -261,7 +261,7 @@ package final class HerdServer: Service {
     var connectionCount: Int { state.withLock { $0.connections.count } }
 
     /// Calls whose handlers run as tasks.
-    var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
+    package var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
 
     var servedMethods: [ServedMethod] { state.withLock { $0.registry }.all }
 }
