@@ -206,7 +206,8 @@ import Testing
         configuration.defaultTimeout = .seconds(5)
         configuration.maximumTimeout = .seconds(20)
         try await withServer(configuration) { server in
-            server.unary(Router.route) { _, context in routed("\((context.remaining + .seconds(1)).components.seconds)") }
+            server.unary(Router.route) { _, context in routed("\((context.remaining + .seconds(1)).components.seconds)")
+            }
         } _: { server in
             let connection = try await server.greet()
             for (asked, given) in [(0, 5), (3_000_000, 3), (.max, 20), (20_000_001, 20)] as [(UInt64, Int)] {

@@ -58,6 +58,11 @@ package final class HerdServer: Service {
         registerAdmin()
     }
 
+    /// Where it listens; empty before it has started.
+    package var boundAddresses: [EndpointAddress] {
+        state.withLock { $0.listeners }.compactMap { EndpointAddress(boundTo: $0) }
+    }
+
     // MARK: - Before it starts
 
     /// Sets the check of every connection's HELLO: who it is, or an error, UNAUTHENTICATED most often. Without one
@@ -230,7 +235,14 @@ package final class HerdServer: Service {
 
     func authorize(_ hello: Hello) throws(CallError) -> Principal {
         guard let check = state.withLock({ $0.authorize }) else { return Principal() }
-        return try check(hello)
+        do {
+            return try check(hello)
+        } catch let error as CallError where error.code != .ok {
+            throw error
+        } catch {
+            logger.error("the check of a HELLO failed", metadata: ["error": "\(error)"])
+            throw .unauthenticated("the server could not check who this is; its log says why")
+        }
     }
 
     func unknownMethod(_ path: String) -> CallError {
@@ -258,7 +270,7 @@ package final class HerdServer: Service {
         return (status?() ?? ServiceStatus(), isDraining)
     }
 
-    var connectionCount: Int { state.withLock { $0.connections.count } }
+    package var connectionCount: Int { state.withLock { $0.connections.count } }
 
     /// Calls whose handlers run as tasks.
     package var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }

@@ -48,6 +48,7 @@ final class RawConnection: Sendable {
     }
 
     /// Expects GOAWAY with that code and then the end of the connection.
+    @discardableResult
     func expectGoAway(
         _ code: StatusCode, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> Frame {

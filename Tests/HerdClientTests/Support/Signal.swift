@@ -1,3 +1,4 @@
+import HerdFrames
 import Synchronization
 import Testing
 
@@ -87,5 +88,18 @@ final class Counter: Sendable {
                 if isReached { continuation.resume() }
             }
         }
+    }
+}
+
+/// The codes that came, in their order.
+final class Codes: Sendable {
+    let counter = Counter()
+    private let codes = Mutex<[StatusCode]>([])
+
+    var all: [StatusCode] { codes.withLock { $0 } }
+
+    func append(_ code: StatusCode) {
+        codes.withLock { $0.append(code) }
+        counter.increment()
     }
 }
