@@ -214,6 +214,19 @@ import Testing
         }
     }
 
+    @Test func `a Unix socket serves as well`() async throws {
+        var configuration = ServerConfiguration()
+        let path = "/tmp/herd-test-\(UInt64.random(in: 0 ... .max)).sock"
+        configuration.addresses = [.unix(path: path)]
+        let server = HerdServer(name: "test", configuration: configuration, logger: quietLogger)
+        server.immediate(Router.route) { _, context in routed(context.peer) }
+        #expect(try await server.start() == [.unix(path: path)])
+        let client = HerdClient(address: .unix(path: path))
+        #expect(try await client.decision("") == "unix")
+        client.close()
+        await server.stop()
+    }
+
     @Test func `several addresses, several event loops`() async throws {
         var configuration = ServerConfiguration()
         configuration.addresses = [

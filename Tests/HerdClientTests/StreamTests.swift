@@ -120,6 +120,34 @@ import Testing
         }
     }
 
+    @Test func `over 1 MiB unsent, requests are not read either`() async throws {
+        let answered = Counter()
+        let answer = DescribeResponse(fileDescriptorSet: [UInt8](repeating: 1, count: 300 << 10))
+        try await withServer { server in
+            server.immediate(Admin.describe) { _, _ in
+                answered.increment()
+                return answer
+            }
+        } _: { server in
+            let connection = try await server.greet()
+            try await connection.setReading(false)
+            // All in one burst, answered on the event loop.
+            connection.send(
+                bytes: (1...400).flatMap { Frame(.request, call: $0, method: Admin.describe.path).wireBytes() })
+            try await answered.wait(for: 4)
+            let isServing = try await server.client().isServing()
+            #expect(isServing)
+            // 120 MB would be the whole.
+            #expect(answered.count < 100)
+            try await connection.setReading(true)
+            for call in 1...400 {
+                let end = try await connection.next(.end)
+                #expect(end.call == UInt64(call))
+                #expect(end.payload.count > 300 << 10)
+            }
+        }
+    }
+
     // MARK: - Cancellation
 
     @Test func `leaving the loop takes the call back`() async throws {
@@ -179,7 +207,7 @@ import Testing
             connection.send(Frame(.cancel, call: 1))
             #expect(try await connection.next(.end).code == .cancelled)
             try await codes.counter.wait(for: 1)
-            connection.send(Frame(.request, call: 2, method: method, timeoutMicroseconds: 20_000, credit: 1))
+            connection.send(Frame(.request, call: 2, method: method, timeoutMicroseconds: 500_000, credit: 1))
             _ = try await connection.next(.message)
             #expect(try await connection.next(.end).code == .deadlineExceeded)
             try await codes.counter.wait(for: 2)

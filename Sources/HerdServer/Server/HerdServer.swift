@@ -115,11 +115,11 @@ package final class HerdServer: Service {
         do {
             for address in configuration.addresses {
                 let channel = try await address.bind(bootstrap).get()
-                channel.closeFuture.whenComplete { _ in self.remove(listener: channel) }
                 let isWanted = state.withLock { state in
                     state.listeners.append(channel)
                     return state.phase == .running
                 }
+                channel.closeFuture.whenComplete { _ in self.remove(listener: channel) }
                 if !isWanted { channel.close(promise: nil) }
                 addresses.append(EndpointAddress(boundTo: channel) ?? address)
             }
@@ -195,20 +195,17 @@ package final class HerdServer: Service {
     private func connection(
         _ methods: MethodTable, _ timeouts: CallTimeouts, _ channel: any Channel
     ) -> ServerConnection {
-        let peer = channel.remoteAddress.map { $0.ipAddress.map { "\($0)" } ?? "unix" } ?? "unknown"
-        if channel.remoteAddress?.ipAddress != nil {
-            // Fails on Unix sockets only, which have no such delay.
-            try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
-        }
+        let peer = channel.remoteAddress.map { $0.ipAddress ?? "unix" } ?? "unknown"
         let dispatcher = ConnectionDispatcher(
             server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
             eventLoop: channel.eventLoop)
         let connection = ServerConnection(
             dispatcher: dispatcher, limits: limits, name: name, eventLoop: channel.eventLoop)
         let drainTimeout = state.withLock { state in
-            state.connections[ObjectIdentifier(dispatcher)] = connection
+            state.connections[ObjectIdentifier(connection)] = connection
             return state.drainTimeout
         }
+        channel.closeFuture.whenComplete { _ in self.remove(connection) }
         if let drainTimeout {
             channel.eventLoop.execute { connection.drain(timeout: drainTimeout) }
         }
@@ -226,8 +223,8 @@ package final class HerdServer: Service {
         finishIfStopped()
     }
 
-    func remove(_ dispatcher: ConnectionDispatcher) {
-        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(dispatcher)) }
+    private func remove(_ connection: ServerConnection) {
+        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
         finishIfStopped()
     }
 
