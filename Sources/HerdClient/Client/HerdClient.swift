@@ -104,16 +104,22 @@ public final class HerdClient: Sendable {
     /// - Parameters:
     ///   - timeout: What the call may take in all; nil takes the server's default.
     ///   - onMessage: Takes each message of a stream; the next one is not asked for before it returns, and an error from
-    ///     it takes the call back.
+    ///     it takes the call back (and is thrown on, as the cause of INTERNAL where it is no `CallError`).
     public func forward(
         path: String, payload: [UInt8], timeout: Duration? = nil, metadata: [String: String] = [:],
-        onMessage: ([UInt8]) async throws(CallError) -> Void
+        onMessage: ([UInt8]) async throws -> Void
     ) async throws(CallError) -> [UInt8] {
-        let stream = stream(path: path, payload: payload, timeout: timeout, metadata: metadata)
-        while let message = try await stream.reader.next() {
-            try await onMessage(message)
+        let reader = stream(path: path, payload: payload, timeout: timeout, metadata: metadata).reader
+        while let message = try await reader.next() {
+            do {
+                try await onMessage(message)
+            } catch let error as CallError {
+                throw error
+            } catch {
+                throw CallError(.internal, "a message of \(path) could not be passed on", cause: error)
+            }
         }
-        return stream.reader.finalPayload
+        return reader.finalPayload
     }
 }
 

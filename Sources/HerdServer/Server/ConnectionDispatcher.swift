@@ -78,10 +78,6 @@ final class ConnectionDispatcher: CallDispatcher {
     func refused(_ request: FrameView) {
         methods.method(at: request.method)?.counters.record(isFailure: true, nanoseconds: 0)
     }
-
-    func disconnected() {
-        server.remove(self)
-    }
 }
 
 /// How long calls may take.

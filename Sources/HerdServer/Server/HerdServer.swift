@@ -58,6 +58,11 @@ package final class HerdServer: Service {
         registerAdmin()
     }
 
+    /// Where it listens; empty before it has started.
+    package var boundAddresses: [EndpointAddress] {
+        state.withLock { $0.listeners }.compactMap { EndpointAddress(boundTo: $0) }
+    }
+
     // MARK: - Before it starts
 
     /// Sets the check of every connection's HELLO: who it is, or an error, UNAUTHENTICATED most often. Without one
@@ -115,11 +120,11 @@ package final class HerdServer: Service {
         do {
             for address in configuration.addresses {
                 let channel = try await address.bind(bootstrap).get()
-                channel.closeFuture.whenComplete { _ in self.remove(listener: channel) }
                 let isWanted = state.withLock { state in
                     state.listeners.append(channel)
                     return state.phase == .running
                 }
+                channel.closeFuture.whenComplete { _ in self.remove(listener: channel) }
                 if !isWanted { channel.close(promise: nil) }
                 addresses.append(EndpointAddress(boundTo: channel) ?? address)
             }
@@ -195,20 +200,17 @@ package final class HerdServer: Service {
     private func connection(
         _ methods: MethodTable, _ timeouts: CallTimeouts, _ channel: any Channel
     ) -> ServerConnection {
-        let peer = channel.remoteAddress.map { $0.ipAddress.map { "\($0)" } ?? "unix" } ?? "unknown"
-        if channel.remoteAddress?.ipAddress != nil {
-            // Fails on Unix sockets only, which have no such delay.
-            try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
-        }
+        let peer = channel.remoteAddress.map { $0.ipAddress ?? "unix" } ?? "unknown"
         let dispatcher = ConnectionDispatcher(
             server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
             eventLoop: channel.eventLoop)
         let connection = ServerConnection(
             dispatcher: dispatcher, limits: limits, name: name, eventLoop: channel.eventLoop)
         let drainTimeout = state.withLock { state in
-            state.connections[ObjectIdentifier(dispatcher)] = connection
+            state.connections[ObjectIdentifier(connection)] = connection
             return state.drainTimeout
         }
+        channel.closeFuture.whenComplete { _ in self.remove(connection) }
         if let drainTimeout {
             channel.eventLoop.execute { connection.drain(timeout: drainTimeout) }
         }
@@ -226,8 +228,8 @@ package final class HerdServer: Service {
         finishIfStopped()
     }
 
-    func remove(_ dispatcher: ConnectionDispatcher) {
-        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(dispatcher)) }
+    private func remove(_ connection: ServerConnection) {
+        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
         finishIfStopped()
     }
 
@@ -235,7 +237,14 @@ package final class HerdServer: Service {
 
     func authorize(_ hello: Hello) throws(CallError) -> Principal {
         guard let check = state.withLock({ $0.authorize }) else { return Principal() }
-        return try check(hello)
+        do {
+            return try check(hello)
+        } catch let error as CallError where error.code != .ok {
+            throw error
+        } catch {
+            logger.error("the check of a HELLO failed", metadata: ["error": "\(error)"])
+            throw .unauthenticated("the server could not check who this is; its log says why")
+        }
     }
 
     func unknownMethod(_ path: String) -> CallError {
@@ -263,10 +272,10 @@ package final class HerdServer: Service {
         return (status?() ?? ServiceStatus(), isDraining)
     }
 
-    var connectionCount: Int { state.withLock { $0.connections.count } }
+    package var connectionCount: Int { state.withLock { $0.connections.count } }
 
     /// Calls whose handlers run as tasks.
-    var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
+    package var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
 
     var servedMethods: [ServedMethod] { state.withLock { $0.registry }.all }
 }

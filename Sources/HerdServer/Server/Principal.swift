@@ -24,8 +24,8 @@ package struct Hello: Sendable {
     package var peer: String
 }
 
-/// Finds out who a client is; the error tells it why it is not let in.
-package typealias HelloCheck = @Sendable (Hello) throws(CallError) -> Principal
+/// Finds out who a client is; a `CallError` tells it why it is not let in, any other error only that it is not.
+package typealias HelloCheck = @Sendable (Hello) throws -> Principal
 
 extension CallError {
     /// What a `HelloCheck` throws for credentials that are missing or wrong.

@@ -56,7 +56,6 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     package func connect(to address: EndpointAddress, timeout: TimeAmount) {
         eventLoop.execute {
             let bootstrap = ClientBootstrap(group: self.eventLoop)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .connectTimeout(timeout)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -64,7 +63,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
                     }
                 }
             address.connect(bootstrap).whenFailure { error in
-                self.fail(CallError(.unavailable, "cannot connect to \(address): \(error)", cause: error))
+                let reason = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+                self.fail(CallError(.unavailable, "cannot connect to \(address): \(reason)", cause: error))
             }
         }
     }
@@ -287,8 +287,10 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     private func flush() {
-        guard let context, context.channel.isActive else { return }
-        output.flush(context)
+        guard !output.isEmpty, let context, context.channel.isActive else { return }
+        let bytes = output.take()
+        context.writeAndFlush(NIOAny(bytes), promise: nil)
+        output.reuse(bytes)
     }
 
     // MARK: - The end
@@ -322,7 +324,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private func end(_ reason: GoAway) {
         fail(CallError(.unavailable, "the connection ended, for the server broke the protocol: \(reason.message)"))
         output.append(reason.frame)
-        output.flushAndShutDown(context)
+        flush()
+        context?.close(mode: .output, promise: nil)
         closeDeadline = .now() + ConnectionLimits.discardTime
         setTimer()
     }

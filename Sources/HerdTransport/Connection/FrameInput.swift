@@ -42,9 +42,13 @@ struct FrameInput {
         return outcome
     }
 
+    /// Keeps bytes that are not to be handled yet.
+    mutating func keep(_ bytes: consuming ByteBuffer) {
+        pending.writeBuffer(&bytes)
+    }
+
     /// Handles what was left.
     mutating func resume(_ handle: (FrameView) -> Continuation) -> Outcome {
-        // Out of `self`, because handling a frame may look at the connection.
         var bytes = pending
         pending = ByteBuffer()
         let outcome = decode(&bytes, handle)

@@ -30,25 +30,23 @@ struct FrameOutput {
         buffer.writeBytes(wireBytes)
     }
 
-    /// Hands everything to the socket.
+    /// Takes everything out, to be written and given back to `reuse`.
     ///
-    /// Most often the socket takes it at once; then the buffer is ours alone again and `clear` keeps its memory, so
-    /// that a burst costs no allocation.
-    mutating func flush(_ context: ChannelHandlerContext) {
-        guard !isEmpty else { return }
-        context.writeAndFlush(NIOAny(buffer), promise: nil)
-        if buffer.capacity <= Self.keptCapacity {
-            buffer.clear()
-        } else {
-            buffer = ByteBuffer()
-        }
+    /// The buffer leaves the connection while it is written, because writing may call the connection back.
+    mutating func take() -> ByteBuffer {
+        let taken = buffer
+        buffer = ByteBuffer()
+        return taken
     }
 
-    /// Hands everything to the socket and tells the peer that no more comes.
-    mutating func flushAndShutDown(_ context: ChannelHandlerContext?) {
-        guard let context else { return discard() }
-        flush(context)
-        context.close(mode: .output, promise: nil)
+    /// Takes the memory of a buffer that was written.
+    ///
+    /// Most often the socket has taken it at once; then the buffer is ours alone again and `clear` keeps its memory, so
+    /// that a burst costs no allocation.
+    mutating func reuse(_ written: consuming ByteBuffer) {
+        guard isEmpty, buffer.capacity == 0, written.capacity <= Self.keptCapacity else { return }
+        written.clear()
+        buffer = written
     }
 
     mutating func discard() {

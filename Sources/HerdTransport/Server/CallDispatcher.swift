@@ -14,7 +14,4 @@ package protocol CallDispatcher: AnyObject {
 
     /// A request that the connection turned down by itself: over its limit, or while draining.
     func refused(_ request: FrameView)
-
-    /// The connection is gone.
-    func disconnected()
 }

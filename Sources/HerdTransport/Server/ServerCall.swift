@@ -87,8 +87,9 @@ package final class ServerCall: Sendable {
             state.credit -= 1
             return .success(true)
         }
+        let isTaken = try taken.get()
         if Task.isCancelled { throw CallError(.cancelled, "the task that sends was cancelled") }
-        return try taken.get()
+        return isTaken
     }
 
     private func waitForRoom() async {

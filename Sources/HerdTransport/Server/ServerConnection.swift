@@ -29,6 +29,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// When the connection is closed whether or not the client has seen all of it.
     private var closeDeadline = NIODeadline.distantFuture
     private var isReading = true
+    private var isHandling = false
+    private var isFlushing = false
 
     /// - Parameter name: What the server's HELLO calls it.
     package init(
@@ -74,8 +76,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !machine.hasEnded else { return }
-        let arrival = NIODeadline.now()
-        act(on: input.receive(unwrapInboundIn(data)) { handle($0, arrival) })
+        let bytes = unwrapInboundIn(data)
+        guard isReading else { return input.keep(bytes) }
+        handleInput { input, handle in input.receive(bytes, handle) }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
@@ -83,16 +86,16 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        resolveCongestion()
+        // While frames are handled or bytes written, whoever does so looks when it is done.
+        if !isHandling && !isFlushing { resolveCongestion() }
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
         let calls = machine.end()
         timer.cancel()
-        input.discard()
         output.discard()
+        if !isHandling { input.discard() }
         for (_, call) in calls { call.stop(CallError(.cancelled, "the client is gone")) }
-        dispatcher.disconnected()
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -125,10 +128,16 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         if machine.hasEnded { return .pause }
         guard output.count > ConnectionLimits.maximumUnsentBytes else { return .more }
         flush()
-        return isReading ? .more : .pause
+        return isReading && !machine.hasEnded ? .more : .pause
     }
 
-    private func act(on outcome: FrameInput.Outcome) {
+    private func handleInput(
+        _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
+    ) {
+        let arrival = NIODeadline.now()
+        isHandling = true
+        let outcome = body(&input) { handle($0, arrival) }
+        isHandling = false
         if case .malformed(let error) = outcome { end(GoAway(error)) }
         if machine.hasEnded { input.discard() }
     }
@@ -140,6 +149,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             return end(GoAway(error.code, error.message))
         }
         let goAway = machine.accept()
+        helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
         if let goAway { output.append(goAway.frame) }
     }
@@ -214,7 +224,13 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func flush() {
         guard let context else { return output.discard() }
-        output.flush(context)
+        if !output.isEmpty {
+            let bytes = output.take()
+            isFlushing = true
+            context.writeAndFlush(NIOAny(bytes), promise: nil)
+            isFlushing = false
+            output.reuse(bytes)
+        }
         resolveCongestion()
         if abandonDeadline != .distantFuture, machine.openCalls == 0, lingerDeadline == .distantFuture {
             lingerDeadline = .now() + ConnectionLimits.lingerTime
@@ -232,9 +248,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         guard isWritable != isReading, !machine.hasEnded else { return }
         isReading = isWritable
         try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
-        guard isReading else { return }
-        let arrival = NIODeadline.now()
-        act(on: input.resume { handle($0, arrival) })
+        // Frames that were held back; where this is asked in the middle of handling, that goes on by itself.
+        guard isReading, !isHandling else { return }
+        handleInput { input, handle in input.resume(handle) }
         flush()
     }
 
@@ -273,9 +289,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     ///
     /// - Parameter timeout: When calls still open get END UNAVAILABLE.
     package func drain(timeout: TimeAmount) {
-        guard abandonDeadline == .distantFuture else { return }
+        guard !machine.hasEnded else { return }
         if let goAway = machine.drain() { output.append(goAway.frame) }
-        abandonDeadline = .now() + timeout
+        abandonDeadline = min(abandonDeadline, .now() + timeout)
         abandon { $0.endsWithDrain }
         flush()
         setTimer()
@@ -291,7 +307,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// Sends what is to be sent, lets the client see it, closes.
     private func close() {
         _ = machine.end()
-        output.flushAndShutDown(context)
+        flush()
+        context?.close(mode: .output, promise: nil)
         helloDeadline = .distantFuture
         abandonDeadline = .distantFuture
         lingerDeadline = .distantFuture
