@@ -66,9 +66,8 @@ struct ScanTests {
         #expect(error?.code == .notUTF8)
         #expect(error?.field == "messages.content.text")
         #expect(error?.offset == 7)
-        #expect(
-            error?.description
-                == "herd.v1.RouteRequest.messages.content.text is not acceptable at byte 7: a text is no valid UTF-8.")
+        let start = "herd.v1.RouteRequest.messages.content.text is not acceptable at byte 7: a text is no valid UTF-8"
+        #expect(error?.description.hasPrefix(start) == true)
         #expect(failure(RouteRequest.self, Wire().field(1, [0x61, 0, 0x62]))?.code == .containsNUL)
         #expect(failure(Evaluation.self, Wire().field(5, Wire().field(1, [0xC0, 0x80])))?.field == "scores.key")
     }
@@ -200,7 +199,9 @@ struct ScanTests {
             }
             let error = failure(GetModelRequest.self, Wire().field(1, text))
             let valid = String(validating: text, as: UTF8.self)
-            #expect((error == nil) == (valid != nil && !text.contains(0)), "\(text)")
+            if (error == nil) != (valid != nil && !text.contains(0)) {
+                Issue.record("\(text): \(String(describing: error))")
+            }
         }
     }
 }
