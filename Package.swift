@@ -65,10 +65,13 @@ let package = Package(
             name: "HerdDatasets",
             dependencies: ["HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server)]),
 
+        .target(name: "HerdReflection", dependencies: ["HerdMessages", "CMessages"]),
+
         // MARK: - Services
         .target(
             name: "HerdStore",
-            dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")]),
+            dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "HerdServer",
             dependencies: [
@@ -82,7 +85,7 @@ let package = Package(
             name: "HerdServices",
             dependencies: [
                 "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
-                "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                "HerdReflection", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -95,7 +98,7 @@ let package = Package(
         .target(
             name: "HerdCommands",
             dependencies: [
-                "HerdClient", "HerdMessages", "HerdDatasets", "HerdPrediction", "HerdPolicy",
+                "HerdClient", "HerdMessages", "HerdFrames", "HerdReflection", "HerdDatasets", "HerdPrediction", "HerdPolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
                 .product(name: "Yams", package: "Yams", condition: server),
             ]),
@@ -113,7 +116,8 @@ let package = Package(
             ]),
 
         // MARK: - Tests
-        .testTarget(name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"]),
+        .testTarget(
+            name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),

@@ -1,4 +1,4 @@
-internal import CMessages
+package import CMessages
 
 /// A message whose packed size is known and whose bytes can be written straight into an output buffer.
 ///
@@ -23,6 +23,11 @@ public struct PreparedMessage: ~Copyable {
         guard buffer.count >= size else { return nil }
         guard size > 0, let start = buffer.baseAddress else { return 0 }
         return protobuf_c_message_pack(message, start.assumingMemoryBound(to: UInt8.self))
+    }
+
+    /// Lends protobuf-c's struct, for reflection by its descriptor.
+    package borrowing func withMessage<Result>(_ body: (UnsafePointer<ProtobufCMessage>) -> Result) -> Result {
+        body(message)
     }
 
     deinit {

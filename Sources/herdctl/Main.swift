@@ -1,4 +1,9 @@
+import ArgumentParser
+import HerdCommands
+
 @main
 enum Main {
-    static func main() {}
+    static func main() async {
+        await HerdctlCommand.main()
+    }
 }

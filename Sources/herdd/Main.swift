@@ -1,4 +1,112 @@
+import ArgumentParser
+import HerdServices
+
 @main
-enum Main {
-    static func main() {}
+struct Herdd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "herdd",
+        abstract: "The services of a herd.",
+        discussion: """
+            Configuration comes from flags, the environment (HERD_ROUTER_LISTEN=...) and a YAML file, in this order of
+            precedence; Config/herdd.yaml shows every key with its default.
+
+            EXAMPLES
+              herdd all --data data
+              herdd scorer --data data/scorer --listen 127.0.0.1:7602
+              herdd router --data data/router --scorer 127.0.0.1:7602
+            """,
+        version: HerdServicesVersion.text,
+        subcommands: [All.self, RouterCommand.self, ScorerCommand.self])
+
+    struct All: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "all", abstract: "Router and scorer in one process, still talking RPC over loopback.",
+            discussion: "EXAMPLE\n  herdd all --data data --log-format text")
+
+        @Option(help: "Folder of the stores: DIR/router and DIR/scorer.")
+        var data: String?
+        @Option(help: "The router's address, host:port; may be repeated.")
+        var listen: [String] = []
+        @Option(help: "The scorer's address, host:port; may be repeated.")
+        var scorerListen: [String] = []
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            var flags = common.flags
+            flags.set("router.listen", listen)
+            flags.set("scorer.listen", scorerListen)
+            flags.set("router.data", data.map { $0 + "/router" })
+            flags.set("scorer.data", data.map { $0 + "/scorer" })
+            try await common.run(.all, flags)
+        }
+    }
+
+    struct RouterCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "router", abstract: "Decides which model answers.",
+            discussion: "EXAMPLE\n  herdd router --data data/router --scorer 127.0.0.1:7602")
+
+        @Option(help: "Folder of the store.")
+        var data: String?
+        @Option(help: "An address, host:port; may be repeated.")
+        var listen: [String] = []
+        @Option(help: "The scorer's address, host:port.")
+        var scorer: String?
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            var flags = common.flags
+            flags.set("router.listen", listen)
+            flags.set("router.data", data)
+            flags.set("router.scorer_address", scorer)
+            try await common.run(.router, flags)
+        }
+    }
+
+    struct ScorerCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "scorer", abstract: "Keeps evaluations, trains predictors and predicts.",
+            discussion: "EXAMPLE\n  herdd scorer --data data/scorer")
+
+        @Option(help: "Folder of the store.")
+        var data: String?
+        @Option(help: "An address, host:port; may be repeated.")
+        var listen: [String] = []
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            var flags = common.flags
+            flags.set("scorer.listen", listen)
+            flags.set("scorer.data", data)
+            try await common.run(.scorer, flags)
+        }
+    }
+}
+
+/// Flags that every role takes.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "A configuration file (YAML).")
+    var config: String?
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+    @Option(help: "json or text.")
+    var logFormat: String?
+    @Option(help: "Path of the embedding table.")
+    var embeddingTable: String?
+    @Option(help: "Write the addresses, as JSON, to this file once everything listens.")
+    var readyFile: String?
+
+    var flags: ConfigurationFlags {
+        var flags = ConfigurationFlags()
+        flags.set("log.level", logLevel)
+        flags.set("log.format", logFormat)
+        flags.set("embedding.table", embeddingTable)
+        return flags
+    }
+
+    /// Configures, serves, and ends with an exit code that scripts can trust.
+    func run(_ role: HerdRole, _ flags: ConfigurationFlags) async throws {
+        let status = await HerdProcess.main(role, file: config, flags: flags, readyFile: readyFile)
+        if status != 0 { throw ExitCode(status) }
+    }
 }

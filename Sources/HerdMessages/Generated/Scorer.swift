@@ -111,6 +111,9 @@ public struct PredictResponse: Message {
     /// The topic's mean over the herd, for models the predictor has not seen.
     public var prior: Float
     public var promptTokens: UInt32
+    /// The prompt's embedding, quantised, as the decision log keeps it: two scales (float32, little endian), then 256 int8
+    /// for the first 512 tokens and 256 int8 for the last 64.
+    public var embedding: [UInt8]
 
     /// Every field at its default.
     public init() {
@@ -122,6 +125,7 @@ public struct PredictResponse: Message {
         self.topicProbability = 0
         self.prior = 0
         self.promptTokens = 0
+        self.embedding = []
     }
 
     /// The given fields, the others at their defaults.
@@ -133,7 +137,8 @@ public struct PredictResponse: Message {
         topic: String = "",
         topicProbability: Float = 0,
         prior: Float = 0,
-        promptTokens: UInt32 = 0
+        promptTokens: UInt32 = 0,
+        embedding: [UInt8] = []
     ) {
         self.predictorVersion = predictorVersion
         self.models = models
@@ -143,6 +148,7 @@ public struct PredictResponse: Message {
         self.topicProbability = topicProbability
         self.prior = prior
         self.promptTokens = promptTokens
+        self.embedding = embedding
     }
 
     public static var fullName: String { "herd.v1.PredictResponse" }
@@ -798,23 +804,28 @@ public struct PredictorEvent: Message {
     public var version: String
     public var models: [String]
     public var topics: [String]
+    /// Mean score of each model over the training data, 0..1, in the order of `models`.
+    public var means: [Float]
 
     /// Every field at its default.
     public init() {
         self.version = ""
         self.models = []
         self.topics = []
+        self.means = []
     }
 
     /// The given fields, the others at their defaults.
     public init(
         version: String = "",
         models: [String] = [],
-        topics: [String] = []
+        topics: [String] = [],
+        means: [Float] = []
     ) {
         self.version = version
         self.models = models
         self.topics = topics
+        self.means = means
     }
 
     public static var fullName: String { "herd.v1.PredictorEvent" }
@@ -1032,6 +1043,7 @@ extension PredictResponse: GeneratedMessage {
         self.topicProbability = c.pointee.topic_probability
         self.prior = c.pointee.prior
         self.promptTokens = c.pointee.prompt_tokens
+        self.embedding = readBytes(c.pointee.embedding)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictResponse>, in arena: MessageArena) {
@@ -1067,6 +1079,9 @@ extension PredictResponse: GeneratedMessage {
         c.pointee.topic_probability = self.topicProbability
         c.pointee.prior = self.prior
         c.pointee.prompt_tokens = self.promptTokens
+        if !self.embedding.isEmpty {
+            c.pointee.embedding = arena.bytes(self.embedding)
+        }
     }
 }
 
@@ -1861,6 +1876,11 @@ extension PredictorEvent: GeneratedMessage {
             }
         }
         self.topics = topicsRead
+        var meansRead: [Float] = []
+        if let list = c.pointee.means {
+            meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
+        }
+        self.means = meansRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictorEvent>, in arena: MessageArena) {
@@ -1884,6 +1904,13 @@ extension PredictorEvent: GeneratedMessage {
             }
             c.pointee.topics = list
             c.pointee.n_topics = self.topics.count
+        }
+        if !self.means.isEmpty {
+            let list = arena.raw(self.means.count * MemoryLayout<Float>.stride)
+                .bindMemory(to: Float.self, capacity: self.means.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.means.count).update(from: self.means)
+            c.pointee.means = list
+            c.pointee.n_means = self.means.count
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Configuration
+import HerdTransport
 
 /// What `Config/herdd.yaml`, the environment (`HERD_*`) and flags may set. Each default is written once, here.
 package struct HerdConfiguration: Sendable, Equatable {
@@ -38,11 +39,11 @@ package struct HerdConfiguration: Sendable, Equatable {
     /// Flags win over the environment, which wins over the file.
     ///
     /// - Parameters:
-    ///   - flags: keys as in the file, e.g. `router.listen`; the values of `overrides`.
+    ///   - flags: keys as in the file, e.g. `router.listen`.
     ///   - file: path of a YAML file, or nil for none.
-    package static func load(file: String?, flags: [AbsoluteConfigKey: ConfigValue]) async throws -> HerdConfiguration {
+    package static func load(file: String?, flags: ConfigurationFlags) async throws -> HerdConfiguration {
         var providers: [any ConfigProvider] = [
-            InMemoryProvider(name: "flags", values: flags),
+            InMemoryProvider(name: "flags", values: flags.values),
             KeyMappingProvider(upstream: EnvironmentVariablesProvider()) { key in
                 AbsoluteConfigKey(["herd"] + key.components, context: key.context)
             },
@@ -64,7 +65,7 @@ package struct HerdConfiguration: Sendable, Equatable {
 
     private func validate() throws(ConfigurationError) {
         for address in router.listen + scorer.listen + [router.scorerAddress] {
-            _ = try ListenAddress(parsing: address)
+            _ = try Self.address(address)
         }
         guard ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains(log.level) else {
             throw ConfigurationError(
@@ -76,6 +77,14 @@ package struct HerdConfiguration: Sendable, Equatable {
         guard server.eventLoops <= 256 else {
             throw ConfigurationError("server.event_loops must be 1 to 256, not \(server.eventLoops)")
         }
+    }
+
+    static func address(_ text: String) throws(ConfigurationError) -> EndpointAddress {
+        guard let address = EndpointAddress(text) else {
+            throw ConfigurationError(
+                "'\(text)' is not an address; write host:port, e.g. 127.0.0.1:7601 or [::1]:7601, or unix:PATH")
+        }
+        return address
     }
 
     private static func positive(
@@ -128,7 +137,7 @@ package struct ScorerConfiguration: Sendable, Equatable {
 package struct ServerLimits: Sendable, Equatable {
     /// `server.default_timeout`: seconds for calls that come without a deadline.
     package var defaultTimeoutSeconds = 30
-    /// `server.max_timeout`: seconds that no call may exceed; watches are free of it.
+    /// `server.max_timeout`: seconds that no unary call may exceed.
     package var maxTimeoutSeconds = 3_600
     /// `server.drain_timeout`: seconds that open calls get at the end.
     package var drainTimeoutSeconds = 10

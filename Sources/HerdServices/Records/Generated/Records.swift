@@ -484,23 +484,27 @@ package struct FollowedPredictorRecord: Message {
     package var version: String
     package var models: [String]
     package var topics: [String]
+    package var means: [Float]
 
     /// Every field at its default.
     package init() {
         self.version = ""
         self.models = []
         self.topics = []
+        self.means = []
     }
 
     /// The given fields, the others at their defaults.
     package init(
         version: String = "",
         models: [String] = [],
-        topics: [String] = []
+        topics: [String] = [],
+        means: [Float] = []
     ) {
         self.version = version
         self.models = models
         self.topics = topics
+        self.means = means
     }
 
     package static var fullName: String { "herd.store.v1.FollowedPredictorRecord" }
@@ -641,6 +645,7 @@ package struct DecisionRecord: Message {
     package var promptTokens: UInt32
     package var fingerprint: [UInt8]
     package var prompt: String
+    package var embedding: [UInt8]
 
     /// Every field at its default.
     package init() {
@@ -663,6 +668,7 @@ package struct DecisionRecord: Message {
         self.promptTokens = 0
         self.fingerprint = []
         self.prompt = ""
+        self.embedding = []
     }
 
     /// The given fields, the others at their defaults.
@@ -685,7 +691,8 @@ package struct DecisionRecord: Message {
         topicProbability: Double = 0,
         promptTokens: UInt32 = 0,
         fingerprint: [UInt8] = [],
-        prompt: String = ""
+        prompt: String = "",
+        embedding: [UInt8] = []
     ) {
         self.decisionId = decisionId
         self.timeUnixMs = timeUnixMs
@@ -706,6 +713,7 @@ package struct DecisionRecord: Message {
         self.promptTokens = promptTokens
         self.fingerprint = fingerprint
         self.prompt = prompt
+        self.embedding = embedding
     }
 
     package static var fullName: String { "herd.store.v1.DecisionRecord" }
@@ -1285,6 +1293,11 @@ extension FollowedPredictorRecord: GeneratedMessage {
             }
         }
         self.topics = topicsRead
+        var meansRead: [Float] = []
+        if let list = c.pointee.means {
+            meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
+        }
+        self.means = meansRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__FollowedPredictorRecord>, in arena: MessageArena) {
@@ -1308,6 +1321,13 @@ extension FollowedPredictorRecord: GeneratedMessage {
             }
             c.pointee.topics = list
             c.pointee.n_topics = self.topics.count
+        }
+        if !self.means.isEmpty {
+            let list = arena.raw(self.means.count * MemoryLayout<Float>.stride)
+                .bindMemory(to: Float.self, capacity: self.means.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.means.count).update(from: self.means)
+            c.pointee.means = list
+            c.pointee.n_means = self.means.count
         }
     }
 }
@@ -1455,6 +1475,7 @@ extension DecisionRecord: GeneratedMessage {
         self.promptTokens = c.pointee.prompt_tokens
         self.fingerprint = readBytes(c.pointee.fingerprint)
         self.prompt = readText(c.pointee.prompt)
+        self.embedding = readBytes(c.pointee.embedding)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__DecisionRecord>, in arena: MessageArena) {
@@ -1524,6 +1545,9 @@ extension DecisionRecord: GeneratedMessage {
         }
         if !self.prompt.isEmpty {
             c.pointee.prompt = arena.text(self.prompt)
+        }
+        if !self.embedding.isEmpty {
+            c.pointee.embedding = arena.bytes(self.embedding)
         }
     }
 }

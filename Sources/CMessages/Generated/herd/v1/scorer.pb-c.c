@@ -1258,7 +1258,7 @@ const ProtobufCMessageDescriptor herd__v1__predict_request__descriptor =
   (ProtobufCMessageInit) herd__v1__predict_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__predict_response__field_descriptors[8] =
+static const ProtobufCFieldDescriptor herd__v1__predict_response__field_descriptors[9] =
 {
   {
     "predictor_version",
@@ -1356,9 +1356,22 @@ static const ProtobufCFieldDescriptor herd__v1__predict_response__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "embedding",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PredictResponse, embedding),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__predict_response__field_indices_by_name[] = {
   3,   /* field[3] = costs_usd */
+  8,   /* field[8] = embedding */
   1,   /* field[1] = models */
   0,   /* field[0] = predictor_version */
   6,   /* field[6] = prior */
@@ -1370,7 +1383,7 @@ static const unsigned herd__v1__predict_response__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__predict_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor herd__v1__predict_response__descriptor =
 {
@@ -1380,7 +1393,7 @@ const ProtobufCMessageDescriptor herd__v1__predict_response__descriptor =
   "Herd__V1__PredictResponse",
   "herd.v1",
   sizeof(Herd__V1__PredictResponse),
-  8,
+  9,
   herd__v1__predict_response__field_descriptors,
   herd__v1__predict_response__field_indices_by_name,
   1,  herd__v1__predict_response__number_ranges,
@@ -2774,7 +2787,7 @@ const ProtobufCMessageDescriptor herd__v1__watch_predictor_request__descriptor =
   (ProtobufCMessageInit) herd__v1__watch_predictor_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descriptors[3] =
+static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descriptors[4] =
 {
   {
     "version",
@@ -2812,8 +2825,21 @@ static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "means",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Herd__V1__PredictorEvent, n_means),
+    offsetof(Herd__V1__PredictorEvent, means),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__predictor_event__field_indices_by_name[] = {
+  3,   /* field[3] = means */
   1,   /* field[1] = models */
   2,   /* field[2] = topics */
   0,   /* field[0] = version */
@@ -2821,7 +2847,7 @@ static const unsigned herd__v1__predictor_event__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__predictor_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
 {
@@ -2831,7 +2857,7 @@ const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
   "Herd__V1__PredictorEvent",
   "herd.v1",
   sizeof(Herd__V1__PredictorEvent),
-  3,
+  4,
   herd__v1__predictor_event__field_descriptors,
   herd__v1__predictor_event__field_indices_by_name,
   1,  herd__v1__predictor_event__number_ranges,

@@ -94,10 +94,15 @@ struct  Herd__V1__PredictResponse
    */
   float prior;
   uint32_t prompt_tokens;
+  /*
+   * The prompt's embedding, quantised, as the decision log keeps it: two scales (float32, little endian), then 256 int8
+   * for the first 512 tokens and 256 int8 for the last 64.
+   */
+  ProtobufCBinaryData embedding;
 };
 #define HERD__V1__PREDICT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predict_response__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL} }
 
 
 struct  Herd__V1__EmbedRequest
@@ -451,10 +456,15 @@ struct  Herd__V1__PredictorEvent
   char **models;
   size_t n_topics;
   char **topics;
+  /*
+   * Mean score of each model over the training data, 0..1, in the order of `models`.
+   */
+  size_t n_means;
+  float *means;
 };
 #define HERD__V1__PREDICTOR_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predictor_event__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
 
 
 struct  Herd__V1__EvaluateRequest

@@ -1707,7 +1707,7 @@ const ProtobufCMessageDescriptor herd__store__v1__in_force_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__in_force_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[3] =
+static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[4] =
 {
   {
     "version",
@@ -1745,8 +1745,21 @@ static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "means",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Herd__Store__V1__FollowedPredictorRecord, n_means),
+    offsetof(Herd__Store__V1__FollowedPredictorRecord, means),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__followed_predictor_record__field_indices_by_name[] = {
+  3,   /* field[3] = means */
   1,   /* field[1] = models */
   2,   /* field[2] = topics */
   0,   /* field[0] = version */
@@ -1754,7 +1767,7 @@ static const unsigned herd__store__v1__followed_predictor_record__field_indices_
 static const ProtobufCIntRange herd__store__v1__followed_predictor_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__descriptor =
 {
@@ -1764,7 +1777,7 @@ const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__des
   "Herd__Store__V1__FollowedPredictorRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__FollowedPredictorRecord),
-  3,
+  4,
   herd__store__v1__followed_predictor_record__field_descriptors,
   herd__store__v1__followed_predictor_record__field_indices_by_name,
   1,  herd__store__v1__followed_predictor_record__number_ranges,
@@ -2016,7 +2029,7 @@ const ProtobufCMessageDescriptor herd__store__v1__candidate_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__candidate_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__decision_record__field_descriptors[19] =
+static const ProtobufCFieldDescriptor herd__store__v1__decision_record__field_descriptors[20] =
 {
   {
     "decision_id",
@@ -2246,12 +2259,25 @@ static const ProtobufCFieldDescriptor herd__store__v1__decision_record__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "embedding",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__DecisionRecord, embedding),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__decision_record__field_indices_by_name[] = {
   4,   /* field[4] = candidates */
   0,   /* field[0] = decision_id */
   6,   /* field[6] = degraded */
   7,   /* field[7] = degraded_because */
+  19,   /* field[19] = embedding */
   17,   /* field[17] = fingerprint */
   12,   /* field[12] = flags */
   11,   /* field[11] = measurement_revision */
@@ -2271,7 +2297,7 @@ static const unsigned herd__store__v1__decision_record__field_indices_by_name[] 
 static const ProtobufCIntRange herd__store__v1__decision_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 19 }
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__decision_record__descriptor =
 {
@@ -2281,7 +2307,7 @@ const ProtobufCMessageDescriptor herd__store__v1__decision_record__descriptor =
   "Herd__Store__V1__DecisionRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__DecisionRecord),
-  19,
+  20,
   herd__store__v1__decision_record__field_descriptors,
   herd__store__v1__decision_record__field_indices_by_name,
   1,  herd__store__v1__decision_record__number_ranges,

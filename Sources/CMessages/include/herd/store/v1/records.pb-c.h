@@ -221,10 +221,12 @@ struct  Herd__Store__V1__FollowedPredictorRecord
   char **models;
   size_t n_topics;
   char **topics;
+  size_t n_means;
+  float *means;
 };
 #define HERD__STORE__V1__FOLLOWED_PREDICTOR_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__followed_predictor_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
 
 
 struct  Herd__Store__V1__ContributionRecord
@@ -286,10 +288,11 @@ struct  Herd__Store__V1__DecisionRecord
   uint32_t prompt_tokens;
   ProtobufCBinaryData fingerprint;
   char *prompt;
+  ProtobufCBinaryData embedding;
 };
 #define HERD__STORE__V1__DECISION_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__decision_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 struct  Herd__Store__V1__OutcomeRecord

@@ -1,0 +1,42 @@
+# Herd. `make run` shows the product, `make test` proves it; `make help` lists the rest.
+
+SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+SWIFT_SOURCES := Package.swift Sources Tests
+SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
+
+.PHONY: run stop build test test-tsan test-asan lint format protos install help
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+install: ## Install what a Debian 12 with the Swift toolchain lacks.
+	@Scripts/install.sh
+
+build: install ## Build herdd and herdctl (release).
+	swift build $(SWIFT_FLAGS) --product herdd
+	swift build $(SWIFT_FLAGS) --product herdctl
+
+run: build ## Start a demonstration herd, train it, route a dozen prompts; leaves it running.
+	@Scripts/demo.sh
+
+stop: ## Stop the demonstration herd.
+	@Scripts/demo.sh stop
+
+test: build ## All tests (release build).
+	swift test $(SWIFT_FLAGS)
+
+test-tsan: install ## The concurrent suites under the thread sanitizer.
+	swift test --sanitize=thread --scratch-path .build/tsan --filter 'HerdStoreTests|HerdClientTests|HerdServicesTests'
+
+test-asan: install ## The suites that touch C memory under the address sanitizer.
+	swift test --sanitize=address --scratch-path .build/asan --filter 'HerdStoreTests|HerdMessagesTests|HerdFramesTests'
+
+lint: ## Formatter and linters; fails on any finding.
+	swift format lint --strict --recursive $(SWIFT_SOURCES)
+	shellcheck $(SHELL_SOURCES)
+
+format: ## Format all Swift code.
+	swift format --in-place --recursive $(SWIFT_SOURCES)
+
+protos: install ## Generate C and Swift code from Protos/.
+	Scripts/messages/generate.sh

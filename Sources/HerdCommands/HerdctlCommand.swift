@@ -1,0 +1,29 @@
+package import ArgumentParser
+import HerdFrames
+
+/// `herdctl`.
+package struct HerdctlCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "herdctl",
+        abstract: "Operate a herd: models, policies, evaluations, predictors, decisions.",
+        discussion: """
+            Commands talk to the router at --address (or HERD_ADDRESS, else 127.0.0.1:7601); backtest needs no server.
+            --json prints JSON with the field names of the messages.
+
+            A FIRST HERD
+              herdd all --data data &
+              herdctl model add --file Config/herds/routerdc.yaml
+              herdctl import evaluations.jsonl.gz
+              herdctl train --promote
+              herdctl route "What is the derivative of x^2?" --explain
+
+            \(CommandFailure.exitCodes)
+            """,
+        version: HerdVersion.text,
+        subcommands: [
+            RouteCommand.self, FeedbackCommand.self, DecisionCommand.self, ModelCommand.self, PolicyCommand.self,
+            ImportCommand.self, TrainCommand.self, PredictorCommand.self, BacktestCommand.self, StatusCommand.self,
+        ])
+
+    package init() {}
+}

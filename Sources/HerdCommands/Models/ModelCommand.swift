@@ -1,0 +1,9 @@
+package import ArgumentParser
+
+package struct ModelCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "The models of the herd.",
+        subcommands: [ModelAdd.self, ModelList.self, ModelShow.self, ModelRemove.self])
+
+    package init() {}
+}

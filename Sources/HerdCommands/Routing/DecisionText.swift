@@ -1,0 +1,46 @@
+import HerdMessages
+
+/// A decision for people: the choice, what it rests on, the ranking, and the terms where they were asked for.
+enum DecisionText {
+    static func text(of reply: RouteResponse) -> String {
+        var lines = ["\(reply.model)"]
+        var basis: [String] = []
+        if !reply.topic.isEmpty {
+            basis.append("topic \(reply.topic) (\(NumberFormat.decimals(100 * reply.topicProbability, 0)) %)")
+        }
+        basis.append("\(reply.promptTokens) tokens")
+        basis.append(reply.predictorVersion.isEmpty ? "no predictor" : "predictor \(reply.predictorVersion)")
+        basis.append("policy \(reply.policy)")
+        if reply.cached { basis.append("cached") }
+        lines.append("  " + basis.joined(separator: ", "))
+        if reply.degraded { lines.append("  degraded: \(reply.degradedBecause)") }
+        if !reply.flags.isEmpty { lines.append("  flags: \(reply.flags.joined(separator: ", "))") }
+        if !reply.unknownFlags.isEmpty { lines.append("  unknown flags: \(reply.unknownFlags.joined(separator: ", "))") }
+        lines.append("  decision \(reply.decisionId)")
+        return lines.joined(separator: "\n") + "\n" + ranking(reply.candidates)
+    }
+
+    private static func ranking(_ candidates: [Candidate]) -> String {
+        let goals = candidates.first { !$0.contributions.isEmpty }?.contributions.dropFirst().map(\.name) ?? []
+        var table = TextTable(
+            [("MODEL", .left), ("UTILITY", .right), ("QUALITY", .right)]
+                + goals.map { ($0.uppercased(), .right) } + [("USD", .right), ("", .left)])
+        for candidate in candidates {
+            var cells = [candidate.model]
+            if candidate.excludedBecause.isEmpty {
+                cells += [
+                    NumberFormat.decimals(candidate.utility, 4), NumberFormat.decimals(candidate.quality, 4),
+                ]
+                cells += candidate.contributions.dropFirst().map {
+                    NumberFormat.decimals($0.value, 4) + ($0.assumed ? "?" : "")
+                }
+                if candidate.contributions.isEmpty { cells += goals.map { _ in "" } }
+                cells += [NumberFormat.dollars(candidate.costUsd), candidate.prior ? "prior" : ""]
+            } else {
+                cells += ["-", "-"] + goals.map { _ in "" } + ["", candidate.excludedBecause]
+            }
+            table.add(cells)
+        }
+        return table.text
+    }
+}

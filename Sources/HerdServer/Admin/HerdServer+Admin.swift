@@ -1,0 +1,60 @@
+import HerdFrames
+import HerdMessages
+import HerdTransport
+import NIOCore
+
+extension HerdServer {
+    /// Serves what is built into every server: Health, Status, Describe, Drain and Probe.
+    func registerAdmin() {
+        immediate(Admin.health) { [unowned self] _, _ in health() }
+        immediate(Admin.status) { [unowned self] _, _ in status() }
+        unary(Admin.describe) { _, _ in DescribeResponse(fileDescriptorSet: FileDescriptors.packed) }
+        immediate(Admin.drain) { [unowned self] request, _ in
+            let timeout =
+                request.timeoutMs == 0
+                ? configuration.drainTimeout.timeAmount
+                : .milliseconds(Int64(clamping: min(request.timeoutMs, 86_400_000)))
+            // After the answer.
+            eventLoopGroup.any().execute { self.beginDrain(timeout: timeout) }
+            return DrainResponse()
+        }
+        stream(Admin.probe) { request, _, writer in
+            guard request.bytes <= maximumProbeBytes else {
+                throw CallError(.invalidArgument, "bytes must be at most \(maximumProbeBytes), not \(request.bytes)")
+            }
+            let message = ProbeMessage(payload: [UInt8](repeating: 0, count: Int(request.bytes)))
+            var rest = request.count
+            while rest > 0 {
+                try await writer.send(message)
+                rest -= 1
+            }
+        }
+    }
+
+    private func health() -> HealthResponse {
+        health(report)
+    }
+
+    private func health(_ report: (service: ServiceStatus, isDraining: Bool)) -> HealthResponse {
+        let working: HealthResponse.State = report.service.degradedReasons.isEmpty ? .serving : .degraded
+        let state = report.isDraining ? .draining : working
+        return HealthResponse(state: state, service: name, reasons: report.service.degradedReasons)
+    }
+
+    private func status() -> StatusResponse {
+        let report = report
+        return StatusResponse(
+            service: name, version: configuration.version,
+            uptimeMs: UInt64(clamping: (.now() - startTime).nanoseconds / 1_000_000), health: health(report),
+            connections: UInt32(clamping: connectionCount), openCalls: UInt32(clamping: runningCallCount),
+            methods: servedMethods.map { method in
+                let counters = method.counters.snapshot
+                return MethodStatistics(
+                    method: method.path, calls: counters.calls, failures: counters.failures,
+                    meanMs: counters.meanMilliseconds, maxMs: counters.longestMilliseconds)
+            }, figures: report.service.figures, facts: report.service.facts)
+    }
+}
+
+/// The longest payload of a Probe, in bytes: with its frame it stays under 4 MiB.
+private let maximumProbeBytes: UInt32 = 4_000_000

@@ -1,0 +1,76 @@
+package import HerdFrames
+package import Logging
+package import NIOCore
+
+/// What a handler knows of the call it answers.
+package struct CallContext: Sendable {
+    /// When the call ends with DEADLINE_EXCEEDED, on the monotonic clock.
+    package let deadline: NIODeadline
+    /// What the caller sent along: `traceparent`, `tenant`, and whatever else.
+    package let metadata: [String: String]
+    private let session: Session
+    private let servedMethod: ServedMethod
+
+    init(session: Session, method: ServedMethod, deadline: NIODeadline, metadata: [String: String]) {
+        self.session = session
+        self.servedMethod = method
+        self.deadline = deadline
+        self.metadata = metadata
+    }
+
+    /// The path `package.Service/Method`; for a forwarded method that is not known here, the prefix it was taken by.
+    package var method: String { servedMethod.path }
+
+    /// Who is calling.
+    package var principal: Principal { session.principal }
+
+    /// The address the call comes from.
+    package var peer: String { session.peer }
+
+    /// On whose behalf: the metadata `tenant`, empty if there is none.
+    package var tenant: String { metadata["tenant"] ?? "" }
+
+    /// The W3C trace context: the metadata `traceparent`, nil if there is none.
+    package var traceparent: String? { metadata["traceparent"] }
+
+    /// What is left of the deadline, zero if it has passed: the time-out for the calls the handler makes.
+    package var remaining: Duration {
+        .nanoseconds(max(0, (deadline - .now()).nanoseconds))
+    }
+
+    /// Whether the caller took the call back, left, or ran out of time; the task of the handler is cancelled as well.
+    ///
+    /// Only right inside that task and its children.
+    package var isCancelled: Bool { Task.isCancelled }
+
+    /// Throws CANCELLED if the call was stopped; for handlers that compute for long.
+    package func checkCancellation() throws(CallError) {
+        if Task.isCancelled { throw CallError(.cancelled, "the call was stopped") }
+    }
+
+    /// A logger that names the method, the peer and the trace.
+    package var logger: Logger {
+        var logger = session.logger
+        logger[metadataKey: "method"] = "\(method)"
+        if let traceparent { logger[metadataKey: "traceparent"] = "\(traceparent)" }
+        return logger
+    }
+
+    /// The metadata that calls made for this one carry on: trace and tenant.
+    package var forwardedMetadata: [String: String] {
+        metadata.filter { $0.key == "traceparent" || $0.key == "tracestate" || $0.key == "tenant" }
+    }
+}
+
+/// What all calls of one connection have in common.
+final class Session: Sendable {
+    let principal: Principal
+    let peer: String
+    let logger: Logger
+
+    init(principal: Principal, peer: String, logger: Logger) {
+        self.principal = principal
+        self.peer = peer
+        self.logger = logger
+    }
+}

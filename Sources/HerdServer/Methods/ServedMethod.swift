@@ -1,0 +1,51 @@
+import HerdFrames
+import HerdTransport
+
+/// Where a handler that does not answer inline runs.
+package enum HandlerExecutor: Sendable {
+    /// On Swift's global pool of threads: for handlers that compute. Costs two changes of thread per call.
+    case pool
+    /// On the connection's event loop, between its reads and writes: for handlers that mostly wait for others. While
+    /// one computes, no other call of the loop is heard.
+    ///
+    /// Measured: 8.7 instead of 11.5 us of CPU per call on 16 connections, 10.7 instead of 21.3 on one.
+    case eventLoop
+}
+
+/// One method of a server: how its calls are answered, and what is counted of them.
+final class ServedMethod: Sendable {
+    /// The path, or the prefix for methods that are forwarded without being known.
+    let path: String
+    let isStreaming: Bool
+    /// Whether its calls end at once when the server drains, as watches do.
+    let endsWithDrain: Bool
+    let executor: HandlerExecutor
+    let counters = MethodCounters()
+    private let answer: Answer
+
+    /// Looks at a request on the event loop; the frame is valid only meanwhile.
+    typealias Answer = @Sendable (_ request: FrameView, CallContext, ServerConnection) -> Begun
+
+    /// What became of a request on the event loop.
+    enum Begun {
+        /// Answered already, with that code.
+        case answered(StatusCode)
+        /// To be run as a task, which ends the call and returns the code it ended with.
+        case later(@Sendable (ServerCall) async -> StatusCode)
+    }
+
+    init(
+        path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
+        answer: @escaping Answer
+    ) {
+        self.path = path
+        self.isStreaming = isStreaming
+        self.endsWithDrain = endsWithDrain
+        self.executor = executor
+        self.answer = answer
+    }
+
+    func begin(_ request: FrameView, _ context: CallContext, _ connection: ServerConnection) -> Begun {
+        answer(request, context, connection)
+    }
+}

@@ -1,0 +1,108 @@
+import HerdFrames
+import HerdTransport
+import Logging
+import NIOCore
+
+/// Answers the calls of one connection out of its server's methods; used on the connection's event loop only.
+final class ConnectionDispatcher: CallDispatcher {
+    private let server: HerdServer
+    private let methods: MethodTable
+    private let timeouts: CallTimeouts
+    private let executor: EventLoopTaskExecutor
+    private let peer: String
+    private let logger: Logger
+    /// Known from HELLO on, and no call is dispatched before.
+    private var session: Session?
+    /// When the call before was answered on the event loop: where the time of the next one begins.
+    private var lastAnswer = NIODeadline.uptimeNanoseconds(0)
+
+    init(
+        server: HerdServer, methods: MethodTable, timeouts: CallTimeouts, peer: String, logger: Logger,
+        eventLoop: any EventLoop
+    ) {
+        self.server = server
+        self.methods = methods
+        self.timeouts = timeouts
+        executor = EventLoopTaskExecutor(eventLoop)
+        self.peer = peer
+        self.logger = logger
+    }
+
+    func greet(_ metadata: [String: String]) throws(CallError) {
+        let hello = Hello(
+            authorization: metadata[HelloKey.authorization] ?? "", client: metadata[HelloKey.client] ?? "",
+            metadata: metadata, peer: peer)
+        do throws(CallError) {
+            let principal = try server.authorize(hello)
+            var logger = logger
+            logger[metadataKey: "peer"] = "\(peer)"
+            session = Session(principal: principal, peer: peer, logger: logger)
+        } catch {
+            logger.notice(
+                "connection refused", metadata: ["peer": "\(peer)", "client": "\(hello.client)", "why": "\(error)"])
+            throw error
+        }
+    }
+
+    func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
+        guard let session, let method = methods.method(at: request.method) else {
+            return connection.fail(request.call, server.unknownMethod(request.methodName))
+        }
+        let deadline = timeouts.deadline(of: request, method, arrival: arrival)
+        let context = CallContext(
+            session: session, method: method, deadline: deadline, metadata: request.metadata)
+        switch method.begin(request, context, connection) {
+        case .answered(let code):
+            let now = NIODeadline.now()
+            let start = max(arrival, lastAnswer)
+            lastAnswer = now
+            method.counters.record(isFailure: code != .ok, nanoseconds: (now - start).nanoseconds)
+        case .later(let run):
+            let server = server
+            server.callStarted()
+            connection.open(
+                request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain
+            ) { call in
+                call.run(
+                    Task(executorPreference: method.executor == .eventLoop ? executor : nil) {
+                        let code = await run(call)
+                        let failed = (call.stopReason?.code ?? code) != .ok
+                        method.counters.record(
+                            isFailure: failed, nanoseconds: (NIODeadline.now() - arrival).nanoseconds)
+                        server.callEnded()
+                    })
+            }
+        }
+    }
+
+    func refused(_ request: FrameView) {
+        methods.method(at: request.method)?.counters.record(isFailure: true, nanoseconds: 0)
+    }
+
+    func disconnected() {
+        server.remove(self)
+    }
+}
+
+/// How long calls may take.
+struct CallTimeouts: Sendable {
+    private let defaultTimeout: Int64
+    private let maximumTimeout: Int64
+    private let maximumStreamTimeout: Int64
+
+    init(_ configuration: ServerConfiguration) {
+        maximumTimeout = configuration.maximumTimeout.clampedNanoseconds
+        maximumStreamTimeout = configuration.maximumStreamTimeout.clampedNanoseconds
+        defaultTimeout = min(configuration.defaultTimeout.clampedNanoseconds, maximumTimeout)
+    }
+
+    func deadline(of request: FrameView, _ method: ServedMethod, arrival: NIODeadline) -> NIODeadline {
+        let maximum = method.isStreaming ? maximumStreamTimeout : maximumTimeout
+        guard request.timeoutMicroseconds > 0 else {
+            return arrival + .nanoseconds(method.isStreaming ? maximum : defaultTimeout)
+        }
+        // Clamped before it is multiplied: the number is the peer's.
+        let asked = Int64(clamping: min(request.timeoutMicroseconds, UInt64(maximum / 1000 + 1))) * 1000
+        return arrival + .nanoseconds(min(asked, maximum))
+    }
+}

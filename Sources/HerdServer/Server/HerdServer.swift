@@ -1,0 +1,272 @@
+import HerdFrames
+import HerdMessages
+package import HerdTransport
+package import Logging
+package import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// Serves registered methods, and Admin, on all its addresses.
+///
+/// Register everything, then `run` it in a `ServiceGroup`, or `start` it and `stop` it by hand. A server is started
+/// once.
+package final class HerdServer: Service {
+    /// What the process calls itself: `router`, `scorer` or `refiner`.
+    package let name: String
+    package let configuration: ServerConfiguration
+    package let logger: Logger
+    /// The event loops its connections run on; clients in the same process best share them.
+    package let eventLoopGroup: any EventLoopGroup
+    let startTime = NIODeadline.now()
+    private let ownsEventLoopGroup: Bool
+    private let state = Mutex(State())
+    private let runningCalls = Atomic<Int>(0)
+
+    private struct State {
+        var registry = MethodRegistry()
+        var authorize: HelloCheck?
+        var status: (@Sendable () -> ServiceStatus)?
+        var phase = Phase.idle
+        var listeners: [any Channel] = []
+        var connections: [ObjectIdentifier: ServerConnection] = [:]
+        var drainTimeout: TimeAmount?
+        /// Waits until nothing listens and nobody is connected.
+        var stopped: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    private enum Phase {
+        case idle
+        case running
+        case draining
+        case stopped
+    }
+
+    /// - Parameters:
+    ///   - name: What it calls itself in Health, Status and HELLO.
+    ///   - eventLoopGroup: Event loops that the caller shuts down later; nil makes `configuration.eventLoops` of them.
+    package init(
+        name: String, configuration: ServerConfiguration = ServerConfiguration(), logger: Logger,
+        eventLoopGroup: (any EventLoopGroup)? = nil
+    ) {
+        self.name = name
+        self.configuration = configuration
+        self.logger = logger
+        ownsEventLoopGroup = eventLoopGroup == nil
+        self.eventLoopGroup =
+            eventLoopGroup ?? MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoops))
+        registerAdmin()
+    }
+
+    // MARK: - Before it starts
+
+    /// Sets the check of every connection's HELLO: who it is, or an error, UNAUTHENTICATED most often. Without one
+    /// everybody is let in as nobody. It runs on the event loop and must not block.
+    package func authorize(_ check: @escaping HelloCheck) {
+        state.withLock { $0.authorize = check }
+    }
+
+    /// Sets what Health and Status report of the service itself. It runs on the event loop and must not block.
+    package func reportStatus(_ status: @escaping @Sendable () -> ServiceStatus) {
+        state.withLock { $0.status = status }
+    }
+
+    func register(_ change: (inout MethodRegistry) -> Void) {
+        state.withLock { state in
+            precondition(state.phase == .idle, "methods are registered before the server starts")
+            change(&state.registry)
+        }
+    }
+
+    // MARK: - Running
+
+    /// Starts, then does what `serve` does.
+    package func run() async throws {
+        try await start()
+        await serve()
+    }
+
+    /// Serves, once started, until the group shuts down gracefully, the task is cancelled or `stop` is called, then ends
+    /// open calls within the drain time-out.
+    package func serve() async {
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await untilStopped()
+            } onGracefulShutdown: {
+                self.beginDrain(timeout: self.configuration.drainTimeout.timeAmount)
+            }
+        } onCancel: {
+            self.beginDrain(timeout: .zero)
+        }
+    }
+
+    /// Listens on all addresses and returns those it is bound to, in the order of the configuration.
+    ///
+    /// Throws what the system says where an address cannot be bound; then it listens nowhere.
+    @discardableResult
+    package func start() async throws -> [EndpointAddress] {
+        let methods = state.withLock { state in
+            precondition(state.phase == .idle, "a server is started once")
+            state.phase = .running
+            return state.registry.table()
+        }
+        let bootstrap = bootstrap(methods)
+        var addresses: [EndpointAddress] = []
+        do {
+            for address in configuration.addresses {
+                let channel = try await address.bind(bootstrap).get()
+                channel.closeFuture.whenComplete { _ in self.remove(listener: channel) }
+                let isWanted = state.withLock { state in
+                    state.listeners.append(channel)
+                    return state.phase == .running
+                }
+                if !isWanted { channel.close(promise: nil) }
+                addresses.append(EndpointAddress(boundTo: channel) ?? address)
+            }
+        } catch {
+            await stop(timeout: .zero)
+            throw error
+        }
+        logger.info("listening", metadata: ["addresses": "\(addresses.map(\.description).joined(separator: ", "))"])
+        return addresses
+    }
+
+    /// Stops listening, tells the clients, lets open calls end for `timeout` (nil: the configured one), closes.
+    package func stop(timeout: Duration? = nil) async {
+        beginDrain(timeout: (timeout ?? configuration.drainTimeout).timeAmount)
+        await untilStopped()
+    }
+
+    /// Begins what `stop` does and returns at once.
+    package func beginDrain(timeout: TimeAmount) {
+        let (listeners, connections) = state.withLock { state in
+            state.drainTimeout = min(timeout, state.drainTimeout ?? timeout)
+            if state.phase == .running || state.phase == .idle { state.phase = .draining }
+            return (state.listeners, Array(state.connections.values))
+        }
+        for listener in listeners { listener.close(promise: nil) }
+        for connection in connections {
+            connection.eventLoop.execute { connection.drain(timeout: timeout) }
+        }
+        finishIfStopped()
+    }
+
+    private func untilStopped() async {
+        await withUnsafeContinuation { continuation in
+            let isStopped = state.withLock { state in
+                if state.phase == .stopped { return true }
+                state.stopped.append(continuation)
+                return false
+            }
+            if isStopped { continuation.resume() }
+        }
+        // Handlers that do not heed their cancellation would be left without an event loop to answer on.
+        guard ownsEventLoopGroup, runningCalls.load(ordering: .acquiring) == 0 else { return }
+        try? await eventLoopGroup.shutdownGracefully()
+    }
+
+    private func finishIfStopped() {
+        let waiters = state.withLock { state -> [UnsafeContinuation<Void, Never>] in
+            guard state.phase == .draining, state.listeners.isEmpty, state.connections.isEmpty else { return [] }
+            state.phase = .stopped
+            let waiters = state.stopped
+            state.stopped = []
+            return waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: - Connections
+
+    private func bootstrap(_ methods: MethodTable) -> ServerBootstrap {
+        let timeouts = CallTimeouts(configuration)
+        return ServerBootstrap(group: eventLoopGroup)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: ServerConnection.waterMark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        self.connection(methods, timeouts, channel))
+                }
+            }
+    }
+
+    private func connection(
+        _ methods: MethodTable, _ timeouts: CallTimeouts, _ channel: any Channel
+    ) -> ServerConnection {
+        let peer = channel.remoteAddress.map { $0.ipAddress.map { "\($0)" } ?? "unix" } ?? "unknown"
+        if channel.remoteAddress?.ipAddress != nil {
+            // Fails on Unix sockets only, which have no such delay.
+            try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
+        }
+        let dispatcher = ConnectionDispatcher(
+            server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
+            eventLoop: channel.eventLoop)
+        let connection = ServerConnection(
+            dispatcher: dispatcher, limits: limits, name: name, eventLoop: channel.eventLoop)
+        let drainTimeout = state.withLock { state in
+            state.connections[ObjectIdentifier(dispatcher)] = connection
+            return state.drainTimeout
+        }
+        if let drainTimeout {
+            channel.eventLoop.execute { connection.drain(timeout: drainTimeout) }
+        }
+        return connection
+    }
+
+    private var limits: ConnectionLimits {
+        ConnectionLimits(
+            maximumFrameLength: configuration.maximumFrameLength, maximumOpenCalls: configuration.maximumOpenCalls,
+            helloTimeout: configuration.helloTimeout.timeAmount)
+    }
+
+    private func remove(listener: any Channel) {
+        state.withLock { $0.listeners.removeAll { $0 === listener } }
+        finishIfStopped()
+    }
+
+    func remove(_ dispatcher: ConnectionDispatcher) {
+        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(dispatcher)) }
+        finishIfStopped()
+    }
+
+    // MARK: - Calls
+
+    func authorize(_ hello: Hello) throws(CallError) -> Principal {
+        guard let check = state.withLock({ $0.authorize }) else { return Principal() }
+        return try check(hello)
+    }
+
+    func unknownMethod(_ path: String) -> CallError {
+        let isKnown = MethodDescription.all.contains { $0.path == path }
+        return CallError(
+            .unimplemented,
+            isKnown
+                ? "the \(name) does not serve \(path)"
+                : "there is no method \(path.prefix(200)); Admin/Describe lists what there is")
+    }
+
+    func callStarted() {
+        runningCalls.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func callEnded() {
+        runningCalls.wrappingSubtract(1, ordering: .releasing)
+    }
+
+    // MARK: - For Admin
+
+    /// What the service reports of itself, and whether it is being stopped.
+    var report: (service: ServiceStatus, isDraining: Bool) {
+        let (status, isDraining) = state.withLock { ($0.status, $0.phase != .running) }
+        return (status?() ?? ServiceStatus(), isDraining)
+    }
+
+    var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    /// Calls whose handlers run as tasks.
+    var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
+
+    var servedMethods: [ServedMethod] { state.withLock { $0.registry }.all }
+}

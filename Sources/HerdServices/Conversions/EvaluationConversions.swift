@@ -1,0 +1,57 @@
+import HerdFrames
+import HerdMessages
+
+extension EvaluationRecord {
+    static let longestID = 400
+    static let longestPrompt = 1 << 20
+    static let mostModels = 10_000
+    static let mostRounds = 64
+
+    /// Checks an evaluation that came over the wire. Scores are kept by model name, so that equal evaluations have equal
+    /// records.
+    ///
+    /// - Parameter place: where in the request it stood, for messages.
+    init(validating evaluation: Evaluation, place: Int) throws(CallError) {
+        let field = "evaluations[\(place)]"
+        try Check.name(evaluation.task, field: "\(field).task")
+        guard !evaluation.id.isEmpty, evaluation.id.utf8.count <= Self.longestID else {
+            throw CallError(.invalidArgument, "\(field).id must have 1 to \(Self.longestID) bytes")
+        }
+        guard !evaluation.prompt.isEmpty else { throw CallError(.invalidArgument, "\(field).prompt is empty") }
+        try Check.length(evaluation.prompt, field: "\(field).prompt", atMost: Self.longestPrompt)
+        try Check.length(evaluation.domain, field: "\(field).domain", atMost: Check.longestName)
+        guard !evaluation.scores.isEmpty, evaluation.scores.count <= Self.mostModels else {
+            throw CallError(.invalidArgument, "\(field).scores must name 1 to \(Self.mostModels) models")
+        }
+        self.init(
+            id: evaluation.id, prompt: evaluation.prompt, task: evaluation.task, domain: evaluation.domain)
+        for name in evaluation.scores.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            try Check.name(name, field: "\(field).scores: a model's name")
+            let score = evaluation.scores[name] ?? 0
+            try Check.share(score, field: "\(field).scores['\(name)']")
+            var record = ScoreRecord(model: name, score: score)
+            if let cost = evaluation.costs[name] {
+                try Check.amount(cost, field: "\(field).costs['\(name)']")
+                record.cost = .costUsd(cost)
+            }
+            let refined = evaluation.refined[name]?.values ?? []
+            let refinedCosts = evaluation.refinedCosts[name]?.values ?? []
+            guard refined.count <= Self.mostRounds, refinedCosts.count <= Self.mostRounds else {
+                throw CallError(.invalidArgument, "\(field).refined['\(name)'] holds at most \(Self.mostRounds) rounds")
+            }
+            for score in refined { try Check.share(score, field: "\(field).refined['\(name)']") }
+            for cost in refinedCosts { try Check.amount(cost, field: "\(field).refined_costs['\(name)']") }
+            record.refined = refined
+            record.refinedCosts = refinedCosts
+            scores.append(record)
+        }
+        for (what, names) in [
+            ("costs", Set(evaluation.costs.keys)), ("refined", Set(evaluation.refined.keys)),
+            ("refined_costs", Set(evaluation.refinedCosts.keys)),
+        ] {
+            if let stray = names.subtracting(evaluation.scores.keys).min() {
+                throw CallError(.invalidArgument, "\(field).\(what) names '\(stray.prefix(200))', which has no score")
+            }
+        }
+    }
+}

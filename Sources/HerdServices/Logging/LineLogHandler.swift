@@ -1,0 +1,65 @@
+import Glibc
+import HerdReflection
+package import Logging
+
+/// Structured logs on standard error: one JSON object a line for programs, or text for people.
+package struct LineLogHandler: LogHandler {
+    package enum Format: Sendable { case json, text }
+
+    package var metadata: Logger.Metadata = [:]
+    package var logLevel: Logger.Level
+    private let label: String
+    private let format: Format
+
+    package init(label: String, level: Logger.Level, format: Format) {
+        self.label = label
+        self.format = format
+        logLevel = level
+    }
+
+    /// Sets up every logger of this process.
+    package static func bootstrap(_ configuration: LogConfiguration) {
+        let level = Logger.Level(rawValue: configuration.level) ?? .info
+        let format: Format = configuration.format == "text" ? .text : .json
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: level, format: format) }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        var line: String
+        switch format {
+        case .json:
+            var members: [(key: String, value: JSONNode)] = [
+                ("time", .string(Self.timestamp())), ("level", .string(event.level.rawValue)),
+                ("logger", .string(label)), ("message", .string("\(event.message)")),
+            ]
+            members += all.map { ($0.key, .string("\($0.value)")) }
+            line = JSONNode.object(members).text(onOneLine: true) + "\n"
+        case .text:
+            let fields = all.map { " \($0.key)=\($0.value)" }.joined()
+            line = "\(Self.timestamp()) \(event.level.rawValue) \(label): \(event.message)\(fields)\n"
+        }
+        // One write a line, so that lines of several threads do not mix.
+        line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    }
+
+    /// RFC 3339, UTC, milliseconds.
+    private static func timestamp() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var parts = tm()
+        gmtime_r(&time.tv_sec, &parts)
+        func digits(_ value: some BinaryInteger, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        return "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
+            + "T\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
+            + ".\(digits(time.tv_nsec / 1_000_000, 3))Z"
+    }
+}

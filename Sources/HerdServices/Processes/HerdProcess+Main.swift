@@ -1,0 +1,41 @@
+import Glibc
+import HerdFrames
+import HerdPrediction
+import HerdStore
+
+/// What `herdd --version` says.
+package enum HerdServicesVersion {
+    package static let text = HerdVersion.text
+}
+
+extension HerdProcess {
+    /// Reads the configuration, serves, and gives the exit status (sysexits.h): 0 after a clean end, 78 for a wrong
+    /// configuration, 66 for a missing table, 73 for a store that can't be opened, 69 for an address that can't be
+    /// bound, 70 for anything else. Why is on standard error, in a sentence.
+    package static func main(
+        _ role: HerdRole, file: String?, flags: ConfigurationFlags, readyFile: String?
+    ) async -> Int32 {
+        do {
+            let configuration = try await HerdConfiguration.load(file: file, flags: flags)
+            LineLogHandler.bootstrap(configuration.log)
+            try await run(role, configuration: configuration, readyFile: readyFile)
+            return 0
+        } catch let error as ConfigurationError {
+            return fail(error.description, EX_CONFIG)
+        } catch let error as EmbeddingTableError {
+            return fail("\(error)", EX_NOINPUT)
+        } catch let error as StoreError {
+            return fail(error.message, EX_CANTCREAT)
+        } catch let error as CallError {
+            return fail(error.description, EX_SOFTWARE)
+        } catch {
+            return fail("\(error)", EX_UNAVAILABLE)
+        }
+    }
+
+    private static func fail(_ message: String, _ status: Int32) -> Int32 {
+        var line = "herdd: \(message)\n"
+        line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        return status
+    }
+}

@@ -1,0 +1,45 @@
+import Glibc
+import HerdTransport
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// What one `herdd` runs.
+package enum HerdRole: String, Sendable, CaseIterable {
+    case router
+    case scorer
+    /// Router and scorer in one process, still talking over loopback.
+    case all
+}
+
+/// Runs the services of a role until SIGTERM or SIGINT.
+package enum HerdProcess {
+    /// - Parameters:
+    ///   - readyFile: where to write, once everything listens, a JSON object of service to addresses; nil for nowhere.
+    /// - Throws: `ConfigurationError`, `StoreError`, `EmbeddingTableError`, or why an address can't be bound.
+    package static func run(_ role: HerdRole, configuration: HerdConfiguration, readyFile: String?) async throws {
+        // A peer that hangs up must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        var configuration = configuration
+        var services: [any Service] = []
+        var addresses: [(String, [EndpointAddress])] = []
+        if role != .router {
+            let scorer = try ScorerProcess(configuration, logger: Logger(label: "scorer"))
+            let bound = try await scorer.start()
+            services.append(scorer)
+            addresses.append(("scorer", bound))
+            if role == .all, let first = bound.first { configuration.router.scorerAddress = first.description }
+        }
+        if role != .scorer {
+            let router = try await RouterProcess(configuration, logger: Logger(label: "router"))
+            let bound = try await router.start()
+            services.append(router)
+            addresses.append(("router", bound))
+        }
+        if let readyFile { try ReadyFile.write(addresses, to: readyFile) }
+        // In a group services end in the reverse of this order: the router before the scorer it asks.
+        let group = ServiceGroup(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "herdd"))
+        try await group.run()
+    }
+}

@@ -1,0 +1,18 @@
+import HerdFrames
+import HerdServer
+import HerdTransport
+
+extension ServerConfiguration {
+    /// - Parameter listen: addresses that `HerdConfiguration` has checked.
+    init(listen: [String], limits: ServerLimits) throws(ConfigurationError) {
+        self.init()
+        var parsed: [EndpointAddress] = []
+        for address in listen { parsed.append(try HerdConfiguration.address(address)) }
+        addresses = parsed
+        eventLoops = limits.eventLoops
+        defaultTimeout = .seconds(limits.defaultTimeoutSeconds)
+        maximumTimeout = .seconds(limits.maxTimeoutSeconds)
+        drainTimeout = .seconds(limits.drainTimeoutSeconds)
+        version = HerdVersion.text
+    }
+}

@@ -1,0 +1,10 @@
+import Glibc
+
+enum WallClock {
+    /// Milliseconds since 1970-01-01 UTC.
+    static func milliseconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(max(0, time.tv_sec)) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+    }
+}

@@ -1,0 +1,52 @@
+import HerdStore
+import Synchronization
+
+/// Predictions by fingerprint, kept in the router's store over restarts; lost at most for the last 100 ms.
+final class PredictionCache: Sendable {
+    private let store: StoreEnvironment
+    private let table: TwoGenerationTable<UInt128>
+    private let key: (UInt64, UInt64)
+    private let hitCount = Atomic<Int>(0)
+    private let missCount = Atomic<Int>(0)
+
+    static func table(maxBytes: Int) -> TwoGenerationTable<UInt128> {
+        TwoGenerationTable("predictions", maxEntries: 1 << 40, maxBytes: maxBytes)
+    }
+
+    init(store: StoreEnvironment, maxBytes: Int) {
+        self.store = store
+        table = Self.table(maxBytes: maxBytes)
+        key = (UInt64(truncatingIfNeeded: store.id), UInt64(truncatingIfNeeded: store.id >> 64))
+    }
+
+    var hits: Int { hitCount.load(ordering: .relaxed) }
+    var misses: Int { missCount.load(ordering: .relaxed) }
+
+    func fingerprint(tenant: String, predictor: FollowedPredictor, text: String) -> UInt128 {
+        Fingerprint.of(tenant: tenant, predictorVersion: predictor.version, text: text, key: key)
+    }
+
+    /// A damaged or foreign record is a miss: it is predicted anew and overwritten.
+    func get(_ fingerprint: UInt128, predictor: FollowedPredictor) -> CachedPrediction? {
+        let found = try? store.read { transaction throws(StoreError) in
+            try table.withValue(for: fingerprint, in: transaction) { record, generation in
+                record.withUnsafeBytes { bytes in
+                    CachedPrediction(record: bytes, modelCount: predictor.models.count).map { ($0, generation) }
+                }
+            }
+        }
+        guard let (prediction, generation) = (found ?? nil) ?? nil else {
+            missCount.add(1, ordering: .relaxed)
+            return nil
+        }
+        hitCount.add(1, ordering: .relaxed)
+        // What is still asked for must outlive the older generation.
+        if generation == .older { put(prediction, under: fingerprint) }
+        return prediction
+    }
+
+    func put(_ prediction: CachedPrediction, under fingerprint: UInt128) {
+        let table = table
+        store.enqueue { transaction in try table.put(prediction.record, for: fingerprint, in: &transaction) }
+    }
+}

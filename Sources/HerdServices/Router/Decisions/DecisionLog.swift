@@ -1,0 +1,170 @@
+import HerdFrames
+import HerdMessages
+import HerdStore
+
+/// The decisions of the router and their outcomes. Decisions are committed within 100 ms; outcomes before they are
+/// acknowledged.
+final class DecisionLog: Sendable {
+    private static let outcomes = Table<[UInt8]>("outcomes")
+    /// How many outcomes a decision keeps.
+    private static let maxOutcomes = 100
+    /// The most bytes of one log entry's pages, on average, before the bound on bytes bites.
+    private static let bytesPerEntry = 4_096
+
+    private let store: StoreEnvironment
+    private let log: BoundedLog
+    private let sequence: LogSequence
+
+    static func log(maxEntries: Int) -> BoundedLog {
+        BoundedLog("decisions", maxEntries: maxEntries, maxBytes: maxEntries * bytesPerEntry)
+    }
+
+    static func tables(maxEntries: Int) -> [TableID] {
+        log(maxEntries: maxEntries).ids + [outcomes.id]
+    }
+
+    init(store: StoreEnvironment, maxEntries: Int) async throws {
+        self.store = store
+        log = Self.log(maxEntries: maxEntries)
+        sequence = try await log.openSequence(in: store)
+    }
+
+    /// A new decision's id: its place in the log and 32 random bits, so that ids cannot be guessed one from another.
+    func nextID() -> DecisionID {
+        DecisionID(sequence: sequence.next(), check: UInt32.random(in: 0...UInt32.max))
+    }
+
+    /// Never waits; the record is made on the writer thread, off the path of the call.
+    ///
+    /// - Returns: false where the writer's queue is full and the entry is dropped, which the store counts.
+    func append(_ id: DecisionID, _ record: @escaping @Sendable () -> DecisionRecord) -> Bool {
+        let log = log
+        return store.enqueue { transaction in
+            try log.put(record().pack(), at: id.sequence, in: &transaction)
+        }
+    }
+
+    /// A decision with its outcomes.
+    func get(_ text: String) async throws -> GetDecisionResponse {
+        let id = try DecisionID(parsing: text)
+        var found = try read(id)
+        if found == nil {
+            // It may still be queued: a write goes behind it, and is there once it returns.
+            try await store.write { _ in }
+            found = try read(id)
+        }
+        guard let (record, outcomes) = found else { throw Self.missing(text) }
+        var decision = Decision(record)
+        decision.outcomes = outcomes.map {
+            Outcome(model: $0.model, outcome: $0.outcome, comment: $0.comment, timeUnixMs: $0.timeUnixMs)
+        }
+        return GetDecisionResponse(decision: decision)
+    }
+
+    /// Keeps an outcome; a repeated request changes nothing.
+    func feedback(_ request: FeedbackRequest, timeMs: UInt64) async throws -> FeedbackResponse {
+        let id = try DecisionID(parsing: request.decisionId)
+        try Check.share(request.outcome, field: "outcome")
+        try Check.length(request.comment, field: "comment", atMost: 4_096)
+        try Check.length(request.requestId, field: "request_id", atMost: 200)
+        let log = log
+        // The writer works in order, so a decision that is still queued is there by now.
+        return try await store.write { transaction in
+            guard let bytes = try transaction.value(for: id.sequence, in: log.table) else {
+                throw Self.missing(request.decisionId)
+            }
+            let record = try DecisionRecord(stored: bytes)
+            guard record.decisionId == id.description else { throw Self.missing(request.decisionId) }
+            let model = request.model.isEmpty ? record.model : request.model
+            guard record.candidates.contains(where: { $0.model == model }) else {
+                throw CallError(.invalidArgument, "model '\(model.prefix(200))' is no candidate of this decision")
+            }
+            let stored = try Self.outcomes(of: id, in: transaction)
+            if !request.requestId.isEmpty, stored.contains(where: { $0.requestId == request.requestId }) {
+                return FeedbackResponse()
+            }
+            guard stored.count < Self.maxOutcomes else {
+                throw CallError(.resourceExhausted, "a decision keeps at most \(Self.maxOutcomes) outcomes")
+            }
+            let outcome = OutcomeRecord(
+                model: model, outcome: request.outcome, comment: request.comment, timeUnixMs: timeMs,
+                requestId: request.requestId)
+            let key = OrderedBytes().adding(id.sequence).adding(UInt64(stored.count)).bytes
+            try transaction.put(outcome.pack(), for: key, in: Self.outcomes)
+            try Self.dropOrphans(of: log, in: &transaction)
+            return FeedbackResponse()
+        }
+    }
+
+    private func read(_ id: DecisionID) throws -> (DecisionRecord, [OutcomeRecord])? {
+        try store.withSnapshot { transaction in
+            guard let bytes = try transaction.value(for: id.sequence, in: log.table) else { return nil }
+            let record = try DecisionRecord(stored: bytes)
+            guard record.decisionId == id.description else { return nil }
+            return (record, try Self.outcomes(of: id, in: transaction))
+        }
+    }
+
+    private static func outcomes(
+        of id: DecisionID, in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> [OutcomeRecord] {
+        var found: [OutcomeRecord] = []
+        try transaction.scan(outcomes, .prefix(OrderedBytes().adding(id.sequence).bytes)) { record in
+            found.append(try OutcomeRecord(stored: try record.value()))
+            return .next
+        }
+        return found
+    }
+
+    /// Removes outcomes whose decisions the log has dropped, a few at a time so that no write takes long.
+    private static func dropOrphans(of log: BoundedLog, in transaction: inout WriteTransaction) throws {
+        guard let oldest = try transaction.firstKey(of: log.table) else { return }
+        let bound = OrderedBytes().adding(oldest).bytes
+        var orphans: [[UInt8]] = []
+        try transaction.scan(outcomes) { record in
+            let key = try record.key()
+            guard orphans.count < 64, key.lexicographicallyPrecedes(bound) else { return .stop }
+            orphans.append(key)
+            return .next
+        }
+        for key in orphans { _ = try transaction.remove(key, in: outcomes) }
+    }
+
+    private static func missing(_ text: String) -> CallError {
+        CallError(
+            .notFound,
+            "there is no decision '\(text.prefix(80))'; the log keeps the newest decisions only, the oldest go first")
+    }
+}
+
+/// The id of a decision: 16 hexadecimal digits of its place in the log, a dash, 8 random ones.
+struct DecisionID: Sendable, Equatable, CustomStringConvertible {
+    let sequence: UInt64
+    let check: UInt32
+
+    init(sequence: UInt64, check: UInt32) {
+        self.sequence = sequence
+        self.check = check
+    }
+
+    init(parsing text: String) throws(CallError) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].utf8.count == 16, parts[1].utf8.count == 8,
+            let sequence = UInt64(parts[0], radix: 16), let check = UInt32(parts[1], radix: 16)
+        else {
+            throw CallError(
+                .invalidArgument,
+                "decision_id '\(text.prefix(80))' is not one; ids look like 0006418b4c7d2f10-5f3a9c2e")
+        }
+        self.init(sequence: sequence, check: check)
+    }
+
+    var description: String {
+        Self.hex(sequence, digits: 16) + "-" + Self.hex(UInt64(check), digits: 8)
+    }
+
+    private static func hex(_ value: UInt64, digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: digits - text.count) + text
+    }
+}

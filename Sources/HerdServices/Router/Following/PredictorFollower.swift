@@ -1,0 +1,107 @@
+import HerdClient
+import HerdFrames
+import HerdMessages
+import HerdStore
+import Logging
+import Synchronization
+
+/// Follows the predictor version in force at the scorer, and asks it for predictions.
+///
+/// The version is kept in the router's store, so that after a restart the router serves its cache while the scorer is
+/// away.
+final class PredictorFollower: Sendable {
+    private static let table = Table<String>("followed_predictor")
+    static let tables = [table.id]
+    private static let key = "in_force"
+    /// A prediction takes well under a millisecond; a scorer that needs this long is away.
+    private static let predictionTimeout = Duration.seconds(2)
+    private static let watchTimeout = Duration.seconds(3_600)
+    private static let longestPause = Duration.milliseconds(500)
+
+    private let client: HerdClient
+    private let store: StoreEnvironment
+    private let logger: Logger
+    private let connected = Atomic<Bool>(false)
+    private let followed: Mutex<FollowedPredictor?>
+    private let changed: @Sendable (FollowedPredictor?) -> Void
+
+    init(
+        client: HerdClient, store: StoreEnvironment, logger: Logger,
+        changed: @escaping @Sendable (FollowedPredictor?) -> Void
+    ) throws {
+        self.client = client
+        self.store = store
+        self.logger = logger
+        self.changed = changed
+        let stored = try store.withSnapshot { transaction in
+            try transaction.value(for: Self.key, in: Self.table)
+        }
+        followed = Mutex(try stored.flatMap { FollowedPredictor(try FollowedPredictorRecord(stored: $0)) })
+    }
+
+    var current: FollowedPredictor? { followed.withLock { $0 } }
+
+    /// Whether the scorer answers; known from the open watch, so that no call has to wait to find out.
+    var isScorerAvailable: Bool { connected.load(ordering: .relaxed) }
+
+    /// Watches until the task is cancelled, and reconnects whenever the watch ends.
+    func run() async {
+        var pause = Duration.milliseconds(20)
+        while !Task.isCancelled {
+            do {
+                let events = client.stream(
+                    Scorer.watchPredictor, WatchPredictorRequest(), timeout: Self.watchTimeout)
+                for try await event in events {
+                    await apply(FollowedPredictor(event))
+                    if !connected.exchange(true, ordering: .relaxed) { logger.info("following the scorer") }
+                    pause = .milliseconds(20)
+                }
+            } catch {
+                // A watch that reached its time limit is renewed; the scorer is there.
+                if error.code != .deadlineExceeded, connected.exchange(false, ordering: .relaxed) {
+                    logger.warning("the scorer is away", metadata: ["error": "\(error)"])
+                }
+            }
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, Self.longestPause)
+        }
+        connected.store(false, ordering: .relaxed)
+    }
+
+    /// - Throws: `CallError`; UNAVAILABLE at once while the scorer is away.
+    func predict(_ text: String, with predictor: FollowedPredictor) async throws -> CachedPrediction {
+        guard isScorerAvailable else { throw CallError(.unavailable, "the scorer is away") }
+        let reply = try await client.call(
+            Scorer.predict, PredictRequest(text: text, predictorVersion: predictor.version),
+            timeout: Self.predictionTimeout)
+        guard reply.qualities.count == predictor.models.count,
+            reply.costsUsd.isEmpty || reply.costsUsd.count == predictor.models.count
+        else {
+            throw CallError(.internal, "the scorer's prediction does not fit predictor \(predictor.version)")
+        }
+        return CachedPrediction(
+            qualities: reply.qualities, costs: reply.costsUsd,
+            topic: UInt32(clamping: predictor.topics.firstIndex(of: reply.topic) ?? predictor.topics.count),
+            topicProbability: reply.topicProbability, prior: reply.prior, promptTokens: reply.promptTokens,
+            embedding: reply.embedding)
+    }
+
+    private func apply(_ predictor: FollowedPredictor?) async {
+        let isNew = followed.withLock { followed in
+            defer { followed = predictor }
+            return followed != predictor
+        }
+        guard isNew else { return }
+        // In force at once; kept for the next start as soon as the disk allows.
+        changed(predictor)
+        logger.info("predictor in force", metadata: ["version": "\(predictor?.version ?? "none")"])
+        let record = predictor?.record ?? FollowedPredictorRecord()
+        do {
+            try await store.write { transaction in
+                try transaction.put(record.pack(), for: Self.key, in: Self.table)
+            }
+        } catch {
+            logger.error("the followed predictor version could not be stored", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import HerdFrames
+import HerdMessages
+import HerdPolicy
+import HerdStore
+import Logging
+import Synchronization
+
+/// The models and policies that decisions are made from, as of one revision.
+struct RegistrySnapshot: Sendable {
+    var revision: UInt64 = 0
+    var policyCounter: UInt64 = 0
+    /// By name.
+    var models: [ModelProfile] = []
+    var policies: [String: (policy: RoutingPolicy, revision: UInt64)] = [:]
+}
+
+/// The herd's models and policies: stored, and held in memory for decisions.
+final class HerdRegistry: Sendable {
+    static let models = RevisionedTable<ModelRecord>(table: Table("models"), noun: "model")
+    static let policies = RevisionedTable<PolicyRecord>(table: Table("policies"), noun: "policy")
+    static let tables = [models.table.id, policies.table.id, Counters.table.id]
+
+    private let store: StoreEnvironment
+    private let logger: Logger
+    private let current = Mutex(RegistrySnapshot())
+    /// Called after every change, with the snapshot that is now in force.
+    private let changed: @Sendable (RegistrySnapshot) -> Void
+
+    init(
+        store: StoreEnvironment, logger: Logger, changed: @escaping @Sendable (RegistrySnapshot) -> Void
+    ) throws {
+        self.store = store
+        self.logger = logger
+        self.changed = changed
+        try refresh()
+    }
+
+    // MARK: - Models
+
+    func putModel(_ request: PutModelRequest) async throws -> PutModelResponse {
+        guard let model = request.model else { throw CallError(.invalidArgument, "model is missing") }
+        let record = try ModelRecord(validating: model, requestID: request.requestId)
+        let expected: UInt64? = if case .expectedRevision(let revision)? = request.expectation { revision } else { nil }
+        let (stored, revision) = try await store.write { transaction in
+            try Self.models.put(record, expected: expected, in: &transaction)
+        }
+        try refresh()
+        return PutModelResponse(model: Model(stored), registryRevision: revision)
+    }
+
+    func getModel(_ request: GetModelRequest) throws -> GetModelResponse {
+        let record = try store.withSnapshot { transaction in try Self.models.get(request.name, in: transaction) }
+        guard let record else { throw Self.models.missing(request.name) }
+        return GetModelResponse(model: Model(record))
+    }
+
+    func listModels(_ request: ListModelsRequest) throws -> ListModelsResponse {
+        let page = try store.withSnapshot { transaction in try Self.models.page(request.page, in: transaction) }
+        return ListModelsResponse(
+            models: page.records.map(Model.init), next: page.next, registryRevision: page.revision)
+    }
+
+    func removeModel(_ request: RemoveModelRequest) async throws -> RemoveModelResponse {
+        let expected: UInt64? = if case .expectedRevision(let revision)? = request.expectation { revision } else { nil }
+        let revision = try await store.write { transaction in
+            try Self.models.remove(request.name, expected: expected, in: &transaction)
+        }
+        try refresh()
+        return RemoveModelResponse(registryRevision: revision)
+    }
+
+    // MARK: - Policies
+
+    func putPolicy(_ request: PutPolicyRequest) async throws -> PutPolicyResponse {
+        guard let policy = request.policy else { throw CallError(.invalidArgument, "policy is missing") }
+        let record = try PolicyRecord(validating: policy, requestID: request.requestId)
+        let expected: UInt64? = if case .expectedRevision(let revision)? = request.expectation { revision } else { nil }
+        let (stored, _) = try await store.write { transaction in
+            try Self.policies.put(record, expected: expected, in: &transaction)
+        }
+        try refresh()
+        return PutPolicyResponse(policy: Policy(stored))
+    }
+
+    func getPolicy(_ request: GetPolicyRequest) throws -> GetPolicyResponse {
+        let record = try store.withSnapshot { transaction in try Self.policies.get(request.name, in: transaction) }
+        guard let record else { throw Self.policies.missing(request.name) }
+        return GetPolicyResponse(policy: Policy(record))
+    }
+
+    func listPolicies(_ request: ListPoliciesRequest) throws -> ListPoliciesResponse {
+        let page = try store.withSnapshot { transaction in try Self.policies.page(request.page, in: transaction) }
+        return ListPoliciesResponse(policies: page.records.map(Policy.init), next: page.next)
+    }
+
+    func removePolicy(_ request: RemovePolicyRequest) async throws -> RemovePolicyResponse {
+        let expected: UInt64? = if case .expectedRevision(let revision)? = request.expectation { revision } else { nil }
+        _ = try await store.write { transaction in
+            try Self.policies.remove(request.name, expected: expected, in: &transaction)
+        }
+        try refresh()
+        return RemovePolicyResponse()
+    }
+
+    // MARK: - The snapshot
+
+    var snapshot: RegistrySnapshot { current.withLock { $0 } }
+
+    /// Reads the whole registry again: changes are rare and a read transaction is consistent, so there is no order of
+    /// concurrent changes to get wrong. An older read never replaces a newer one.
+    private func refresh() throws {
+        let logger = logger
+        let fresh = try store.withSnapshot { transaction in
+            let models = try Self.models.all(in: transaction) { logger.error("damaged record left out: \($0)") }
+            let policies = try Self.policies.all(in: transaction) { logger.error("damaged record left out: \($0)") }
+            var snapshot = RegistrySnapshot(revision: models.revision, policyCounter: policies.revision)
+            snapshot.models = models.records.map(ModelProfile.init)
+            for record in policies.records {
+                snapshot.policies[record.name] = (RoutingPolicy(record), record.revision)
+            }
+            return snapshot
+        }
+        current.withLock { snapshot in
+            guard fresh.revision >= snapshot.revision, fresh.policyCounter >= snapshot.policyCounter else { return }
+            snapshot = fresh
+            changed(fresh)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import HerdClient
+import HerdFrames
+import HerdMessages
+import HerdServer
+import HerdStore
+package import HerdTransport
+package import Logging
+import ServiceLifecycle
+
+/// The router as a process: its server, its connection to the scorer, its store.
+package final class RouterProcess: Service {
+    private let router: RouterService
+    private let server: HerdServer
+    private let scorer: HerdClient
+
+    /// Opens the store and registers every method.
+    ///
+    /// - Throws: `ConfigurationError`, `StoreError`.
+    package init(_ configuration: HerdConfiguration, logger: Logger) async throws {
+        server = HerdServer(
+            name: "router",
+            configuration: try ServerConfiguration(listen: configuration.router.listen, limits: configuration.server),
+            logger: logger)
+        var client = ClientConfiguration()
+        client.name = "router"
+        // While the scorer is away a fallback now is better than a prediction later.
+        client.retryWindow = .zero
+        client.maximumBackoff = .milliseconds(250)
+        scorer = HerdClient(
+            address: try HerdConfiguration.address(configuration.router.scorerAddress), configuration: client)
+        router = try await RouterService(configuration.router, scorer: scorer, logger: logger)
+        register()
+    }
+
+    /// Listens, and gives the addresses.
+    package func start() async throws -> [EndpointAddress] {
+        try await server.start()
+    }
+
+    /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
+    package func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [router] in await router.follower.run() }
+            await server.serve()
+            group.cancelAll()
+        }
+        scorer.close()
+        await router.store.close()
+    }
+
+    private func register() {
+        let router = router
+        server.reportStatus {
+            ServiceStatus(degradedReasons: router.degradedReasons, figures: router.figures, facts: router.facts)
+        }
+        server.unary(Router.route) { request, context in
+            try router.routeCached(request, tenant: context.tenant)
+        } _: { request, context in
+            try await answering { try await router.route(request, tenant: context.tenant) }
+        }
+        server.unary(Router.feedback) { request, _ in
+            try await answering {
+                try await router.decisions.feedback(request, timeMs: WallClock.milliseconds())
+            }
+        }
+        server.unary(Router.getDecision) { request, _ in
+            try await answering { try await router.decisions.get(request.decisionId) }
+        }
+        registerRegistry()
+        server.forward(prefix: "herd.v1.Scorer/") { [scorer] path, payload, context, writer in
+            do throws(CallError) {
+                return try await scorer.forward(
+                    path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
+                ) { message throws(CallError) in try await writer.send(message) }
+            } catch {
+                guard error.code == .unavailable else { throw error }
+                // The caller does not know the scorer's address, and need not.
+                throw CallError(
+                    .unavailable, "the scorer is away; try again once it is back", metadata: error.metadata,
+                    cause: error)
+            }
+        }
+    }
+
+    private func registerRegistry() {
+        let registry = router.registry
+        server.unary(Registry.putModel) { request, _ in
+            try await answering { try await registry.putModel(request) }
+        }
+        server.unary(Registry.getModel) { request, _ in try answering { try registry.getModel(request) } }
+        server.unary(Registry.listModels) { request, _ in try answering { try registry.listModels(request) } }
+        server.unary(Registry.removeModel) { request, _ in
+            try await answering { try await registry.removeModel(request) }
+        }
+        server.unary(Registry.putPolicy) { request, _ in
+            try await answering { try await registry.putPolicy(request) }
+        }
+        server.unary(Registry.getPolicy) { request, _ in try answering { try registry.getPolicy(request) } }
+        server.unary(Registry.listPolicies) { request, _ in try answering { try registry.listPolicies(request) } }
+        server.unary(Registry.removePolicy) { request, _ in
+            try await answering { try await registry.removePolicy(request) }
+        }
+    }
+}

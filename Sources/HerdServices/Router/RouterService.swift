@@ -1,0 +1,154 @@
+import HerdClient
+import HerdFrames
+import HerdMessages
+import HerdPolicy
+import HerdStore
+import Logging
+import Synchronization
+
+/// The router: registry, prediction cache, decisions.
+final class RouterService: Sendable {
+    let registry: HerdRegistry
+    let decisions: DecisionLog
+    let follower: PredictorFollower
+    let store: StoreEnvironment
+    private let cache: PredictionCache
+    private let view: CurrentView
+    private let predictions = SingleFlight<UInt128, CachedPrediction>()
+    private let configuration: RouterConfiguration
+    private let logger: Logger
+    private let degradedCount = Atomic<Int>(0)
+    private let droppedCount = Atomic<Int>(0)
+
+    /// Opens the store.
+    init(_ configuration: RouterConfiguration, scorer: HerdClient, logger: Logger) async throws {
+        self.configuration = configuration
+        self.logger = logger
+        var options = StoreOptions()
+        options.schemaVersion = 1
+        options.maxBytes = configuration.storeMaxBytes
+        options.logger = logger
+        let tables =
+            HerdRegistry.tables + PredictorFollower.tables
+            + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
+            + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
+        store = try StoreEnvironment(path: configuration.data, tables: tables, options: options)
+        let view = CurrentView()
+        self.view = view
+        registry = try HerdRegistry(store: store, logger: logger) { view.update(registry: $0) }
+        follower = try PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
+        view.update(predictor: follower.current)
+        cache = PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)
+        decisions = try await DecisionLog(store: store, maxEntries: configuration.decisionLogMaxEntries)
+    }
+
+    // MARK: - Route
+
+    /// Answers from the cache, without waiting for anything; nil for a prompt whose prediction is not cached.
+    func routeCached(_ request: RouteRequest, tenant: String) throws(CallError) -> RouteResponse? {
+        let view = view.current
+        let plan = try RoutePlan(request, view: view)
+        guard let predictor = view.predictor else { return nil }
+        let fingerprint = cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text)
+        guard let prediction = cache.get(fingerprint, predictor: predictor) else { return nil }
+        let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
+        return reply(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+    }
+
+    /// Asks the scorer and, where it can't tell, falls back as the policy says.
+    func route(_ request: RouteRequest, tenant: String) async throws -> RouteResponse {
+        let view = view.current
+        let plan = try RoutePlan(request, view: view)
+        guard let predictor = view.predictor else {
+            return try fallBack(plan, view: view, tenant: tenant, because: "no predictor yet")
+        }
+        let text = plan.prompt.text
+        let fingerprint = cache.fingerprint(tenant: tenant, predictor: predictor, text: text)
+        let prediction: CachedPrediction
+        do {
+            let (cache, follower) = (cache, follower)
+            prediction = try await predictions.value(for: fingerprint) {
+                let prediction = try await follower.predict(text, with: predictor)
+                cache.put(prediction, under: fingerprint)
+                return prediction
+            }
+        } catch let error as CallError {
+            // A call taken back or out of time is not worth an answer that nobody waits for.
+            try Task.checkCancellation()
+            logger.debug("no prediction", metadata: ["error": "\(error)"])
+            return try fallBack(
+                plan, view: view, tenant: tenant, because: "the scorer gave no prediction (\(error.code))")
+        }
+        let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
+        return reply(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
+    }
+
+    private func fallBack(
+        _ plan: RoutePlan, view: RoutingView, tenant: String, because reason: String
+    ) throws(CallError) -> RouteResponse {
+        let decision = try RoutedDecision(plan, view: view, degradedBecause: reason)
+        degradedCount.add(1, ordering: .relaxed)
+        return reply(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
+    }
+
+    private func reply(
+        _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
+    ) -> RouteResponse {
+        let id = decisions.nextID()
+        let prompt = configuration.logPrompts ? plan.prompt.text : ""
+        let time = WallClock.milliseconds()
+        let isKept = decisions.append(id) {
+            let print = fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) } }
+            return DecisionRecord(
+                decision, id: id.description, tenant: tenant, fingerprint: print ?? [], timeMs: time, prompt: prompt)
+        }
+        if !isKept { droppedCount.add(1, ordering: .relaxed) }
+        return RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain)
+    }
+
+    // MARK: - Status
+
+    /// Why the router is degraded; empty while it is not.
+    var degradedReasons: [String] {
+        if !follower.isScorerAvailable { return ["the scorer is away"] }
+        return follower.current == nil ? ["no predictor yet"] : []
+    }
+
+    var figures: [String: Double] {
+        let view = view.current
+        var figures: [String: Double] = [
+            "models": Double(view.registry.models.count),
+            "policies": Double(view.registry.policies.count),
+            "cache_hits": Double(cache.hits),
+            "cache_misses": Double(cache.misses),
+            "degraded_decisions": Double(degradedCount.load(ordering: .relaxed)),
+            "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed)),
+        ]
+        figures.merge(StoreFigures.of(store)) { own, _ in own }
+        return figures
+    }
+
+    var facts: [String: String] {
+        let view = view.current
+        return [
+            "predictor_version": view.predictor?.version ?? "",
+            "scorer": follower.isScorerAvailable ? "connected" : "away",
+            "registry_revision": "\(view.registry.revision)",
+        ]
+    }
+}
+
+/// The view in force; replaced whole, so that a decision sees one consistent state.
+final class CurrentView: Sendable {
+    private let state = Mutex(RoutingView(registry: RegistrySnapshot(), predictor: nil))
+
+    var current: RoutingView { state.withLock { $0 } }
+
+    func update(registry: RegistrySnapshot) {
+        state.withLock { $0 = RoutingView(registry: registry, predictor: $0.predictor) }
+    }
+
+    func update(predictor: FollowedPredictor?) {
+        state.withLock { $0 = RoutingView(registry: $0.registry, predictor: predictor) }
+    }
+}

@@ -1,0 +1,95 @@
+import HerdFrames
+import HerdMessages
+import HerdPrediction
+import HerdServer
+import HerdStore
+package import HerdTransport
+package import Logging
+import ServiceLifecycle
+
+/// The scorer as a process: its server and its store.
+package final class ScorerProcess: Service {
+    private let scorer: ScorerService
+    private let server: HerdServer
+
+    /// Maps the embedding table, opens the store and registers every method.
+    ///
+    /// - Throws: `ConfigurationError`, `EmbeddingTableError`, `StoreError`.
+    package init(_ configuration: HerdConfiguration, logger: Logger) throws {
+        server = HerdServer(
+            name: "scorer",
+            configuration: try ServerConfiguration(listen: configuration.scorer.listen, limits: configuration.server),
+            logger: logger)
+        let path = configuration.embeddingTable.isEmpty ? ResourceLocator.embeddingTable() : configuration.embeddingTable
+        guard let path else {
+            throw ConfigurationError(
+                "the embedding table was not found beside or above the program; set embedding.table, or the folder "
+                    + "that holds embedding/ in HERD_RESOURCES")
+        }
+        scorer = try ScorerService(configuration.scorer, table: try EmbeddingTable(mapping: path), logger: logger)
+        register()
+    }
+
+    /// Listens, and gives the addresses.
+    package func start() async throws -> [EndpointAddress] {
+        try await server.start()
+    }
+
+    /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
+    package func run() async throws {
+        await server.serve()
+        await scorer.store.close()
+    }
+
+    private func register() {
+        let scorer = scorer
+        server.reportStatus {
+            ServiceStatus(
+                degradedReasons: scorer.versions.current == nil ? ["no predictor yet"] : [], figures: scorer.figures,
+                facts: scorer.facts)
+        }
+        server.immediate(Scorer.predict) { request, _ in try answering { try scorer.predict(request) } }
+        server.unary(Scorer.embed) { request, _ in try answering { try scorer.embed(request) } }
+        server.unary(Scorer.import) { request, _ in
+            try await answering { try await scorer.evaluations.importRows(request) }
+        }
+        server.unary(Scorer.listPredictors) { request, _ in try answering { try scorer.versions.list(request) } }
+        server.unary(Scorer.promotePredictor) { request, _ in
+            try await answering { try await scorer.versions.promote(request) }
+        }
+        server.unary(Scorer.rollback) { request, _ in
+            try await answering { try await scorer.versions.rollback(request) }
+        }
+        server.stream(Scorer.watchPredictor, endsWithDrain: true) { _, _, writer in
+            for await event in scorer.versions.watch() { try await writer.send(event) }
+        }
+        server.stream(Scorer.train) { request, _, writer in
+            try await answering { try await Self.train(request, scorer: scorer, writer: writer) }
+        }
+    }
+
+    /// Sends the newest progress as fast as the caller takes it, then the result.
+    private static func train(
+        _ request: TrainRequest, scorer: ScorerService, writer: StreamWriter<TrainEvent>
+    ) async throws {
+        let (steps, continuation) = AsyncStream.makeStream(
+            of: TrainingProgress.self, bufferingPolicy: .bufferingNewest(1))
+        let summary = try await withThrowingTaskGroup(of: PredictorSummary?.self) { group in
+            group.addTask {
+                defer { continuation.finish() }
+                return try await scorer.train(request) { continuation.yield($0) }
+            }
+            group.addTask {
+                for await step in steps {
+                    try await writer.send(TrainEvent(event: .progress(TrainProgress(step))))
+                }
+                return nil
+            }
+            var summary: PredictorSummary?
+            while let finished = try await group.next() { summary = finished ?? summary }
+            return summary
+        }
+        guard let summary else { throw CallError(.internal, "training ended without a result") }
+        try await writer.send(TrainEvent(event: .trained(summary)))
+    }
+}

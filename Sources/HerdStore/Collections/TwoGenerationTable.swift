@@ -1,0 +1,105 @@
+/// A bounded cache that survives restarts: two tables, the newer written to and both looked in. When the newer holds half
+/// the bound, the older is emptied whole and becomes the newer, which costs a walk over its branch pages, not its records.
+///
+/// A record is therefore kept for at least half and at most the whole bound's worth of later puts, whether it is looked up
+/// or not; a caller that wants a hit to last puts it again when it came from the older generation.
+package struct TwoGenerationTable<Key: TableKey>: Sendable {
+    /// Where a value was found.
+    package enum Generation: Sendable { case newer, older }
+
+    package let name: String
+    /// The most records in both generations together.
+    package let maxEntries: Int
+    /// The most bytes of pages in both generations together.
+    package let maxBytes: Int
+    private let generations: [Table<Key>]
+    private let stateKey: String
+
+    /// - Parameters:
+    ///   - name: the tables are called `name.a` and `name.b`.
+    ///   - maxEntries: the most records in both generations, 2 or more.
+    ///   - maxBytes: the most bytes of pages in both generations, or as much more as one record needs.
+    package init(_ name: String, maxEntries: Int, maxBytes: Int) {
+        self.name = name
+        self.maxEntries = maxEntries
+        self.maxBytes = maxBytes
+        generations = [Table("\(name).a"), Table("\(name).b")]
+        stateKey = "generation/\(name)"
+    }
+
+    /// The tables to declare when opening the environment.
+    package var ids: [TableID] { generations.map(\.id) }
+
+    /// Lends the newest value of a key, and says from which generation; nil where neither has it. Errors as
+    /// `ReadableTransaction.withValue`.
+    package func withValue<Transaction: ReadableTransaction & ~Copyable, R>(
+        for key: Key, in transaction: borrowing Transaction, _ body: (RawSpan, Generation) -> R
+    ) throws(StoreError) -> R? {
+        let newer = try newerIndex(in: transaction)
+        let found = try transaction.withValue(for: key, in: generations[newer]) { value in body(value, .newer) }
+        if let found { return found }
+        return try transaction.withValue(for: key, in: generations[1 - newer]) { value in body(value, .older) }
+    }
+
+    /// The same for a `body` that can fail.
+    @_disfavoredOverload
+    package func withValue<Transaction: ReadableTransaction & ~Copyable, R>(
+        for key: Key, in transaction: borrowing Transaction, _ body: (RawSpan, Generation) throws -> R
+    ) throws -> R? {
+        let result: Result<R, any Error>? = try withValue(for: key, in: transaction) { value, generation in
+            Result { try body(value, generation) }
+        }
+        return try result?.get()
+    }
+
+    /// A copy of the newest value of a key. Errors as `withValue`.
+    package func value<Transaction: ReadableTransaction & ~Copyable>(
+        for key: Key, in transaction: borrowing Transaction
+    ) throws(StoreError) -> [UInt8]? {
+        try withValue(for: key, in: transaction) { value, _ in [UInt8](keyBytes: value) }
+    }
+
+    /// Stores a value, dropping the older generation first where the newer is full. Errors as `WriteTransaction.put`.
+    package func put(_ value: [UInt8], for key: Key, in transaction: inout WriteTransaction) throws(StoreError) {
+        var newer = try newerIndex(in: transaction)
+        let size = try transaction.statistics(of: generations[newer].id)
+        if size.entries >= max(1, maxEntries / 2) || size.entries > 0 && size.bytes + value.count > maxBytes / 2 {
+            newer = 1 - newer
+            try transaction.removeAll(in: generations[newer].id)
+            try transaction.put(OrderedBytes().adding(UInt64(newer)).bytes, for: stateKey, in: Meta.table)
+        }
+        try transaction.put(value, for: key, in: generations[newer])
+    }
+
+    /// Removes a key from both generations, and says whether either had it.
+    @discardableResult
+    package func remove(_ key: Key, in transaction: inout WriteTransaction) throws(StoreError) -> Bool {
+        let first = try transaction.remove(key, in: generations[0])
+        let second = try transaction.remove(key, in: generations[1])
+        return first || second
+    }
+
+    /// Empties both generations.
+    package func removeAll(in transaction: inout WriteTransaction) throws(StoreError) {
+        for generation in generations { try transaction.removeAll(in: generation.id) }
+    }
+
+    /// The number of records in both generations; a key in both counts twice.
+    package func count<Transaction: ReadableTransaction & ~Copyable>(
+        in transaction: borrowing Transaction
+    ) throws(StoreError) -> Int {
+        try transaction.count(of: generations[0]) + transaction.count(of: generations[1])
+    }
+
+    private func newerIndex<Transaction: ReadableTransaction & ~Copyable>(
+        in transaction: borrowing Transaction
+    ) throws(StoreError) -> Int {
+        do throws(StoreError) {
+            let state = try transaction.withValue(for: stateKey, in: Meta.table) { state in UInt64(keyBytes: state) }
+            return state == 1 ? 1 : 0
+        } catch where error.code == .dataLoss {
+            // Which one is newer matters to a cache only for keys that are in both.
+            return 0
+        }
+    }
+}

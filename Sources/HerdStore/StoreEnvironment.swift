@@ -1,0 +1,191 @@
+import CLMDB
+import Glibc
+import Logging
+
+/// An LMDB environment: tables of bytes under typed keys in one folder, with snapshot reads and durable writes.
+///
+/// ```swift
+/// enum Models {
+///     static let table = Table<String>("models")
+/// }
+/// var options = StoreOptions()
+/// options.schemaVersion = 1
+/// let store = try StoreEnvironment(path: "/var/lib/herd/router", tables: [Models.table.id], options: options)
+///
+/// try await store.write { transaction in                       // returns after the fsync
+///     try transaction.put(bytes, for: "qwen", in: Models.table)
+/// }
+/// let bytes = try store.read { transaction throws(StoreError) in
+///     try transaction.value(for: "qwen", in: Models.table)     // [UInt8]?, a copy
+/// }
+/// let size = try store.read { transaction throws(StoreError) in
+///     try transaction.withValue(for: "qwen", in: Models.table) { value in value.byteCount }  // RawSpan, no copy
+/// }
+/// try store.read { transaction throws(StoreError) in
+///     try transaction.scan(Models.table, .prefix(Array("qw".utf8))) { record throws(StoreError) in
+///         print(try record.key(), try record.value().count)
+///         return .next
+///     }
+/// }
+/// store.enqueue { transaction in ... }                         // never blocks; committed within 100 ms
+/// await store.close()
+/// ```
+///
+/// - **Reads** are synchronous closures over a snapshot: an `await` inside does not compile, and the transaction and all
+///   that points into the map cannot leave the closure. Many run at once; none waits for the writer.
+/// - **Writes** run one after another on the store's own thread. A closure that throws is undone alone. Many share one
+///   commit and its fsync. A value is at most 2 GiB, a key 1 to 511 bytes.
+/// - **Damage**: every value carries a CRC-32C; a mismatch is `dataLoss` for that record alone.
+/// - **One owner**: a second environment on the folder, in this or another process, is refused with `alreadyOpen`.
+package final class StoreEnvironment: Sendable {
+    /// The folder.
+    package let path: String
+    /// The random number the store was given when it was created; its backups keep it.
+    package let id: StoreID
+
+    private let readers: ReaderPool
+    private let directory: TableDirectory
+    private let queue: Monitor<WriteQueue>
+    private let counters: Monitor<Committer.Counters>
+    private let writer: WriterThread
+    private let logger: Logger
+
+    /// Opens the store in a folder and creates both where they are missing.
+    ///
+    /// - Parameters:
+    ///   - path: the folder; created with mode 0700, also those above it.
+    ///   - tables: every table that will be used.
+    ///   - options: see `StoreOptions`.
+    /// - Throws: `alreadyOpen`, `schemaTooNew`, `migrationFailed`, `damaged`, `notWritable`, `diskFull`,
+    ///   `invalidArgument` for an option or a table name out of range.
+    package init(path: String, tables: [TableID], options: StoreOptions = StoreOptions()) throws(StoreError) {
+        try options.validate()
+        guard !tables.contains(Meta.table.id) else {
+            throw StoreError(.invalidArgument, "the table name meta is the store's own; name the table differently")
+        }
+        let folder = try FolderLock(path)
+        let migrated = options.migrations.reduce(0) { count, step in count + step.tables.count + step.dropped.count }
+        let environment = try EnvironmentHandle.open(
+            path, maxTables: 1 + tables.count + migrated, maxReaders: options.maxReaders)
+        let (directory, id) = try Schema(path: path, tables: tables, options: options).apply(to: environment)
+        self.path = path
+        self.id = id
+        self.directory = directory
+        logger = options.logger
+        readers = unsafe ReaderPool(environment: environment.pointer, directory: directory)
+        queue = Monitor(WriteQueue(options))
+        counters = Monitor(Committer.Counters())
+        writer = WriterThread(queue, path: path)
+        try writer.start(
+            Committer(
+                environment, folder,
+                Committer.Surroundings(
+                    queue: queue, readers: readers, directory: directory, counters: counters, options: options)))
+    }
+
+    deinit {
+        writer.closeAndWait()
+    }
+
+    // MARK: - Reading
+
+    /// Lends a snapshot of everything committed so far to `body`.
+    ///
+    /// - Throws: what `body` throws, `closed`, `resourceExhausted` with more than `maxReaders` reads at once.
+    package func read<R>(
+        _ body: (borrowing ReadTransaction) throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        let transaction = try readers.lend()
+        return try body(transaction)
+    }
+
+    /// The same for a `body` that throws other errors too.
+    package func withSnapshot<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
+        let transaction = try readers.lend()
+        return try body(transaction)
+    }
+
+    // MARK: - Writing
+
+    /// Runs `body` on the writer thread and keeps its changes if it returns.
+    ///
+    /// A cancelled task still waits, since its changes may be part of a commit already. Do not block in `body`: it holds
+    /// up every other write.
+    ///
+    /// - Parameter durability: `.synced` returns after the fsync, `.deferred` once applied.
+    /// - Throws: what `body` throws (its changes are undone, no one else's), `resourceExhausted` at once while
+    ///   `maxQueuedWrites` writes wait, `closed`, or why the commit failed.
+    package func write<R: Sendable>(
+        _ durability: Durability = .synced, _ body: @escaping @Sendable (inout WriteTransaction) throws -> R
+    ) async throws -> R {
+        let result: Result<R, any Error> = await withCheckedContinuation { continuation in
+            let write = PendingWrite(
+                kind: durability == .synced ? .synced : .deferred,
+                apply: { transaction in
+                    let result = Result { try body(&transaction) }
+                    let succeeded = if case .success = result { true } else { false }
+                    return PendingWrite.Outcome(succeeded: succeeded) { failure in
+                        continuation.resume(returning: failure.map { failure in .failure(failure) } ?? result)
+                    }
+                },
+                refuse: { refusal in continuation.resume(returning: .failure(refusal)) })
+            if let refusal = writer.submit(write) { write.refuse(refusal) }
+        }
+        return try result.get()
+    }
+
+    /// Hands `body` to the writer thread and returns at once, never waiting for a disk; for event loops.
+    ///
+    /// Its changes are committed within `deferredInterval`, or undone and logged if it throws.
+    ///
+    /// - Returns: whether it was taken; false when the queue is full, which is counted, or the store closed.
+    @discardableResult
+    package func enqueue(_ body: @escaping @Sendable (inout WriteTransaction) throws -> Void) -> Bool {
+        let write = PendingWrite(
+            kind: .enqueued,
+            apply: { [logger] transaction in
+                do {
+                    try body(&transaction)
+                    return PendingWrite.Outcome(succeeded: true, finish: { _ in })
+                } catch {
+                    logger.warning("an enqueued write failed", metadata: ["error": "\(error)"])
+                    return PendingWrite.Outcome(succeeded: false, finish: { _ in })
+                }
+            },
+            refuse: { _ in })
+        return writer.submit(write) == nil
+    }
+
+    // MARK: - Life
+
+    /// What the store holds now and what its writer did since it was opened.
+    package func statistics() throws(StoreError) -> StoreStatistics {
+        var statistics = StoreStatistics(counters.withLock { counters in counters })
+        statistics.activeReaders = readers.activeReaders
+        (statistics.queuedWrites, statistics.droppedWrites) = queue.withLock { queue in (queue.count, queue.dropped) }
+        try read { transaction throws(StoreError) in
+            for table in directory.tables {
+                let size = try transaction.statistics(of: table)
+                statistics.tables.append(size)
+                statistics.entries += size.entries
+                statistics.bytes += size.bytes
+            }
+        }
+        statistics.fileBytes = unsafe readers.withEnvironment { environment in unsafe Self.fileBytes(environment) } ?? 0
+        return statistics
+    }
+
+    @unsafe private static func fileBytes(_ environment: OpaquePointer) -> Int {
+        var descriptor: Int32 = -1
+        var file = stat()
+        guard unsafe mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS, unsafe fstat(descriptor, &file) == 0
+        else { return 0 }
+        return Int(file.st_size)
+    }
+
+    /// Commits what is queued, waits for the reads under way, closes the files and frees the folder. Operations that
+    /// come later throw `closed`. Closing twice is harmless.
+    package func close() async {
+        await writer.close()
+    }
+}

@@ -1,0 +1,123 @@
+import CLMDB
+
+/// What reading and writing transactions have in common: looking up and scanning records of one snapshot.
+///
+/// A transaction is lent to a synchronous closure and cannot be copied, so nothing that points into the map outlives it.
+package protocol ReadableTransaction: ~Copyable {
+    /// The transaction as the store's own functions see it.
+    var view: TransactionView { get }
+}
+
+/// An LMDB transaction with the tables of its environment; only the store looks inside.
+@safe package struct TransactionView {
+    let transaction: OpaquePointer
+    let directory: TableDirectory
+}
+
+extension ReadableTransaction where Self: ~Copyable {
+    /// Lends the value of a key to `body`; nil where the table has no such key.
+    ///
+    /// - Throws: `dataLoss` where the record does not match its checksum, `invalidArgument` for a key of no or over
+    ///   511 bytes, `unknownTable`.
+    package func withValue<Key: TableKey, R>(
+        for key: Key, in table: Table<Key>, _ body: (RawSpan) -> R
+    ) throws(StoreError) -> R? {
+        try key.withKeyBytes { keyBytes throws(StoreError) in
+            guard let value = unsafe try view.find(keyBytes, in: table.id) else { return nil }
+            return unsafe body(value.bytes)
+        }
+    }
+
+    /// The same for a `body` that can fail.
+    @_disfavoredOverload
+    package func withValue<Key: TableKey, R>(
+        for key: Key, in table: Table<Key>, _ body: (RawSpan) throws -> R
+    ) throws -> R? {
+        let result: Result<R, any Error>? = try withValue(for: key, in: table) { value in
+            Result { try body(value) }
+        }
+        return try result?.get()
+    }
+
+    /// A copy of the value of a key; nil where the table has no such key. Errors as `withValue`.
+    package func value<Key: TableKey>(for key: Key, in table: Table<Key>) throws(StoreError) -> [UInt8]? {
+        try withValue(for: key, in: table) { value in [UInt8](keyBytes: value) }
+    }
+
+    /// Whether the table has the key; the value is not checked.
+    package func contains<Key: TableKey>(_ key: Key, in table: Table<Key>) throws(StoreError) -> Bool {
+        try key.withKeyBytes { keyBytes throws(StoreError) in
+            unsafe try view.findStored(keyBytes, in: table.id) != nil
+        }
+    }
+
+    /// The number of records of a table, without reading them.
+    package func count<Key: TableKey>(of table: Table<Key>) throws(StoreError) -> Int {
+        try view.statistics(of: table.id).entries
+    }
+
+    /// The records and pages of a table, without reading them.
+    package func statistics(of table: TableID) throws(StoreError) -> TableStatistics {
+        try view.statistics(of: table)
+    }
+
+    /// The number of the last commit this transaction sees; it rises with every commit that changes anything.
+    package var revision: UInt64 { unsafe UInt64(mdb_txn_id(view.transaction)) }
+}
+
+extension TransactionView {
+    static let keyLengths = 1...511
+
+    /// The bytes stored for a key, checksum included.
+    @unsafe func findStored(_ key: RawSpan, in table: TableID) throws(StoreError) -> UnsafeRawBufferPointer? {
+        let handle = try directory.handle(table)
+        try check(key, table)
+        var value: UnsafeRawPointer?
+        var length = 0
+        let status = unsafe key.withUnsafeBytes { bytes in
+            unsafe herd_lmdb_get(transaction, handle, bytes.baseAddress, bytes.count, &value, &length)
+        }
+        guard status == MDB_SUCCESS else {
+            if status == MDB_NOTFOUND { return nil }
+            throw StoreError.status(status, "reading", directory.path, table: table.name)
+        }
+        return unsafe UnsafeRawBufferPointer(start: value, count: length)
+    }
+
+    /// The verified value of a key.
+    @unsafe func find(_ key: RawSpan, in table: TableID) throws(StoreError) -> UnsafeRawBufferPointer? {
+        guard let stored = unsafe try findStored(key, in: table) else { return nil }
+        guard let value = unsafe key.withUnsafeBytes({ bytes in unsafe StoredValue.verified(stored, key: bytes) })
+        else {
+            throw StoreError.dataLoss(table: table.name, key: [UInt8](keyBytes: key))
+        }
+        return unsafe value
+    }
+
+    func check(_ key: RawSpan, _ table: TableID) throws(StoreError) {
+        guard Self.keyLengths.contains(key.byteCount) else {
+            throw StoreError(
+                .invalidArgument,
+                "a key of table \(table.name) has \(key.byteCount) bytes; 1 to 511 are allowed, hash longer ones",
+                table: table.name)
+        }
+    }
+
+    func statistics(of table: TableID) throws(StoreError) -> TableStatistics {
+        let handle = try directory.handle(table)
+        var found = MDB_stat()
+        let status = unsafe mdb_stat(transaction, handle, &found)
+        guard status == MDB_SUCCESS else { throw StoreError.status(status, "reading", directory.path) }
+        let pages = found.ms_branch_pages + found.ms_leaf_pages + found.ms_overflow_pages
+        return TableStatistics(
+            name: table.name, entries: Int(clamping: found.ms_entries),
+            bytes: Int(clamping: pages) * Int(found.ms_psize))
+    }
+
+    /// The bytes of live pages over all tables.
+    func liveBytes() throws(StoreError) -> Int {
+        var bytes = 0
+        for table in directory.tables { bytes += try statistics(of: table).bytes }
+        return bytes
+    }
+}

@@ -1,0 +1,133 @@
+package import HerdFrames
+package import NIOCore
+import Synchronization
+
+/// What became of a call at its client.
+package enum ClientOutcome: Sendable {
+    /// END with code 0 and this payload.
+    case success([UInt8])
+    /// The call failed; `mayHaveStarted` is false if the server certainly did nothing for it.
+    case failure(CallError, mayHaveStarted: Bool)
+}
+
+/// One call as its client sees it: what is asked, and what has come of it so far.
+///
+/// One task at a time takes messages and the outcome; the connection delivers from its event loop.
+package final class ClientCall: Sendable {
+    let method: String
+    let payload: [UInt8]
+    let metadata: [String: String]
+    let deadline: NIODeadline
+    /// How many messages may come unasked; 0 for a call that expects none.
+    let credit: UInt32
+    private let state = Mutex(State())
+
+    private struct State {
+        var token: CallToken?
+        var isCancelled = false
+        var messages = MessageQueue()
+        var outcome: ClientOutcome?
+        var waiter: UnsafeContinuation<Void, Never>?
+    }
+
+    /// - Parameters:
+    ///   - payload: The packed request.
+    ///   - deadline: When the call fails with DEADLINE_EXCEEDED if it has no outcome; `distantFuture` leaves it to the
+    ///     server's default.
+    package init(
+        method: String, payload: [UInt8], metadata: [String: String], deadline: NIODeadline, credit: UInt32
+    ) {
+        self.method = method
+        self.payload = payload
+        self.metadata = metadata
+        self.deadline = deadline
+        self.credit = credit
+    }
+
+    // MARK: - The caller's side
+
+    /// What came next.
+    package enum Event: Sendable {
+        case message([UInt8])
+        case end(ClientOutcome)
+    }
+
+    /// The next message or, after the last one, the outcome, as often as it is asked for.
+    ///
+    /// Takes no notice of the task's cancellation: whoever cancels tells the connection, which ends the call.
+    package func next() async -> Event {
+        while true {
+            let event: Event? = state.withLock { state in
+                if let message = state.messages.popFirst() { return .message(message) }
+                return state.outcome.map { .end($0) }
+            }
+            if let event { return event }
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                let isReady = state.withLock { state in
+                    if !state.messages.isEmpty || state.outcome != nil { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if isReady { continuation.resume() }
+            }
+        }
+    }
+
+    // MARK: - The connection's side
+
+    /// The id under which the call was sent; nil before that.
+    var token: CallToken? { state.withLock { $0.token } }
+
+    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    func sent(as token: CallToken) {
+        state.withLock { $0.token = token }
+    }
+
+    /// Notes that the caller took the call back, in case it was not sent yet.
+    func cancel() {
+        state.withLock { $0.isCancelled = true }
+    }
+
+    func deliver(_ message: [UInt8]) {
+        let waiter = state.withLock { state in
+            state.messages.append(message)
+            return state.waiter.take()
+        }
+        waiter?.resume()
+    }
+
+    /// Sets the outcome, unless there is one already.
+    func finish(_ outcome: ClientOutcome) {
+        let waiter = state.withLock { state -> UnsafeContinuation<Void, Never>? in
+            guard state.outcome == nil else { return nil }
+            state.outcome = outcome
+            return state.waiter.take()
+        }
+        waiter?.resume()
+    }
+}
+
+/// Messages that have come and were not taken, oldest first; credit bounds how many.
+private struct MessageQueue {
+    private var messages: [[UInt8]] = []
+    private var first = 0
+
+    var isEmpty: Bool { first == messages.count }
+
+    mutating func append(_ message: [UInt8]) {
+        messages.append(message)
+    }
+
+    mutating func popFirst() -> [UInt8]? {
+        guard first < messages.count else { return nil }
+        let message = messages[first]
+        messages[first] = []
+        first += 1
+        if first == messages.count {
+            messages.removeAll(keepingCapacity: true)
+            first = 0
+        }
+        return message
+    }
+}

@@ -1,0 +1,20 @@
+package import HerdFrames
+package import NIOCore
+
+/// What a server does with the calls of one connection; one instance for each, used on its event loop only.
+package protocol CallDispatcher: AnyObject {
+    /// Checks the HELLO's metadata; the error, with UNAUTHENTICATED most often, ends the connection.
+    func greet(_ metadata: [String: String]) throws(CallError)
+
+    /// Answers `request` at once with `connection.reply` or `connection.fail`, or starts it with `connection.open`;
+    /// exactly one of them, before it returns. The request's bytes are valid until then.
+    ///
+    /// - Parameter arrival: When the last byte of the request was read.
+    func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection)
+
+    /// A request that the connection turned down by itself: over its limit, or while draining.
+    func refused(_ request: FrameView)
+
+    /// The connection is gone.
+    func disconnected()
+}
