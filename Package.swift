@@ -121,9 +121,12 @@ let package = Package(
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),
+        .target(
+            name: "RandomMessages", dependencies: ["HerdMessages", "CMessages"], path: "Tests/Support/RandomMessages"),
         .target(name: "CScratchMessages", dependencies: ["CProtobufC"], path: "Tests/Support/CScratchMessages"),
         .testTarget(
-            name: "HerdMessagesTests", dependencies: ["HerdMessages", "CMessages", "CScratchMessages"],
+            name: "HerdMessagesTests",
+            dependencies: ["HerdMessages", "CMessages", "CScratchMessages", "RandomMessages"],
             exclude: ["Scratch/scratch.proto"]),
         .testTarget(name: "HerdFramesTests", dependencies: ["HerdFrames"]),
         .testTarget(
@@ -146,7 +149,7 @@ let package = Package(
             name: "HerdServicesTests",
             dependencies: [
                 "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
-                "HerdDatasets", "HerdMessages", "HerdFrames",
+                "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands"]),

@@ -18,12 +18,15 @@ while [ $# -gt 0 ]; do
     case $1 in
         --protos) protos=$2; shift 2 ;;
         --out) out=$2; shift 2 ;;
-        *) echo "generate.sh: unknown argument '$1'; usage: generate.sh [--protos DIR] [--out DIR]" >&2; exit 64 ;;
+        *)
+            echo "generate.sh: unknown argument '$1'; usage: generate.sh [--protos DIR] [--out DIR]" >&2
+            exit 64
+            ;;
     esac
 done
 for tool in protoc protoc-c python3; do
     if ! command -v "$tool" >/dev/null; then
-        echo "generate.sh: $tool is missing; on Debian: apt-get install protobuf-compiler protobuf-c-compiler python3" >&2
+        echo "generate.sh: $tool is missing; apt-get install protobuf-compiler protobuf-c-compiler python3" >&2
         exit 69
     fi
 done

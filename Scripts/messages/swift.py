@@ -413,10 +413,14 @@ class Writer:
             if field.type == "message":
                 c = c_type(field.type_name)
                 self.new_list(f"UnsafeMutablePointer<{c}>?", f"{value}.count")
-                out(f"for index in {value}.indices {{")
+                # Through the elements' addresses, because subscripts copy, which retains every text inside.
+                out(f"{value}.withUnsafeBufferPointer {{ elements in")
+                out("guard let first = elements.baseAddress else { return }")
+                out("for index in elements.indices {")
                 self.new_message(field.type_name, "item")
-                out(f"{value}[index].write(to: item, in: arena)")
+                out("(first + index).pointee.write(to: item, in: arena)")
                 out("list[index] = item")
+                out("}")
                 out("}")
             elif field.type in ("string", "bytes", "enum", "bool"):
                 c = {
@@ -539,7 +543,7 @@ def write_file(file, types, access, imports):
             out(f"// {line}".rstrip())
     out()
     for module in imports:
-        out(f"{access} import {module}" if access == "public" and module == "HerdMessages" else f"package import {module}")
+        out(f"package import {module}")
     for service in file.services:
         out()
         writer.service(service)

@@ -32,7 +32,7 @@ public struct MessageError: Error, Hashable, Sendable, CustomStringConvertible {
     public var field: String
     /// Where in the packed bytes.
     public var offset: Int
-    /// The end of the sentence, e.g. "a text is no valid UTF-8".
+    /// The end of the sentence: what is wrong and, where something helps, what does.
     public var reason: String
 
     /// A sentence for a person.

@@ -10,6 +10,16 @@ static const size_t largest_doubling = 1024 * 1024;
 /// What a thread may keep between two messages.
 static const size_t largest_kept_chunk = 256 * 1024;
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+/// Every allocation then is a chunk of its own, whose bounds the sanitizer watches.
+#define HERD_ARENA_EXACT 1
+#endif
+#endif
+#ifndef HERD_ARENA_EXACT
+#define HERD_ARENA_EXACT 0
+#endif
+
 struct herd_arena_chunk {
     herd_arena_chunk *older;
     size_t capacity;
@@ -100,7 +110,8 @@ void herd_arena_release(herd_arena *arena) {
     herd_arena_chunk *chunk = arena->chunks;
     while (chunk != NULL) {
         herd_arena_chunk *older = chunk->older;
-        if (chunk->capacity <= largest_kept_chunk && (kept == NULL || chunk->capacity > kept->capacity)) {
+        int may_be_kept = !HERD_ARENA_EXACT && chunk->capacity <= largest_kept_chunk;
+        if (may_be_kept && (kept == NULL || chunk->capacity > kept->capacity)) {
             free(kept);
             kept = chunk;
         } else {
@@ -119,13 +130,15 @@ void *herd_arena_grow(herd_arena *arena, size_t size) {
     if (size > SIZE_MAX / 2) {
         return NULL;
     }
-    size_t rounded = (size + 7u) & ~(size_t)7u;
+    size_t rounded = (size + (size == 0) + 7u) & ~(size_t)7u;
     size_t capacity = smallest_chunk;
     if (arena->chunks != NULL) {
         size_t doubled = arena->chunks->capacity * 2;
         capacity = doubled < largest_doubling ? doubled : largest_doubling;
     }
-    if (capacity < rounded) {
+    if (HERD_ARENA_EXACT) {
+        capacity = rounded = size;
+    } else if (capacity < rounded) {
         capacity = rounded;
     }
     herd_arena_chunk *chunk = malloc(sizeof(herd_arena_chunk) + capacity);

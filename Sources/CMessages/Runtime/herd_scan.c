@@ -5,6 +5,9 @@
 /// Fields of one message type that a scan can tell apart when it looks for repetitions.
 #define SEEN_WORDS 4
 
+static const char too_many_fields[] = "there are more than 262,144 fields or elements; send them in several messages";
+static const char expands_too_far[] = "decoding would take more than eight times the bytes sent; send several messages";
+
 typedef struct frame {
     const ProtobufCMessageDescriptor *descriptor;
     /// The field of this message that the next frame is the value of.
@@ -215,7 +218,7 @@ static herd_scan_status enter_message(
     scan *scan, const ProtobufCFieldDescriptor *field, const uint8_t *at, const uint8_t *end) {
     frame *outer = &scan->frames[scan->depth - 1];
     if (scan->depth == HERD_SCAN_MAX_DEPTH) {
-        return fail(scan, HERD_SCAN_TOO_DEEP, at, field, "messages are nested more than 32 deep");
+        return fail(scan, HERD_SCAN_TOO_DEEP, at, field, "messages are nested more than 32 deep; send a flatter one");
     }
     if (field->label != PROTOBUF_C_LABEL_REPEATED) {
         size_t index = (size_t)(field - outer->descriptor->fields);
@@ -267,9 +270,9 @@ static herd_scan_status scan_length_prefixed(
         const uint8_t *bad = check_text(at, end);
         if (bad != end) {
             if (*bad == 0) {
-                return fail(scan, HERD_SCAN_CONTAINS_NUL, bad, field, "a text contains the character U+0000");
+                return fail(scan, HERD_SCAN_CONTAINS_NUL, bad, field, "a text contains U+0000; leave it out");
             }
-            return fail(scan, HERD_SCAN_NOT_UTF8, bad, field, "a text is no valid UTF-8");
+            return fail(scan, HERD_SCAN_NOT_UTF8, bad, field, "a text is no valid UTF-8; encode it so");
         }
         scan->decoded += aligned((size_t)(end - at) + 1);
         return HERD_SCAN_SOUND;
@@ -298,7 +301,7 @@ static herd_scan_status scan_field(scan *scan) {
     const ProtobufCFieldDescriptor *field = find_field(frame->descriptor, (uint32_t)(tag >> 3));
     frame->fields += 1;
     if (frame->fields > HERD_SCAN_MAX_FIELDS) {
-        return fail(scan, HERD_SCAN_TOO_LARGE, at, field, "there are more than 262144 fields or elements");
+        return fail(scan, HERD_SCAN_TOO_LARGE, at, field, too_many_fields);
     }
     at += tag_length;
     if (wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED) {
@@ -347,7 +350,7 @@ herd_scan_status herd_message_scan(
     report->offset = 0;
     report->path_count = 0;
     if (size > INT32_MAX) {
-        return fail(&scan, HERD_SCAN_TOO_LARGE, scan.start, NULL, "the message is larger than 2 GiB");
+        return fail(&scan, HERD_SCAN_TOO_LARGE, scan.start, NULL, "the message is larger than 2 GiB; split it");
     }
     scan.decoded_limit = HERD_SCAN_MAX_EXPANSION * size + HERD_SCAN_ALLOWANCE;
     frame *outermost = &scan.frames[0];
@@ -359,8 +362,7 @@ herd_scan_status herd_message_scan(
         if (scan.at == frame->end) {
             size_t open = frame->fields + frame->fields_inside;
             if (open > HERD_SCAN_MAX_FIELDS) {
-                return fail(
-                    &scan, HERD_SCAN_TOO_LARGE, scan.at, NULL, "there are more than 262144 fields or elements");
+                return fail(&scan, HERD_SCAN_TOO_LARGE, scan.at, NULL, too_many_fields);
             }
             if (scan.depth == 1) {
                 break;
@@ -376,8 +378,7 @@ herd_scan_status herd_message_scan(
             return status;
         }
         if (scan.decoded > scan.decoded_limit) {
-            return fail(
-                &scan, HERD_SCAN_TOO_LARGE, scan.at, NULL, "decoding would take more than eight times the bytes sent");
+            return fail(&scan, HERD_SCAN_TOO_LARGE, scan.at, NULL, expands_too_far);
         }
     }
     report->decoded_size = scan.decoded;

@@ -33,7 +33,8 @@ void *herd_arena_grow(herd_arena *arena, size_t size);
 
 /// Memory of at least `size` bytes, aligned to 8, not cleared; NULL if memory is short.
 static inline void *herd_arena_allocate(herd_arena *arena, size_t size) {
-    size_t rounded = (size + 7u) & ~(size_t)7u;
+    // A size of 0 is taken for 1, so that NULL always means that memory is short.
+    size_t rounded = (size + (size == 0) + 7u) & ~(size_t)7u;
     if (rounded < size || rounded > (size_t)(arena->end - arena->next)) {
         return herd_arena_grow(arena, size);
     }

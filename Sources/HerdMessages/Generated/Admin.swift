@@ -599,11 +599,14 @@ extension StatusResponse: GeneratedMessage {
         if !self.methods.isEmpty {
             let list = arena.raw(self.methods.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__MethodStatistics>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__MethodStatistics>?.self, capacity: self.methods.count)
-            for index in self.methods.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__MethodStatistics>.stride).bindMemory(to: Herd__V1__MethodStatistics.self, capacity: 1)
-                herd__v1__method_statistics__init(item)
-                self.methods[index].write(to: item, in: arena)
-                list[index] = item
+            self.methods.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__MethodStatistics>.stride).bindMemory(to: Herd__V1__MethodStatistics.self, capacity: 1)
+                    herd__v1__method_statistics__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.methods = list
             c.pointee.n_methods = self.methods.count

@@ -319,11 +319,14 @@ extension ChatMessage: GeneratedMessage {
         if !self.content.isEmpty {
             let list = arena.raw(self.content.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__ContentPart>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__ContentPart>?.self, capacity: self.content.count)
-            for index in self.content.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__ContentPart>.stride).bindMemory(to: Herd__V1__ContentPart.self, capacity: 1)
-                herd__v1__content_part__init(item)
-                self.content[index].write(to: item, in: arena)
-                list[index] = item
+            self.content.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__ContentPart>.stride).bindMemory(to: Herd__V1__ContentPart.self, capacity: 1)
+                    herd__v1__content_part__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.content = list
             c.pointee.n_content = self.content.count
@@ -334,11 +337,14 @@ extension ChatMessage: GeneratedMessage {
         if !self.toolCalls.isEmpty {
             let list = arena.raw(self.toolCalls.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__ToolCall>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__ToolCall>?.self, capacity: self.toolCalls.count)
-            for index in self.toolCalls.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__ToolCall>.stride).bindMemory(to: Herd__V1__ToolCall.self, capacity: 1)
-                herd__v1__tool_call__init(item)
-                self.toolCalls[index].write(to: item, in: arena)
-                list[index] = item
+            self.toolCalls.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__ToolCall>.stride).bindMemory(to: Herd__V1__ToolCall.self, capacity: 1)
+                    herd__v1__tool_call__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.tool_calls = list
             c.pointee.n_tool_calls = self.toolCalls.count
@@ -432,11 +438,14 @@ extension Goals: GeneratedMessage {
         if !self.goals.isEmpty {
             let list = arena.raw(self.goals.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Goal>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Goal>?.self, capacity: self.goals.count)
-            for index in self.goals.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Goal>.stride).bindMemory(to: Herd__V1__Goal.self, capacity: 1)
-                herd__v1__goal__init(item)
-                self.goals[index].write(to: item, in: arena)
-                list[index] = item
+            self.goals.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Goal>.stride).bindMemory(to: Herd__V1__Goal.self, capacity: 1)
+                    herd__v1__goal__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.goals = list
             c.pointee.n_goals = self.goals.count

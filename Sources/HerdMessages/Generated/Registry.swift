@@ -939,11 +939,14 @@ extension Model: GeneratedMessage {
         if !self.endpoints.isEmpty {
             let list = arena.raw(self.endpoints.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Endpoint>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Endpoint>?.self, capacity: self.endpoints.count)
-            for index in self.endpoints.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Endpoint>.stride).bindMemory(to: Herd__V1__Endpoint.self, capacity: 1)
-                herd__v1__endpoint__init(item)
-                self.endpoints[index].write(to: item, in: arena)
-                list[index] = item
+            self.endpoints.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Endpoint>.stride).bindMemory(to: Herd__V1__Endpoint.self, capacity: 1)
+                    herd__v1__endpoint__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.endpoints = list
             c.pointee.n_endpoints = self.endpoints.count
@@ -1157,11 +1160,14 @@ extension ListModelsResponse: GeneratedMessage {
         if !self.models.isEmpty {
             let list = arena.raw(self.models.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Model>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Model>?.self, capacity: self.models.count)
-            for index in self.models.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Model>.stride).bindMemory(to: Herd__V1__Model.self, capacity: 1)
-                herd__v1__model__init(item)
-                self.models[index].write(to: item, in: arena)
-                list[index] = item
+            self.models.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Model>.stride).bindMemory(to: Herd__V1__Model.self, capacity: 1)
+                    herd__v1__model__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.models = list
             c.pointee.n_models = self.models.count
@@ -1273,11 +1279,14 @@ extension ModelsEvent: GeneratedMessage {
         if !self.put.isEmpty {
             let list = arena.raw(self.put.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Model>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Model>?.self, capacity: self.put.count)
-            for index in self.put.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Model>.stride).bindMemory(to: Herd__V1__Model.self, capacity: 1)
-                herd__v1__model__init(item)
-                self.put[index].write(to: item, in: arena)
-                list[index] = item
+            self.put.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Model>.stride).bindMemory(to: Herd__V1__Model.self, capacity: 1)
+                    herd__v1__model__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.put = list
             c.pointee.n_put = self.put.count
@@ -1524,11 +1533,14 @@ extension ListPoliciesResponse: GeneratedMessage {
         if !self.policies.isEmpty {
             let list = arena.raw(self.policies.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Policy>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Policy>?.self, capacity: self.policies.count)
-            for index in self.policies.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Policy>.stride).bindMemory(to: Herd__V1__Policy.self, capacity: 1)
-                herd__v1__policy__init(item)
-                self.policies[index].write(to: item, in: arena)
-                list[index] = item
+            self.policies.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Policy>.stride).bindMemory(to: Herd__V1__Policy.self, capacity: 1)
+                    herd__v1__policy__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.policies = list
             c.pointee.n_policies = self.policies.count

@@ -756,11 +756,14 @@ extension RouteRequest: GeneratedMessage {
         if !self.messages.isEmpty {
             let list = arena.raw(self.messages.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__ChatMessage>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__ChatMessage>?.self, capacity: self.messages.count)
-            for index in self.messages.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__ChatMessage>.stride).bindMemory(to: Herd__V1__ChatMessage.self, capacity: 1)
-                herd__v1__chat_message__init(item)
-                self.messages[index].write(to: item, in: arena)
-                list[index] = item
+            self.messages.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__ChatMessage>.stride).bindMemory(to: Herd__V1__ChatMessage.self, capacity: 1)
+                    herd__v1__chat_message__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.messages = list
             c.pointee.n_messages = self.messages.count
@@ -848,11 +851,14 @@ extension RouteResponse: GeneratedMessage {
         if !self.candidates.isEmpty {
             let list = arena.raw(self.candidates.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Candidate>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Candidate>?.self, capacity: self.candidates.count)
-            for index in self.candidates.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Candidate>.stride).bindMemory(to: Herd__V1__Candidate.self, capacity: 1)
-                herd__v1__candidate__init(item)
-                self.candidates[index].write(to: item, in: arena)
-                list[index] = item
+            self.candidates.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Candidate>.stride).bindMemory(to: Herd__V1__Candidate.self, capacity: 1)
+                    herd__v1__candidate__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.candidates = list
             c.pointee.n_candidates = self.candidates.count
@@ -940,11 +946,14 @@ extension Candidate: GeneratedMessage {
         if !self.contributions.isEmpty {
             let list = arena.raw(self.contributions.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Contribution>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Contribution>?.self, capacity: self.contributions.count)
-            for index in self.contributions.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Contribution>.stride).bindMemory(to: Herd__V1__Contribution.self, capacity: 1)
-                herd__v1__contribution__init(item)
-                self.contributions[index].write(to: item, in: arena)
-                list[index] = item
+            self.contributions.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Contribution>.stride).bindMemory(to: Herd__V1__Contribution.self, capacity: 1)
+                    herd__v1__contribution__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.contributions = list
             c.pointee.n_contributions = self.contributions.count
@@ -1138,11 +1147,14 @@ extension Decision: GeneratedMessage {
         if !self.outcomes.isEmpty {
             let list = arena.raw(self.outcomes.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Outcome>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Outcome>?.self, capacity: self.outcomes.count)
-            for index in self.outcomes.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Outcome>.stride).bindMemory(to: Herd__V1__Outcome.self, capacity: 1)
-                herd__v1__outcome__init(item)
-                self.outcomes[index].write(to: item, in: arena)
-                list[index] = item
+            self.outcomes.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Outcome>.stride).bindMemory(to: Herd__V1__Outcome.self, capacity: 1)
+                    herd__v1__outcome__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.outcomes = list
             c.pointee.n_outcomes = self.outcomes.count
@@ -1329,11 +1341,14 @@ extension GenerateRequest: GeneratedMessage {
         if !self.messages.isEmpty {
             let list = arena.raw(self.messages.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__ChatMessage>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__ChatMessage>?.self, capacity: self.messages.count)
-            for index in self.messages.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__ChatMessage>.stride).bindMemory(to: Herd__V1__ChatMessage.self, capacity: 1)
-                herd__v1__chat_message__init(item)
-                self.messages[index].write(to: item, in: arena)
-                list[index] = item
+            self.messages.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__ChatMessage>.stride).bindMemory(to: Herd__V1__ChatMessage.self, capacity: 1)
+                    herd__v1__chat_message__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.messages = list
             c.pointee.n_messages = self.messages.count

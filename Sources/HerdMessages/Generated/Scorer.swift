@@ -1144,11 +1144,14 @@ extension EmbedResponse: GeneratedMessage {
         if !self.embeddings.isEmpty {
             let list = arena.raw(self.embeddings.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Embedding>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Embedding>?.self, capacity: self.embeddings.count)
-            for index in self.embeddings.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Embedding>.stride).bindMemory(to: Herd__V1__Embedding.self, capacity: 1)
-                herd__v1__embedding__init(item)
-                self.embeddings[index].write(to: item, in: arena)
-                list[index] = item
+            self.embeddings.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Embedding>.stride).bindMemory(to: Herd__V1__Embedding.self, capacity: 1)
+                    herd__v1__embedding__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.embeddings = list
             c.pointee.n_embeddings = self.embeddings.count
@@ -1399,11 +1402,14 @@ extension ImportRequest: GeneratedMessage {
         if !self.evaluations.isEmpty {
             let list = arena.raw(self.evaluations.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Evaluation>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__Evaluation>?.self, capacity: self.evaluations.count)
-            for index in self.evaluations.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__Evaluation>.stride).bindMemory(to: Herd__V1__Evaluation.self, capacity: 1)
-                herd__v1__evaluation__init(item)
-                self.evaluations[index].write(to: item, in: arena)
-                list[index] = item
+            self.evaluations.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Evaluation>.stride).bindMemory(to: Herd__V1__Evaluation.self, capacity: 1)
+                    herd__v1__evaluation__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.evaluations = list
             c.pointee.n_evaluations = self.evaluations.count
@@ -1713,11 +1719,14 @@ extension ListPredictorsResponse: GeneratedMessage {
         if !self.predictors.isEmpty {
             let list = arena.raw(self.predictors.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__PredictorSummary>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__PredictorSummary>?.self, capacity: self.predictors.count)
-            for index in self.predictors.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__PredictorSummary>.stride).bindMemory(to: Herd__V1__PredictorSummary.self, capacity: 1)
-                herd__v1__predictor_summary__init(item)
-                self.predictors[index].write(to: item, in: arena)
-                list[index] = item
+            self.predictors.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__PredictorSummary>.stride).bindMemory(to: Herd__V1__PredictorSummary.self, capacity: 1)
+                    herd__v1__predictor_summary__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.predictors = list
             c.pointee.n_predictors = self.predictors.count
@@ -2021,11 +2030,14 @@ extension PerficsResponse: GeneratedMessage {
         if !self.rows.isEmpty {
             let list = arena.raw(self.rows.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__PerficsRow>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__PerficsRow>?.self, capacity: self.rows.count)
-            for index in self.rows.indices {
-                let item = arena.raw(MemoryLayout<Herd__V1__PerficsRow>.stride).bindMemory(to: Herd__V1__PerficsRow.self, capacity: 1)
-                herd__v1__perfics_row__init(item)
-                self.rows[index].write(to: item, in: arena)
-                list[index] = item
+            self.rows.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__PerficsRow>.stride).bindMemory(to: Herd__V1__PerficsRow.self, capacity: 1)
+                    herd__v1__perfics_row__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.rows = list
             c.pointee.n_rows = self.rows.count

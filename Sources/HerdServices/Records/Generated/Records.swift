@@ -876,11 +876,14 @@ extension ModelRecord: GeneratedMessage {
         if !self.endpoints.isEmpty {
             let list = arena.raw(self.endpoints.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__EndpointRecord>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__EndpointRecord>?.self, capacity: self.endpoints.count)
-            for index in self.endpoints.indices {
-                let item = arena.raw(MemoryLayout<Herd__Store__V1__EndpointRecord>.stride).bindMemory(to: Herd__Store__V1__EndpointRecord.self, capacity: 1)
-                herd__store__v1__endpoint_record__init(item)
-                self.endpoints[index].write(to: item, in: arena)
-                list[index] = item
+            self.endpoints.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__EndpointRecord>.stride).bindMemory(to: Herd__Store__V1__EndpointRecord.self, capacity: 1)
+                    herd__store__v1__endpoint_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.endpoints = list
             c.pointee.n_endpoints = self.endpoints.count
@@ -1042,11 +1045,14 @@ extension PolicyRecord: GeneratedMessage {
         if !self.goals.isEmpty {
             let list = arena.raw(self.goals.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__GoalRecord>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__GoalRecord>?.self, capacity: self.goals.count)
-            for index in self.goals.indices {
-                let item = arena.raw(MemoryLayout<Herd__Store__V1__GoalRecord>.stride).bindMemory(to: Herd__Store__V1__GoalRecord.self, capacity: 1)
-                herd__store__v1__goal_record__init(item)
-                self.goals[index].write(to: item, in: arena)
-                list[index] = item
+            self.goals.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__GoalRecord>.stride).bindMemory(to: Herd__Store__V1__GoalRecord.self, capacity: 1)
+                    herd__store__v1__goal_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.goals = list
             c.pointee.n_goals = self.goals.count
@@ -1116,11 +1122,14 @@ extension EvaluationRecord: GeneratedMessage {
         if !self.scores.isEmpty {
             let list = arena.raw(self.scores.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__ScoreRecord>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__ScoreRecord>?.self, capacity: self.scores.count)
-            for index in self.scores.indices {
-                let item = arena.raw(MemoryLayout<Herd__Store__V1__ScoreRecord>.stride).bindMemory(to: Herd__Store__V1__ScoreRecord.self, capacity: 1)
-                herd__store__v1__score_record__init(item)
-                self.scores[index].write(to: item, in: arena)
-                list[index] = item
+            self.scores.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__ScoreRecord>.stride).bindMemory(to: Herd__Store__V1__ScoreRecord.self, capacity: 1)
+                    herd__store__v1__score_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.scores = list
             c.pointee.n_scores = self.scores.count
@@ -1398,11 +1407,14 @@ extension CandidateRecord: GeneratedMessage {
         if !self.contributions.isEmpty {
             let list = arena.raw(self.contributions.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__ContributionRecord>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__ContributionRecord>?.self, capacity: self.contributions.count)
-            for index in self.contributions.indices {
-                let item = arena.raw(MemoryLayout<Herd__Store__V1__ContributionRecord>.stride).bindMemory(to: Herd__Store__V1__ContributionRecord.self, capacity: 1)
-                herd__store__v1__contribution_record__init(item)
-                self.contributions[index].write(to: item, in: arena)
-                list[index] = item
+            self.contributions.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__ContributionRecord>.stride).bindMemory(to: Herd__Store__V1__ContributionRecord.self, capacity: 1)
+                    herd__store__v1__contribution_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.contributions = list
             c.pointee.n_contributions = self.contributions.count
@@ -1480,11 +1492,14 @@ extension DecisionRecord: GeneratedMessage {
         if !self.candidates.isEmpty {
             let list = arena.raw(self.candidates.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__CandidateRecord>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__CandidateRecord>?.self, capacity: self.candidates.count)
-            for index in self.candidates.indices {
-                let item = arena.raw(MemoryLayout<Herd__Store__V1__CandidateRecord>.stride).bindMemory(to: Herd__Store__V1__CandidateRecord.self, capacity: 1)
-                herd__store__v1__candidate_record__init(item)
-                self.candidates[index].write(to: item, in: arena)
-                list[index] = item
+            self.candidates.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__CandidateRecord>.stride).bindMemory(to: Herd__Store__V1__CandidateRecord.self, capacity: 1)
+                    herd__store__v1__candidate_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.candidates = list
             c.pointee.n_candidates = self.candidates.count

@@ -981,11 +981,14 @@ extension Lists: GeneratedMessage {
         if !self.messages.isEmpty {
             let list = arena.raw(self.messages.count * MemoryLayout<UnsafeMutablePointer<Scratch__V1__Scalars>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Scratch__V1__Scalars>?.self, capacity: self.messages.count)
-            for index in self.messages.indices {
-                let item = arena.raw(MemoryLayout<Scratch__V1__Scalars>.stride).bindMemory(to: Scratch__V1__Scalars.self, capacity: 1)
-                scratch__v1__scalars__init(item)
-                self.messages[index].write(to: item, in: arena)
-                list[index] = item
+            self.messages.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Scratch__V1__Scalars>.stride).bindMemory(to: Scratch__V1__Scalars.self, capacity: 1)
+                    scratch__v1__scalars__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.messages = list
             c.pointee.n_messages = self.messages.count
@@ -1745,11 +1748,14 @@ extension Tree: GeneratedMessage {
         if !self.children.isEmpty {
             let list = arena.raw(self.children.count * MemoryLayout<UnsafeMutablePointer<Scratch__V1__Tree>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Scratch__V1__Tree>?.self, capacity: self.children.count)
-            for index in self.children.indices {
-                let item = arena.raw(MemoryLayout<Scratch__V1__Tree>.stride).bindMemory(to: Scratch__V1__Tree.self, capacity: 1)
-                scratch__v1__tree__init(item)
-                self.children[index].write(to: item, in: arena)
-                list[index] = item
+            self.children.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Scratch__V1__Tree>.stride).bindMemory(to: Scratch__V1__Tree.self, capacity: 1)
+                    scratch__v1__tree__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
             }
             c.pointee.children = list
             c.pointee.n_children = self.children.count
