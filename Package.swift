@@ -117,7 +117,13 @@ let package = Package(
         .testTarget(name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"]),
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
-        .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),
+        .testTarget(
+            name: "HerdStoreTests",
+            dependencies: ["HerdStore", "CLMDB", "store-torture", .product(name: "Logging", package: "swift-log")],
+            exclude: ["Torture"]),
+        .executableTarget(
+            name: "store-torture", dependencies: ["HerdStore", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/HerdStoreTests/Torture"),
         .testTarget(name: "HerdMessagesTests", dependencies: ["HerdMessages", "CMessages"]),
         .testTarget(name: "HerdFramesTests", dependencies: ["HerdFrames"]),
         .testTarget(
