@@ -106,4 +106,13 @@ struct DamageTests {
         let outcomes = Dictionary(grouping: output.dropLast(), by: { line in line.split(separator: " ").last ?? "" })
         print("random damage:", outcomes.mapValues(\.count))
     }
+
+    /// The other side of the check at opening: what LMDB itself wrote always passes it.
+    @Test func aStoreThatWasOnlyUsedAlwaysOpensAgain() async throws {
+        let folder = try TemporaryFolder()
+        let child = try TortureProcess(["soak", folder.path, "\(printedSeed())", "40"])
+        let output = try child.allLines()
+        #expect(child.waitForEnd() == .exited(0), "after \(output.last ?? "nothing")")
+        #expect(output.last == "done")
+    }
 }

@@ -137,7 +137,7 @@ extension StructureCheck {
     }
 
     private mutating func walk(page number: UInt64, levels: Int, _ tree: Tree) throws(StoreError) {
-        let page = try claim(number, count: 1)
+        let page = try claim(number)
         guard let lower = page.field(UInt16.self, at: 12), let upper = page.field(UInt16.self, at: 14),
             let flags = page.field(UInt16.self, at: 10),
             flags & Layout.pageKinds == (levels == 1 ? Layout.leafPage : Layout.branchPage),
@@ -162,12 +162,7 @@ extension StructureCheck {
             guard let first = page.field(UInt64.self, at: node.valueStart) else {
                 throw bad("page \(number) has a value out of place")
             }
-            let count = (Layout.pageHeaderBytes - 1 + node.valueBytes) / pageBytes + 1
-            let overflow = try claim(first, count: UInt64(count), wholly: tree == .free)
-            guard overflow.field(UInt16.self, at: 10).map({ flags in flags & Layout.pageKinds }) == Layout.overflowPage,
-                overflow.field(UInt32.self, at: 12) == UInt32(count)
-            else { throw bad("page \(first) is not the long value it should be") }
-            value = overflow[Layout.pageHeaderBytes...]
+            value = try claimLongValue(first, bytes: node.valueBytes, isRead: tree == .free)
         case Layout.valueIsTable where tree == .main:
             guard let table = TableRecord(page, at: node.valueStart), node.valueBytes == Layout.tableBytes,
                 node.valueStart + node.valueBytes <= pageBytes
@@ -195,14 +190,33 @@ extension StructureCheck {
         }
     }
 
-    /// Notes that these pages are used, and reads the first of them, or all.
-    private mutating func claim(_ first: UInt64, count: UInt64, wholly: Bool = false) throws(StoreError) -> [UInt8] {
-        guard first <= lastPage, count <= lastPage - first + 1 else { throw bad("page \(first) is beyond its end") }
-        for number in first..<(first + count) where !mark(number) { throw bad("page \(number) is used twice") }
-        guard Int(first + count) * pageBytes <= file.byteCount,
-            let page = try file.read(at: Int(first) * pageBytes, count: pageBytes * (wholly ? Int(count) : 1))
-        else { throw bad("it ends before page \(first + count)") }
-        guard page.field(UInt64.self, at: 0) == first else { throw bad("page \(first) is not itself") }
+    /// Notes the pages of a value that has some of its own; more than it needs where it replaced a longer one. Gives the
+    /// value if it is read.
+    private mutating func claimLongValue(
+        _ first: UInt64, bytes: Int, isRead: Bool
+    ) throws(StoreError) -> ArraySlice<UInt8> {
+        let page = try claim(first)
+        let needed = (Layout.pageHeaderBytes - 1 + bytes) / pageBytes + 1
+        guard page.field(UInt16.self, at: 10).map({ flags in flags & Layout.pageKinds }) == Layout.overflowPage,
+            let count = page.field(UInt32.self, at: 12), count >= UInt32(needed), UInt64(count) <= lastPage - first + 1
+        else { throw bad("page \(first) is not the long value it should be") }
+        let end = first + UInt64(count)
+        for number in (first + 1)..<end where !mark(number) { throw bad("page \(number) is used twice") }
+        guard Int(end) * pageBytes <= file.byteCount,
+            let value = try file.read(
+                at: Int(first) * pageBytes + Layout.pageHeaderBytes, count: isRead ? bytes : 0)
+        else { throw bad("it ends before page \(end)") }
+        return value[...]
+    }
+
+    /// Notes that a page is used, and reads it.
+    private mutating func claim(_ number: UInt64) throws(StoreError) -> [UInt8] {
+        guard number <= lastPage else { throw bad("page \(number) is beyond its end") }
+        guard mark(number) else { throw bad("page \(number) is used twice") }
+        guard let page = try file.read(at: Int(number) * pageBytes, count: pageBytes) else {
+            throw bad("it ends before page \(number + 1)")
+        }
+        guard page.field(UInt64.self, at: 0) == number else { throw bad("page \(number) is not itself") }
         return page
     }
 

@@ -7,6 +7,8 @@ import Logging
 ///     store-torture write FOLDER                writes from eight tasks without end, printing each acknowledged key
 ///     store-torture hold FOLDER                 opens the store, prints "open" and keeps it until its input ends
 ///     store-torture full FOLDER BYTES           fills the store until no file may grow over BYTES, then makes room
+///     store-torture soak FOLDER SEED ROUNDS     changes the store in every way, opening it again after each round
+///     store-torture measure FOLDER RECORDS      prints what reads and writes cost; build it with -c release
 ///     store-torture damage FOLDER SEED ROUNDS   opens and uses copies of the store with random damage
 @main
 enum StoreTorture {
@@ -24,6 +26,10 @@ enum StoreTorture {
             try await hold(arguments[1])
         case ("full", 3):
             try await full(arguments[1], bytes: UInt(arguments[2]) ?? 0)
+        case ("measure", 3):
+            try await measure(arguments[1], records: UInt64(arguments[2]) ?? 1000)
+        case ("soak", 4):
+            try await soak(arguments[1], seed: UInt64(arguments[2]) ?? 0, rounds: Int(arguments[3]) ?? 0)
         case ("damage", 4):
             try await damage(arguments[1], seed: UInt64(arguments[2]) ?? 0, rounds: Int(arguments[3]) ?? 0)
         default:
@@ -43,7 +49,8 @@ enum StoreTorture {
     }
 
     private static func usage() {
-        FileHandle.standardError.write(Data("usage: store-torture write|hold|full|damage FOLDER ...\n".utf8))
+        FileHandle.standardError.write(
+            Data("usage: store-torture write|hold|full|soak|measure|damage FOLDER ...\n".utf8))
         exit(2)
     }
 
