@@ -122,7 +122,8 @@ let package = Package(
             dependencies: ["HerdStore", "CLMDB", "store-torture", .product(name: "Logging", package: "swift-log")],
             exclude: ["Torture"]),
         .executableTarget(
-            name: "store-torture", dependencies: ["HerdStore", .product(name: "Logging", package: "swift-log")],
+            name: "store-torture",
+            dependencies: ["HerdStore", "CLMDB", .product(name: "Logging", package: "swift-log")],
             path: "Tests/HerdStoreTests/Torture"),
         .testTarget(name: "HerdMessagesTests", dependencies: ["HerdMessages", "CMessages"]),
         .testTarget(name: "HerdFramesTests", dependencies: ["HerdFrames"]),
