@@ -120,7 +120,14 @@ let package = Package(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
-        .testTarget(name: "HerdStoreTests", dependencies: ["HerdStore"]),
+        .testTarget(
+            name: "HerdStoreTests",
+            dependencies: ["HerdStore", "CLMDB", "store-torture", .product(name: "Logging", package: "swift-log")],
+            exclude: ["Torture"]),
+        .executableTarget(
+            name: "store-torture",
+            dependencies: ["HerdStore", "CLMDB", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/HerdStoreTests/Torture"),
         .target(
             name: "RandomMessages", dependencies: ["HerdMessages", "CMessages"], path: "Tests/Support/RandomMessages"),
         .target(name: "CScratchMessages", dependencies: ["CProtobufC"], path: "Tests/Support/CScratchMessages"),

@@ -64,6 +64,7 @@ package final class StoreEnvironment: Sendable {
             throw StoreError(.invalidArgument, "the table name meta is the store's own; name the table differently")
         }
         let folder = try FolderLock(path)
+        try StructureCheck.run(path + "/data.mdb", limit: options.structureCheckBytes)
         let migrated = options.migrations.reduce(0) { count, step in count + step.tables.count + step.dropped.count }
         let environment = try EnvironmentHandle.open(
             path, maxTables: 1 + tables.count + migrated, maxReaders: options.maxReaders)
@@ -99,8 +100,9 @@ package final class StoreEnvironment: Sendable {
         return try body(transaction)
     }
 
-    /// The same for a `body` that throws other errors too.
-    package func withSnapshot<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
+    /// The same for a `body` that throws other errors too, or does not say that it throws `StoreError` only.
+    @_disfavoredOverload
+    package func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
         let transaction = try readers.lend()
         return try body(transaction)
     }
@@ -171,8 +173,13 @@ package final class StoreEnvironment: Sendable {
                 statistics.bytes += size.bytes
             }
         }
-        statistics.fileBytes = unsafe readers.withEnvironment { environment in unsafe Self.fileBytes(environment) } ?? 0
+        statistics.fileBytes = unsafe withHandle { environment in unsafe Self.fileBytes(environment) } ?? 0
         return statistics
+    }
+
+    /// Runs `body` with the environment held open; nil where it is closed.
+    @unsafe func withHandle<R>(_ body: (OpaquePointer) -> R) -> R? {
+        unsafe readers.withEnvironment(body)
     }
 
     @unsafe private static func fileBytes(_ environment: OpaquePointer) -> Int {

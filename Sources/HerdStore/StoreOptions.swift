@@ -17,6 +17,9 @@ package struct StoreOptions: Sendable {
     package var maxQueuedDeferred: Int = 16384
     /// The longest a deferred write stays uncommitted. Default 100 ms.
     package var deferredInterval: Duration = .milliseconds(100)
+    /// The largest file whose page structure is checked at opening, which reads its pages once; of a larger one only the
+    /// header is. Default 1 GiB.
+    package var structureCheckBytes: Int = 1 << 30
     /// Where opening, failed commits and dropped writes are reported. Default a logger labelled `herd.store`.
     package var logger = Logger(label: "herd.store")
 
@@ -28,6 +31,7 @@ package struct StoreOptions: Sendable {
         try Self.check("maxReaders", maxReaders, 1...65_536)
         try Self.check("maxQueuedWrites", maxQueuedWrites, 1...1 << 20)
         try Self.check("maxQueuedDeferred", maxQueuedDeferred, 1...1 << 20)
+        try Self.check("structureCheckBytes", structureCheckBytes, 0...1 << 40)
         guard (Duration.milliseconds(1)...Duration.seconds(60)).contains(deferredInterval) else {
             throw StoreError(.invalidArgument, "deferredInterval is \(deferredInterval); 1 ms to 60 s are allowed")
         }

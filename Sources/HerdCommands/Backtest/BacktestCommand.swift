@@ -91,8 +91,7 @@ package struct BacktestCommand: ParsableCommand {
             let report = try measure()
             print(json ? report.json.text : report.table)
         } catch let failure as CommandFailure {
-            StandardError.write("Error: \(failure.message)\n")
-            throw ExitCode(failure.exitCode)
+            throw failure.report()
         }
     }
 
@@ -121,7 +120,7 @@ package struct BacktestCommand: ParsableCommand {
             let backtest = try Backtest(plan: plan, embeddingChecksum: embedder.table.checksum, embed: embedder.embed)
             return try backtest.run { bar.show($0.phase, share: $0.share) }
         } catch {
-            throw CommandFailure(exitCode: 65, message: error.description)
+            throw CommandFailure(error.description, exitCode: 65)
         }
     }
 
@@ -136,9 +135,9 @@ package struct BacktestCommand: ParsableCommand {
             let shown = file.problems.prefix(20).map { "\n  \($0)" }.joined()
             let more = file.problems.count > 20 ? "\n  and \(file.problems.count - 20) more" : ""
             let lines = file.problems.count == 1 ? "1 line" : "\(file.problems.count) lines"
-            throw CommandFailure(exitCode: 65, message: "\(path): \(lines) can't be used:\(shown)\(more)")
+            throw CommandFailure("\(path): \(lines) can't be used:\(shown)\(more)", exitCode: 65)
         }
-        guard !file.rows.isEmpty else { throw CommandFailure(exitCode: 65, message: "\(path): has no row") }
+        guard !file.rows.isEmpty else { throw CommandFailure("\(path): has no row", exitCode: 65) }
         if file.repeatedIDs > 0 {
             StandardError.write(
                 "Note: \(path): \(file.repeatedIDs) rows have the id of an earlier one; each counts on its own.\n")
@@ -149,35 +148,19 @@ package struct BacktestCommand: ParsableCommand {
     private func table() throws(CommandFailure) -> EmbeddingTable {
         guard let path = embeddingTable ?? ResourceLocator.locate() else {
             throw CommandFailure(
-                exitCode: 66,
-                message: """
-                    the embedding table is not installed next to herdctl: set HERD_RESOURCES to the folder it is in, or \
-                    name it with --embedding-table
-                    """)
+                """
+                the embedding table is not installed next to herdctl: set HERD_RESOURCES to the folder it is in, or \
+                name it with --embedding-table
+                """, exitCode: 66)
         }
         do {
             return try EmbeddingTable(mapping: path)
         } catch {
-            throw CommandFailure(exitCode: 66, message: "the embedding table \(path) can't be used: \(error)")
+            throw CommandFailure("the embedding table \(path) can't be used: \(error)", exitCode: 66)
         }
     }
 
     private static func names(_ list: String) -> [String] {
         list.split(separator: ",").map { String($0) }
-    }
-}
-
-/// What ends the command, with its exit code (sysexits.h).
-private struct CommandFailure: Error {
-    var exitCode: Int32
-    var message: String
-
-    init(exitCode: Int32, message: String) {
-        self.exitCode = exitCode
-        self.message = message
-    }
-
-    init(_ error: DatasetError) {
-        self.init(exitCode: error.code == .missing ? 66 : 65, message: error.description)
     }
 }

@@ -97,7 +97,7 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
         do throws(StoreError) {
             let state = try transaction.withValue(for: stateKey, in: Meta.table) { state in UInt64(keyBytes: state) }
             return state == 1 ? 1 : 0
-        } catch where error.code == .dataLoss {
+        } catch  where error.code == .dataLoss {
             // Which one is newer matters to a cache only for keys that are in both.
             return 0
         }

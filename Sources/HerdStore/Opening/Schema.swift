@@ -18,11 +18,14 @@ struct Schema {
     func apply(to environment: borrowing EnvironmentHandle) throws(StoreError) -> (TableDirectory, StoreID) {
         let handle = unsafe try TransactionHandle(environment.pointer, path: path)
         let declared = try openAll([Meta.table.id] + tables, handle)
-        let migrations = try neededMigrations(TransactionView(handle, TableDirectory(declared, path: path)))
-        let directory = try openAll(
+        let directory = TableDirectory(declared, path: path)
+        let migrations = try neededMigrations(TransactionView(handle, directory))
+        let migrated = try openAll(
             declared.map(\.0) + migrations.flatMap { step in step.tables + step.dropped }, handle)
-        var transaction = WriteTransaction(
-            TransactionView(handle, TableDirectory(directory, path: path)), maxBytes: Int.max / 2)
+        let everything = TableDirectory(migrated, path: path)
+        // The transactions below do not keep them alive.
+        defer { withExtendedLifetime((directory, everything)) {} }
+        var transaction = WriteTransaction(TransactionView(handle, everything), maxBytes: Int.max / 2)
         for migration in migrations {
             do {
                 try migration.run(&transaction)
@@ -40,7 +43,7 @@ struct Schema {
         }
         let status = handle.commit()
         guard status == MDB_SUCCESS else { throw StoreError.status(status, "opening", path) }
-        return (TableDirectory(declared, path: path), id)
+        return (directory, id)
     }
 
     private func openAll(

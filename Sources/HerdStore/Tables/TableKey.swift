@@ -32,7 +32,7 @@ extension String: TableKey {
 /// An integer is its eight bytes, most significant first.
 extension UInt64: TableKey {
     package func withKeyBytes<R>(_ body: (RawSpan) throws(StoreError) -> R) throws(StoreError) -> R {
-        try withBigEndianBytes(self, body)
+        try unsafe withUnsafeBytes(of: bigEndian) { bytes throws(StoreError) in try body(unsafe bytes.bytes) }
     }
 
     package init?(keyBytes: RawSpan) {
@@ -44,18 +44,11 @@ extension UInt64: TableKey {
 /// A 128-bit integer, such as a fingerprint, is its sixteen bytes, most significant first.
 extension UInt128: TableKey {
     package func withKeyBytes<R>(_ body: (RawSpan) throws(StoreError) -> R) throws(StoreError) -> R {
-        try withBigEndianBytes(self, body)
+        try unsafe withUnsafeBytes(of: bigEndian) { bytes throws(StoreError) in try body(unsafe bytes.bytes) }
     }
 
     package init?(keyBytes: RawSpan) {
         guard keyBytes.byteCount == 16 else { return nil }
         self = UInt128(bigEndian: unsafe keyBytes.unsafeLoadUnaligned(as: UInt128.self))
     }
-}
-
-private func withBigEndianBytes<Integer: FixedWidthInteger & BitwiseCopyable, R>(
-    _ integer: Integer, _ body: (RawSpan) throws(StoreError) -> R
-) throws(StoreError) -> R {
-    let bytes = InlineArray<1, Integer>(repeating: integer.bigEndian)
-    return try body(unsafe bytes.span.bytes)
 }

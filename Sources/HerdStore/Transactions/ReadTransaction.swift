@@ -1,16 +1,17 @@
 import CLMDB
 
 /// A snapshot of the store, lent to the closure of `StoreEnvironment.read`.
-package struct ReadTransaction: ~Copyable, ReadableTransaction {
+@safe package struct ReadTransaction: ~Copyable, ReadableTransaction {
     package let view: TransactionView
-    private let pool: ReaderPool
+    /// The environment that runs the closure keeps it alive.
+    private unowned(unsafe) let pool: ReaderPool
 
     init(_ view: TransactionView, from pool: ReaderPool) {
         self.view = view
-        self.pool = pool
+        unsafe self.pool = pool
     }
 
     deinit {
-        pool.giveBack(view)
+        unsafe pool.giveBack(view)
     }
 }

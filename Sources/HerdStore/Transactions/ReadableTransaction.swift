@@ -9,9 +9,19 @@ package protocol ReadableTransaction: ~Copyable {
 }
 
 /// An LMDB transaction with the tables of its environment; only the store looks inside.
+///
+/// Both outlive it, since it never leaves a call on the environment that owns them; counting references would double the
+/// cost of a read.
 @safe package struct TransactionView {
     let transaction: OpaquePointer
-    let directory: TableDirectory
+    private unowned(unsafe) let keptAlive: TableDirectory
+
+    init(transaction: OpaquePointer, directory: TableDirectory) {
+        unsafe self.transaction = transaction
+        unsafe keptAlive = directory
+    }
+
+    var directory: TableDirectory { unsafe keptAlive }
 }
 
 extension ReadableTransaction where Self: ~Copyable {

@@ -116,7 +116,7 @@ extension ReadableTransaction where Self: ~Copyable {
         }
     }
 
-    /// The same for a `body` that can fail in other ways.
+    /// The same for a `body` that throws other errors too, or does not say that it throws `StoreError` only.
     @_disfavoredOverload
     package func scan<Key: TableKey>(
         _ table: Table<Key>, _ range: ScanRange = .all, _ body: (borrowing Record<Key>) throws -> ScanStep

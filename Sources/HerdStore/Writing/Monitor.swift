@@ -13,10 +13,11 @@ enum Wake<Value> {
 @safe final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
-    private var state: State
+    private let state: UnsafeMutablePointer<State>
 
     init(_ state: State) {
-        self.state = state
+        unsafe self.state = .allocate(capacity: 1)
+        unsafe self.state.initialize(to: state)
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
@@ -30,6 +31,8 @@ enum Wake<Value> {
     deinit {
         unsafe pthread_cond_destroy(condition)
         unsafe pthread_mutex_destroy(mutex)
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
         unsafe condition.deallocate()
         unsafe mutex.deallocate()
     }
@@ -37,7 +40,7 @@ enum Wake<Value> {
     func withLock<R>(_ body: (inout State) -> R) -> R {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        return body(&state)
+        return unsafe body(&state.pointee)
     }
 
     /// Wakes the waiting thread.
@@ -50,7 +53,7 @@ enum Wake<Value> {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
-            switch decide(&state) {
+            switch unsafe decide(&state.pointee) {
             case .proceed(let result):
                 return result
             case .sleep(until: nil):
