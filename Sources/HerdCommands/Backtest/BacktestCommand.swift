@@ -90,8 +90,8 @@ package struct BacktestCommand: ParsableCommand {
         do {
             let report = try measure()
             print(json ? report.json.text : report.table)
-        } catch let failure as CommandFailure {
-            throw failure.report()
+        } catch {
+            throw error.report()
         }
     }
 

@@ -97,7 +97,7 @@ final class DecisionLog: Sendable {
     }
 
     private func read(_ id: DecisionID) throws -> (DecisionRecord, [OutcomeRecord])? {
-        try store.withSnapshot { transaction in
+        try store.read { transaction in
             guard let bytes = try transaction.value(for: id.sequence, in: log.table) else { return nil }
             let record = try DecisionRecord(stored: bytes)
             guard record.decisionId == id.description else { return nil }

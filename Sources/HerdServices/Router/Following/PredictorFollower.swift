@@ -33,7 +33,7 @@ final class PredictorFollower: Sendable {
         self.store = store
         self.logger = logger
         self.changed = changed
-        let stored = try store.withSnapshot { transaction in
+        let stored = try store.read { transaction in
             try transaction.value(for: Self.key, in: Self.table)
         }
         followed = Mutex(try stored.flatMap { FollowedPredictor(try FollowedPredictorRecord(stored: $0)) })

@@ -49,13 +49,13 @@ final class HerdRegistry: Sendable {
     }
 
     func getModel(_ request: GetModelRequest) throws -> GetModelResponse {
-        let record = try store.withSnapshot { transaction in try Self.models.get(request.name, in: transaction) }
+        let record = try store.read { transaction in try Self.models.get(request.name, in: transaction) }
         guard let record else { throw Self.models.missing(request.name) }
         return GetModelResponse(model: Model(record))
     }
 
     func listModels(_ request: ListModelsRequest) throws -> ListModelsResponse {
-        let page = try store.withSnapshot { transaction in try Self.models.page(request.page, in: transaction) }
+        let page = try store.read { transaction in try Self.models.page(request.page, in: transaction) }
         return ListModelsResponse(
             models: page.records.map(Model.init), next: page.next, registryRevision: page.revision)
     }
@@ -83,13 +83,13 @@ final class HerdRegistry: Sendable {
     }
 
     func getPolicy(_ request: GetPolicyRequest) throws -> GetPolicyResponse {
-        let record = try store.withSnapshot { transaction in try Self.policies.get(request.name, in: transaction) }
+        let record = try store.read { transaction in try Self.policies.get(request.name, in: transaction) }
         guard let record else { throw Self.policies.missing(request.name) }
         return GetPolicyResponse(policy: Policy(record))
     }
 
     func listPolicies(_ request: ListPoliciesRequest) throws -> ListPoliciesResponse {
-        let page = try store.withSnapshot { transaction in try Self.policies.page(request.page, in: transaction) }
+        let page = try store.read { transaction in try Self.policies.page(request.page, in: transaction) }
         return ListPoliciesResponse(policies: page.records.map(Policy.init), next: page.next)
     }
 
@@ -110,7 +110,7 @@ final class HerdRegistry: Sendable {
     /// concurrent changes to get wrong. An older read never replaces a newer one.
     private func refresh() throws {
         let logger = logger
-        let fresh = try store.withSnapshot { transaction in
+        let fresh = try store.read { transaction in
             let models = try Self.models.all(in: transaction) { logger.error("damaged record left out: \($0)") }
             let policies = try Self.policies.all(in: transaction) { logger.error("damaged record left out: \($0)") }
             var snapshot = RegistrySnapshot(revision: models.revision, policyCounter: policies.revision)

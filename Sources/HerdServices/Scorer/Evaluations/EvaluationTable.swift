@@ -81,7 +81,7 @@ struct EvaluationTable: Sendable {
     ) throws -> (rows: [TrainingRow], models: [String]) {
         var records: [(EvaluationRecord, PromptEmbedding)] = []
         var names: Set<String> = []
-        try store.withSnapshot { transaction in
+        try store.read { transaction in
             try transaction.scan(Self.evaluations) { stored in
                 let record: EvaluationRecord
                 do {

@@ -171,7 +171,7 @@ final class PredictorVersions: Sendable {
         let size = try Paging.size(request.page)
         var summaries: [PredictorSummary] = []
         let version = current?.predictor.version ?? ""
-        try store.withSnapshot { transaction in
+        try store.read { transaction in
             try transaction.scan(Self.versions) { record in
                 let name = (try? record.key()) ?? "?"
                 do {
@@ -202,7 +202,7 @@ final class PredictorVersions: Sendable {
     // MARK: - Loading
 
     private func load(_ version: String) throws -> LoadedPredictor {
-        let bytes = try store.withSnapshot { transaction in
+        let bytes = try store.read { transaction in
             try transaction.value(for: version.isEmpty ? "?" : version, in: Self.versions)
         }
         guard let bytes else {
@@ -231,7 +231,7 @@ final class PredictorVersions: Sendable {
     }
 
     private func readState() throws -> InForceRecord {
-        try store.withSnapshot { transaction in try Self.state(in: transaction) }
+        try store.read { transaction in try Self.state(in: transaction) }
     }
 
     private static func state(
