@@ -6,6 +6,7 @@ final class PredictionCache: Sendable {
     private let store: StoreEnvironment
     private let table: TwoGenerationTable<UInt128>
     private let key: (UInt64, UInt64)
+    private let recent = RecentPredictions()
     private let hitCount = Atomic<Int>(0)
     private let missCount = Atomic<Int>(0)
 
@@ -28,6 +29,10 @@ final class PredictionCache: Sendable {
 
     /// A damaged or foreign record is a miss: it is predicted anew and overwritten.
     func get(_ fingerprint: UInt128, predictor: FollowedPredictor) -> CachedPrediction? {
+        if let prediction = recent.get(fingerprint) {
+            hitCount.add(1, ordering: .relaxed)
+            return prediction
+        }
         let found = try? store.read { transaction throws(StoreError) in
             try table.withValue(for: fingerprint, in: transaction) { record, generation in
                 record.withUnsafeBytes { bytes in
@@ -40,12 +45,17 @@ final class PredictionCache: Sendable {
             return nil
         }
         hitCount.add(1, ordering: .relaxed)
-        // What is still asked for must outlive the older generation.
-        if generation == .older { put(prediction, under: fingerprint) }
+        if generation == .older {
+            // What is still asked for must outlive the older generation.
+            put(prediction, under: fingerprint)
+        } else {
+            recent.put(prediction, under: fingerprint)
+        }
         return prediction
     }
 
     func put(_ prediction: CachedPrediction, under fingerprint: UInt128) {
+        recent.put(prediction, under: fingerprint)
         let table = table
         store.enqueue { transaction in try table.put(prediction.record, for: fingerprint, in: &transaction) }
     }
