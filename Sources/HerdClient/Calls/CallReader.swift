@@ -1,12 +1,12 @@
+import NIOConcurrencyHelpers
 import HerdFrames
 import HerdTransport
-import Synchronization
 
 /// Reads one streaming call, and takes it back when nobody reads it any more.
 final class CallReader: Sendable {
     private let attempts: CallAttempts
-    private let state = Mutex(State.idle)
-    private let payload = Mutex<[UInt8]>([])
+    private let state = NIOLockedValueBox(State.idle)
+    private let payload = NIOLockedValueBox<[UInt8]>([])
 
     private enum State {
         case idle
@@ -21,17 +21,17 @@ final class CallReader: Sendable {
     }
 
     deinit {
-        if case .reading(let call, let connection, _) = state.withLock({ $0 }) { connection.cancel(call) }
+        if case .reading(let call, let connection, _) = state.withLockedValue({ $0 }) { connection.cancel(call) }
     }
 
     /// The payload of the call's end, once `next` has returned nil.
-    var finalPayload: [UInt8] { payload.withLock { $0 } }
+    var finalPayload: [UInt8] { payload.withLockedValue { $0 } }
 
     /// The next message; nil at the end. The first time, makes the call.
     ///
     /// For one task at a time. When the task is cancelled, the call is taken back.
     func next() async throws(CallError) -> [UInt8]? {
-        let current = state.withLock { state in
+        let current = state.withLockedValue { state in
             let current = state
             if case .idle = state { state = .starting }
             return current
@@ -40,7 +40,7 @@ final class CallReader: Sendable {
         case .idle:
             let started = await attempts.run()
             if let (call, connection) = started.attempt {
-                state.withLock { $0 = .reading(call, connection, taken: 0) }
+                state.withLockedValue { $0 = .reading(call, connection, taken: 0) }
             }
             return try take(started.event)
         case .reading(let call, let connection, _):
@@ -61,18 +61,18 @@ final class CallReader: Sendable {
             giveCredit()
             return message
         case .end(.success(let last)):
-            state.withLock { $0 = .ended }
-            payload.withLock { $0 = last }
+            state.withLockedValue { $0 = .ended }
+            payload.withLockedValue { $0 = last }
             return nil
         case .end(.failure(let error, _)):
-            state.withLock { $0 = .ended }
+            state.withLockedValue { $0 = .ended }
             throw error
         }
     }
 
     /// Gives back the credit of the messages read, half of it at a time.
     private func giveCredit() {
-        let grant: (call: ClientCall, connection: ClientConnection, credit: UInt32)? = state.withLock { state in
+        let grant: (call: ClientCall, connection: ClientConnection, credit: UInt32)? = state.withLockedValue { state in
             guard case .reading(let call, let connection, let before) = state else { return nil }
             let taken = before + 1
             let isDue = taken >= max(1, attempts.credit / 2)

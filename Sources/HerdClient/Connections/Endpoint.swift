@@ -1,14 +1,14 @@
+import NIOConcurrencyHelpers
 import HerdFrames
 import HerdTransport
 import NIOCore
-import Synchronization
 
 /// One server and the connection to it: connects when there is something to call, and not too often.
 final class Endpoint: Sendable {
     let address: EndpointAddress
     private let configuration: ClientConfiguration
     private let eventLoopGroup: any EventLoopGroup
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     private struct State {
         var connection: ClientConnection?
@@ -23,7 +23,7 @@ final class Endpoint: Sendable {
     }
 
     deinit {
-        state.withLock { $0.connection }?.closeWhenIdle()
+        state.withLockedValue { $0.connection }?.closeWhenIdle()
     }
 
     enum Choice {
@@ -36,7 +36,7 @@ final class Endpoint: Sendable {
 
     /// The connection to make a call on.
     func choose() -> Choice {
-        let (choice, isNew): (Choice, Bool) = state.withLock { state in
+        let (choice, isNew): (Choice, Bool) = state.withLockedValue { state in
             if state.isClosed { return (.closed, false) }
             if let connection = state.connection {
                 let status = connection.status
@@ -62,7 +62,7 @@ final class Endpoint: Sendable {
     }
 
     func close() {
-        let connection = state.withLock { state in
+        let connection = state.withLockedValue { state in
             state.isClosed = true
             return state.connection.take()
         }

@@ -11,12 +11,12 @@ extension HerdServer {
     /// the connection.
     ///
     /// - Parameters:
-    ///   - executor: Where `handler` runs.
+    ///   - executor: Where `handler` runs; `.pool` for one that computes for more than a millisecond.
     ///   - inline: Tried first, on the event loop, for answers that are at hand within microseconds; nil hands the
     ///     request on to `handler`. Requests over 64 KiB go to `handler` at once.
     ///   - handler: Runs as a task.
     package func unary<Request: Message, Response: Message>(
-        _ method: UnaryMethod<Request, Response>, on executor: HandlerExecutor = .pool,
+        _ method: UnaryMethod<Request, Response>, on executor: HandlerExecutor = .eventLoop,
         inline: (@Sendable (Request, CallContext) throws -> Response?)? = nil,
         _ handler: @escaping @Sendable (Request, CallContext) async throws -> Response
     ) {
@@ -51,7 +51,7 @@ extension HerdServer {
     /// Serves a streaming method; the stream ends when the handler returns.
     ///
     /// - Parameters:
-    ///   - executor: Where `handler` runs.
+    ///   - executor: Where `handler` runs; `.eventLoop` for one that only waits for others and passes on.
     ///   - endsWithDrain: For watches, which never end by themselves: they end with UNAVAILABLE as soon as the server
     ///     is told to stop.
     ///   - handler: As for a unary method.

@@ -3,13 +3,15 @@ import HerdTransport
 
 /// Where a handler that does not answer inline runs.
 package enum HandlerExecutor: Sendable {
-    /// On Swift's global pool of threads: for handlers that compute. Costs two changes of thread per call.
-    case pool
-    /// On the connection's event loop, between its reads and writes: for handlers that mostly wait for others. While
-    /// one computes, no other call of the loop is heard.
-    ///
-    /// Measured: 8.7 instead of 11.5 us of CPU per call on 16 connections, 10.7 instead of 21.3 on one.
+    /// On the connection's event loop, between its reads and writes: for handlers that answer in microseconds or wait
+    /// for others. While one computes, no other call of the loop is heard.
     case eventLoop
+    /// On Swift's global pool of threads: for handlers that compute. Costs two changes of thread per call.
+    ///
+    /// Measured, CPU time of an empty handler's call and median latency, pool against event loop: on one connection
+    /// 75 against 9.4 us, 80 against 13 us; on 16 connections 16 against 9.3 us of CPU; 64 in flight on one connection
+    /// 6.3 against 3.2 us of CPU.
+    case pool
 }
 
 /// One method of a server: how its calls are answered, and what is counted of them.

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import HerdFrames
 import HerdMessages
 package import HerdTransport
@@ -20,7 +21,7 @@ package final class HerdServer: Service {
     package let eventLoopGroup: any EventLoopGroup
     let startTime = NIODeadline.now()
     private let ownsEventLoopGroup: Bool
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
 
     private struct State {
@@ -60,7 +61,7 @@ package final class HerdServer: Service {
 
     /// Where it listens; empty before it has started.
     package var boundAddresses: [EndpointAddress] {
-        state.withLock { $0.listeners }.compactMap { EndpointAddress(boundTo: $0) }
+        state.withLockedValue { $0.listeners }.compactMap { EndpointAddress(boundTo: $0) }
     }
 
     // MARK: - Before it starts
@@ -68,16 +69,16 @@ package final class HerdServer: Service {
     /// Sets the check of every connection's HELLO: who it is, or an error, UNAUTHENTICATED most often. Without one
     /// everybody is let in as nobody. It runs on the event loop and must not block.
     package func authorize(_ check: @escaping HelloCheck) {
-        state.withLock { $0.authorize = check }
+        state.withLockedValue { $0.authorize = check }
     }
 
     /// Sets what Health and Status report of the service itself. It runs on the event loop and must not block.
     package func reportStatus(_ status: @escaping @Sendable () -> ServiceStatus) {
-        state.withLock { $0.status = status }
+        state.withLockedValue { $0.status = status }
     }
 
     func register(_ change: (inout MethodRegistry) -> Void) {
-        state.withLock { state in
+        state.withLockedValue { state in
             precondition(state.phase == .idle, "methods are registered before the server starts")
             change(&state.registry)
         }
@@ -110,7 +111,7 @@ package final class HerdServer: Service {
     /// Throws what the system says where an address cannot be bound; then it listens nowhere.
     @discardableResult
     package func start() async throws -> [EndpointAddress] {
-        let methods = state.withLock { state in
+        let methods = state.withLockedValue { state in
             precondition(state.phase == .idle, "a server is started once")
             state.phase = .running
             return state.registry.table()
@@ -120,7 +121,7 @@ package final class HerdServer: Service {
         do {
             for address in configuration.addresses {
                 let channel = try await address.bind(bootstrap).get()
-                let isWanted = state.withLock { state in
+                let isWanted = state.withLockedValue { state in
                     state.listeners.append(channel)
                     return state.phase == .running
                 }
@@ -144,7 +145,7 @@ package final class HerdServer: Service {
 
     /// Begins what `stop` does and returns at once.
     package func beginDrain(timeout: TimeAmount) {
-        let (listeners, connections) = state.withLock { state in
+        let (listeners, connections) = state.withLockedValue { state in
             state.drainTimeout = min(timeout, state.drainTimeout ?? timeout)
             if state.phase == .running || state.phase == .idle { state.phase = .draining }
             return (state.listeners, Array(state.connections.values))
@@ -158,7 +159,7 @@ package final class HerdServer: Service {
 
     private func untilStopped() async {
         await withUnsafeContinuation { continuation in
-            let isStopped = state.withLock { state in
+            let isStopped = state.withLockedValue { state in
                 if state.phase == .stopped { return true }
                 state.stopped.append(continuation)
                 return false
@@ -171,7 +172,7 @@ package final class HerdServer: Service {
     }
 
     private func finishIfStopped() {
-        let waiters = state.withLock { state -> [UnsafeContinuation<Void, Never>] in
+        let waiters = state.withLockedValue { state -> [UnsafeContinuation<Void, Never>] in
             guard state.phase == .draining, state.listeners.isEmpty, state.connections.isEmpty else { return [] }
             state.phase = .stopped
             let waiters = state.stopped
@@ -206,7 +207,7 @@ package final class HerdServer: Service {
             eventLoop: channel.eventLoop)
         let connection = ServerConnection(
             dispatcher: dispatcher, limits: limits, name: name, eventLoop: channel.eventLoop)
-        let drainTimeout = state.withLock { state in
+        let drainTimeout = state.withLockedValue { state in
             state.connections[ObjectIdentifier(connection)] = connection
             return state.drainTimeout
         }
@@ -224,19 +225,19 @@ package final class HerdServer: Service {
     }
 
     private func remove(listener: any Channel) {
-        state.withLock { $0.listeners.removeAll { $0 === listener } }
+        state.withLockedValue { $0.listeners.removeAll { $0 === listener } }
         finishIfStopped()
     }
 
     private func remove(_ connection: ServerConnection) {
-        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
+        _ = state.withLockedValue { $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
         finishIfStopped()
     }
 
     // MARK: - Calls
 
     func authorize(_ hello: Hello) throws(CallError) -> Principal {
-        guard let check = state.withLock({ $0.authorize }) else { return Principal() }
+        guard let check = state.withLockedValue({ $0.authorize }) else { return Principal() }
         do {
             return try check(hello)
         } catch let error as CallError where error.code != .ok {
@@ -268,14 +269,14 @@ package final class HerdServer: Service {
 
     /// What the service reports of itself, and whether it is being stopped.
     var report: (service: ServiceStatus, isDraining: Bool) {
-        let (status, isDraining) = state.withLock { ($0.status, $0.phase != .running) }
+        let (status, isDraining) = state.withLockedValue { ($0.status, $0.phase != .running) }
         return (status?() ?? ServiceStatus(), isDraining)
     }
 
-    package var connectionCount: Int { state.withLock { $0.connections.count } }
+    package var connectionCount: Int { state.withLockedValue { $0.connections.count } }
 
     /// Calls whose handlers run as tasks.
     package var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }
 
-    var servedMethods: [ServedMethod] { state.withLock { $0.registry }.all }
+    var servedMethods: [ServedMethod] { state.withLockedValue { $0.registry }.all }
 }

@@ -1,6 +1,6 @@
+import NIOConcurrencyHelpers
 package import HerdFrames
 package import NIOCore
-import Synchronization
 
 /// What became of a call at its client.
 package enum ClientOutcome: Sendable {
@@ -20,7 +20,7 @@ package final class ClientCall: Sendable {
     let deadline: NIODeadline
     /// How many messages may come unasked; 0 for a call that expects none.
     let credit: UInt32
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     private struct State {
         var token: CallToken?
@@ -57,13 +57,13 @@ package final class ClientCall: Sendable {
     /// Takes no notice of the task's cancellation: whoever cancels tells the connection, which ends the call.
     package func next() async -> Event {
         while true {
-            let event: Event? = state.withLock { state in
+            let event: Event? = state.withLockedValue { state in
                 if let message = state.messages.popFirst() { return .message(message) }
                 return state.outcome.map { .end($0) }
             }
             if let event { return event }
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-                let isReady = state.withLock { state in
+                let isReady = state.withLockedValue { state in
                     if !state.messages.isEmpty || state.outcome != nil { return true }
                     state.waiter = continuation
                     return false
@@ -76,21 +76,21 @@ package final class ClientCall: Sendable {
     // MARK: - The connection's side
 
     /// The id under which the call was sent; nil before that.
-    var token: CallToken? { state.withLock { $0.token } }
+    var token: CallToken? { state.withLockedValue { $0.token } }
 
-    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    var isCancelled: Bool { state.withLockedValue { $0.isCancelled } }
 
     func sent(as token: CallToken) {
-        state.withLock { $0.token = token }
+        state.withLockedValue { $0.token = token }
     }
 
     /// Notes that the caller took the call back, in case it was not sent yet.
     func cancel() {
-        state.withLock { $0.isCancelled = true }
+        state.withLockedValue { $0.isCancelled = true }
     }
 
     func deliver(_ message: [UInt8]) {
-        let waiter = state.withLock { state in
+        let waiter = state.withLockedValue { state in
             state.messages.append(message)
             return state.waiter.take()
         }
@@ -99,7 +99,7 @@ package final class ClientCall: Sendable {
 
     /// Sets the outcome, unless there is one already.
     func finish(_ outcome: ClientOutcome) {
-        let waiter = state.withLock { state -> UnsafeContinuation<Void, Never>? in
+        let waiter = state.withLockedValue { state -> UnsafeContinuation<Void, Never>? in
             guard state.outcome == nil else { return nil }
             state.outcome = outcome
             return state.waiter.take()

@@ -1,7 +1,7 @@
+import NIOConcurrencyHelpers
 import HerdFrames
 package import NIOCore
 import NIOPosix
-import Synchronization
 
 /// One connection of a client, from the attempt to connect to its end: performs on its channel what the state machine
 /// decides.
@@ -22,7 +22,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     package let eventLoop: any EventLoop
     private let outbox = Outbox<ClientInput>()
-    private let sharedStatus = Mutex(Status())
+    private let sharedStatus = NIOLockedValueBox(Status())
     private let limits: ConnectionLimits
     private let greeting: [String: String]
 
@@ -48,7 +48,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         input = FrameInput(maximumFrameLength: limits.maximumFrameLength)
     }
 
-    package var status: Status { sharedStatus.withLock { $0 } }
+    package var status: Status { sharedStatus.withLockedValue { $0 } }
 
     // MARK: - From any thread
 
@@ -162,7 +162,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
             call.deliver([UInt8](frame.payload))
         case .greeted:
             helloDeadline = .distantFuture
-            sharedStatus.withLock { $0.isGreeted = true }
+            sharedStatus.withLockedValue { $0.isGreeted = true }
         case .overrun(let call):
             output.append(Frame(.cancel, call: frame.call))
             call.finish(.failure(call.overrunError, mayHaveStarted: true))
@@ -296,7 +296,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     // MARK: - The end
 
     private func takeNoCalls() {
-        sharedStatus.withLock { $0.takesCalls = false }
+        sharedStatus.withLockedValue { $0.takesCalls = false }
     }
 
     /// A connection that takes no calls is closed with its last one.

@@ -1,8 +1,8 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// What other threads want an event loop to do for a connection, collected so that many wake it once.
 final class Outbox<Item: Sendable>: Sendable {
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     private struct State {
         var items: [Item] = []
@@ -17,7 +17,7 @@ final class Outbox<Item: Sendable>: Sendable {
 
     /// Adds an item; calls `wake` if the event loop does not know yet.
     func push(_ item: Item, byteCount: Int = 0, wake: () -> Void) {
-        let isFirst = state.withLock { state in
+        let isFirst = state.withLockedValue { state in
             state.items.append(item)
             state.byteCount += byteCount
             if state.isScheduled { return false }
@@ -30,7 +30,7 @@ final class Outbox<Item: Sendable>: Sendable {
     /// Exchanges `items`, which must be empty, for everything that was pushed since the last time, oldest first; the
     /// two arrays take turns, so that they need not be allocated anew.
     func takeAll(_ items: inout [Item]) {
-        state.withLock { state in
+        state.withLockedValue { state in
             swap(&state.items, &items)
             state.byteCount = 0
             state.isScheduled = false
@@ -39,7 +39,7 @@ final class Outbox<Item: Sendable>: Sendable {
 
     /// Whether streams have to wait before they send more; if `asking`, `resolveCongestion` will tell when not.
     func isCongested(asking: Bool) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             let congested = state.isStalled || state.byteCount > Self.maximumByteCount
             if congested && asking { state.isAwaited = true }
             return congested
@@ -48,7 +48,7 @@ final class Outbox<Item: Sendable>: Sendable {
 
     /// Notes whether the socket keeps up; true if somebody waits and may go on now.
     func resolveCongestion(isStalled: Bool) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.isStalled = isStalled
             guard !isStalled, state.isAwaited else { return false }
             state.isAwaited = false

@@ -1,6 +1,6 @@
+import NIOConcurrencyHelpers
 package import HerdFrames
 import NIOCore
-import Synchronization
 
 /// One open call at its server, as the handler that runs it sees it: where its messages and its end go.
 ///
@@ -10,7 +10,7 @@ package final class ServerCall: Sendable {
     package let token: CallToken
     let endsWithDrain: Bool
     private let connection: ServerConnection
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     private struct State {
         /// How many more messages the client takes.
@@ -25,12 +25,12 @@ package final class ServerCall: Sendable {
         self.token = token
         self.endsWithDrain = endsWithDrain
         self.connection = connection
-        state = Mutex(State(credit: UInt64(credit)))
+        state = NIOLockedValueBox(State(credit: UInt64(credit)))
     }
 
     /// Why the call was stopped: CANCELLED, DEADLINE_EXCEEDED or UNAVAILABLE; nil while its handler should go on.
     package var stopReason: CallError? {
-        state.withLock { $0.stop }
+        state.withLockedValue { $0.stop }
     }
 
     // MARK: - The handler's side
@@ -81,7 +81,7 @@ package final class ServerCall: Sendable {
     }
 
     private func takeCredit() throws(CallError) -> Bool {
-        let taken: Result<Bool, CallError> = state.withLock { state in
+        let taken: Result<Bool, CallError> = state.withLockedValue { state in
             if let stop = state.stop { return .failure(stop) }
             guard state.credit > 0, !connection.outbox.isCongested(asking: false) else { return .success(false) }
             state.credit -= 1
@@ -95,7 +95,7 @@ package final class ServerCall: Sendable {
     private func waitForRoom() async {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-                let goOn = state.withLock { state in
+                let goOn = state.withLockedValue { state in
                     // Looked at under the lock: whoever makes room takes it afterwards to find the waiters.
                     let hasRoom = state.credit > 0 && !connection.outbox.isCongested(asking: true)
                     if hasRoom || state.stop != nil || Task.isCancelled { return true }
@@ -113,7 +113,7 @@ package final class ServerCall: Sendable {
 
     /// The task that runs the handler, cancelled when the call is stopped.
     package func run(_ task: Task<Void, Never>) {
-        let isStopped = state.withLock { state in
+        let isStopped = state.withLockedValue { state in
             state.task = task
             return state.stop != nil
         }
@@ -121,7 +121,7 @@ package final class ServerCall: Sendable {
     }
 
     func stop(_ reason: CallError) {
-        let (task, waiters) = state.withLock { state in
+        let (task, waiters) = state.withLockedValue { state in
             state.stop = reason
             let found = (state.task, state.waiters)
             state.task = nil
@@ -133,7 +133,7 @@ package final class ServerCall: Sendable {
     }
 
     func addCredit(_ credit: UInt32) {
-        state.withLock { state in
+        state.withLockedValue { state in
             let (sum, overflow) = state.credit.addingReportingOverflow(UInt64(credit))
             state.credit = overflow ? .max : sum
         }
@@ -142,7 +142,7 @@ package final class ServerCall: Sendable {
 
     /// Lets the senders that wait look again.
     func wake() {
-        let waiters = state.withLock { state in
+        let waiters = state.withLockedValue { state in
             let waiters = state.waiters
             state.waiters = []
             return waiters

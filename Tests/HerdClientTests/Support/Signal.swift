@@ -1,13 +1,13 @@
+import NIOConcurrencyHelpers
 import HerdFrames
-import Synchronization
 import Testing
 
 /// Something that happens once, awaited by tests instead of sleeping.
 final class Signal: Sendable {
-    private let state = Mutex<(hasFired: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+    private let state = NIOLockedValueBox<(hasFired: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
 
     func fire() {
-        let waiters = state.withLock { state in
+        let waiters = state.withLockedValue { state in
             let waiters = state.waiters
             state = (true, [])
             return waiters
@@ -15,12 +15,12 @@ final class Signal: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    var hasFired: Bool { state.withLock { $0.hasFired } }
+    var hasFired: Bool { state.withLockedValue { $0.hasFired } }
 
     /// Takes no notice of cancellation: for handlers that must not react to it.
     func waitRegardless() async {
         await withCheckedContinuation { continuation in
-            let hasFired = state.withLock { state in
+            let hasFired = state.withLockedValue { state in
                 if !state.hasFired { state.waiters.append(continuation) }
                 return state.hasFired
             }
@@ -64,12 +64,12 @@ func within<Value: Sendable>(
 
 /// Counts from any task, and lets others wait for a count.
 final class Counter: Sendable {
-    private let state = Mutex<(count: Int, waiters: [(Int, CheckedContinuation<Void, Never>)])>((0, []))
+    private let state = NIOLockedValueBox<(count: Int, waiters: [(Int, CheckedContinuation<Void, Never>)])>((0, []))
 
-    var count: Int { state.withLock { $0.count } }
+    var count: Int { state.withLockedValue { $0.count } }
 
     func increment() {
-        let due = state.withLock { state in
+        let due = state.withLockedValue { state in
             state.count += 1
             let due = state.waiters.filter { $0.0 <= state.count }
             state.waiters.removeAll { $0.0 <= state.count }
@@ -81,7 +81,7 @@ final class Counter: Sendable {
     func wait(for count: Int) async throws {
         try await within {
             await withCheckedContinuation { continuation in
-                let isReached = self.state.withLock { state in
+                let isReached = self.state.withLockedValue { state in
                     if state.count < count { state.waiters.append((count, continuation)) }
                     return state.count >= count
                 }
@@ -94,12 +94,12 @@ final class Counter: Sendable {
 /// The codes that came, in their order.
 final class Codes: Sendable {
     let counter = Counter()
-    private let codes = Mutex<[StatusCode]>([])
+    private let codes = NIOLockedValueBox<[StatusCode]>([])
 
-    var all: [StatusCode] { codes.withLock { $0 } }
+    var all: [StatusCode] { codes.withLockedValue { $0 } }
 
     func append(_ code: StatusCode) {
-        codes.withLock { $0.append(code) }
+        codes.withLockedValue { $0.append(code) }
         counter.increment()
     }
 }
