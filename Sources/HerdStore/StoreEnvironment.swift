@@ -67,7 +67,7 @@ package final class StoreEnvironment: Sendable {
         try StructureCheck.run(path + "/data.mdb", limit: options.structureCheckBytes)
         let migrated = options.migrations.reduce(0) { count, step in count + step.tables.count + step.dropped.count }
         let environment = try EnvironmentHandle.open(
-            path, maxTables: 1 + tables.count + migrated, maxReaders: options.maxReaders)
+            path, maxTables: 1 + tables.count + migrated, options: options)
         let (directory, id) = try Schema(path: path, tables: tables, options: options).apply(to: environment)
         self.path = path
         self.id = id
@@ -169,8 +169,8 @@ package final class StoreEnvironment: Sendable {
             for table in directory.tables {
                 let size = try transaction.statistics(of: table)
                 statistics.tables.append(size)
-                statistics.entries += size.entries
-                statistics.bytes += size.bytes
+                statistics.entries = TransactionView.sum(statistics.entries, size.entries)
+                statistics.bytes = TransactionView.sum(statistics.bytes, size.bytes)
             }
         }
         statistics.fileBytes = unsafe withHandle { environment in unsafe Self.fileBytes(environment) } ?? 0
