@@ -7,8 +7,13 @@ package struct StoreOptions: Sendable {
     /// The steps that bring older stores up to `schemaVersion`, at most one per starting version. Default none.
     package var migrations: [StoreMigration] = []
     /// The quota in bytes of live pages over all tables: puts beyond it get `resourceExhausted`, removals never do.
-    /// The file can be larger by the pages that wait for reuse. Default 64 GiB, at most 512 GiB.
+    /// The file can be larger by the pages that wait for reuse. Default 64 GiB, at most half of
+    /// `mapBytes`.
     package var maxBytes: Int = 64 << 30
+    /// The address space of the map, at least twice `maxBytes`. It is large from the start, since growing a map under
+    /// readers kills them with SIGBUS, and costs nothing; lower it only where address space is limited, as by `ulimit -v`
+    /// or the thread sanitizer. Default 1 TiB.
+    package var mapBytes: Int = 1 << 40
     /// How many reads may be under way at once. Default 1,024.
     package var maxReaders: Int = 1024
     /// How many awaited writes may wait for the writer thread before more are refused. Default 4,096.
@@ -18,8 +23,8 @@ package struct StoreOptions: Sendable {
     /// The longest a deferred write stays uncommitted. Default 100 ms.
     package var deferredInterval: Duration = .milliseconds(100)
     /// The largest file whose page structure is checked at opening, which reads its pages once; of a larger one only the
-    /// header is. Default 1 GiB.
-    package var structureCheckBytes: Int = 1 << 30
+    /// header is. Default 512 MiB, 0.4 s where it is cached.
+    package var structureCheckBytes: Int = 512 << 20
     /// Where opening, failed commits and dropped writes are reported. Default a logger labelled `herd.store`.
     package var logger = Logger(label: "herd.store")
 
@@ -27,7 +32,8 @@ package struct StoreOptions: Sendable {
 
     /// - Throws: `invalidArgument` naming the option that is out of range.
     func validate() throws(StoreError) {
-        try Self.check("maxBytes", maxBytes, 1 << 16...1 << 39)
+        try Self.check("mapBytes", mapBytes, 1 << 24...1 << 46)
+        try Self.check("maxBytes", maxBytes, 1 << 16...mapBytes / 2)
         try Self.check("maxReaders", maxReaders, 1...65_536)
         try Self.check("maxQueuedWrites", maxQueuedWrites, 1...1 << 20)
         try Self.check("maxQueuedDeferred", maxQueuedDeferred, 1...1 << 20)

@@ -18,7 +18,9 @@ struct OpeningTests {
         let link = folder.path + "-link"
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder.path)
         defer { try? FileManager.default.removeItem(atPath: link) }
-        #expect(code { _ = try StoreEnvironment(path: link, tables: TestTables.ids) } == .alreadyOpen)
+        #expect(
+            code { _ = try StoreEnvironment(path: link, tables: TestTables.ids, options: quietOptions()) }
+                == .alreadyOpen)
         await store.close()
         await (try openTestStore(folder)).close()
     }
@@ -43,7 +45,7 @@ struct OpeningTests {
     @Test func foldersAreCreatedForThisUserOnly() async throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/a/b"
-        await (try StoreEnvironment(path: path, tables: [])).close()
+        await (try StoreEnvironment(path: path, tables: [], options: quietOptions())).close()
         for made in [folder.path + "/a", path] {
             let mode = try FileManager.default.attributesOfItem(atPath: made)[.posixPermissions] as? Int
             #expect(mode == 0o700)
@@ -52,24 +54,40 @@ struct OpeningTests {
         #expect(mode == 0o600)
     }
 
+    @Test(.enabled(if: !Self.isThreadSanitized, "the thread sanitizer leaves no room for a map of 1 TiB"))
+    func theDefaultsOpen() async throws {
+        let folder = try TemporaryFolder()
+        let store = try StoreEnvironment(path: folder.path, tables: [TestTables.names.id])
+        try await store.write { try $0.put([1], for: "a", in: TestTables.names) }
+        #expect(try store.read { try $0.contains("a", in: TestTables.names) })
+        await store.close()
+    }
+
+    private static let isThreadSanitized = dlsym(nil, "__tsan_init") != nil
+
     @Test func pathsThatCannotBeFoldersAreErrors() throws {
         let folder = try TemporaryFolder()
         let file = folder.path + "/file"
         try Data([1]).write(to: URL(filePath: file))
-        #expect(code { _ = try StoreEnvironment(path: file, tables: []) } == .notWritable)
-        #expect(code { _ = try StoreEnvironment(path: file + "/below", tables: []) } == .notWritable)
-        #expect(code { _ = try StoreEnvironment(path: "/proc/no/store", tables: []) } != nil)
-        #expect(code { _ = try StoreEnvironment(path: "", tables: []) } == .invalidArgument)
-        #expect(code { _ = try StoreEnvironment(path: "/tmp/a\0b", tables: []) } == .invalidArgument)
+        #expect(code { _ = try StoreEnvironment(path: file, tables: [], options: quietOptions()) } == .notWritable)
+        #expect(
+            code { _ = try StoreEnvironment(path: file + "/below", tables: [], options: quietOptions()) }
+                == .notWritable)
+        #expect(code { _ = try StoreEnvironment(path: "/proc/no/store", tables: [], options: quietOptions()) } != nil)
+        #expect(code { _ = try StoreEnvironment(path: "", tables: [], options: quietOptions()) } == .invalidArgument)
+        #expect(
+            code { _ = try StoreEnvironment(path: "/tmp/a\0b", tables: [], options: quietOptions()) }
+                == .invalidArgument)
     }
 
     @Test func optionsAndTableNamesAreChecked() throws {
         let folder = try TemporaryFolder()
         for change: (inout StoreOptions) -> Void in [
-            { $0.maxBytes = -1 }, { $0.maxReaders = 0 }, { $0.maxQueuedWrites = 0 }, { $0.maxQueuedDeferred = .max },
+            { $0.maxBytes = -1 }, { $0.maxBytes = $0.mapBytes }, { $0.mapBytes = 0 }, { $0.maxReaders = 0 },
+            { $0.maxQueuedWrites = 0 }, { $0.maxQueuedDeferred = .max },
             { $0.deferredInterval = .zero }, { $0.structureCheckBytes = -1 },
         ] {
-            var options = StoreOptions()
+            var options = quietOptions()
             change(&options)
             #expect(code { _ = try openTestStore(folder, options: options) } == .invalidArgument)
         }
@@ -80,7 +98,7 @@ struct OpeningTests {
 
     @Test func aReadOnlyFolderIsAnError() throws {
         // Root writes anywhere but here.
-        #expect(code { _ = try StoreEnvironment(path: "/sys/kernel", tables: []) } != nil)
+        #expect(code { _ = try StoreEnvironment(path: "/sys/kernel", tables: [], options: quietOptions()) } != nil)
         guard getuid() != 0 else { return }
         let folder = try TemporaryFolder()
         try FileManager.default.setAttributes([.posixPermissions: 0o500], ofItemAtPath: folder.path)

@@ -63,7 +63,7 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
     package func put(_ value: [UInt8], for key: Key, in transaction: inout WriteTransaction) throws(StoreError) {
         var newer = try newerIndex(in: transaction)
         let size = try transaction.statistics(of: generations[newer].id)
-        if size.entries >= max(1, maxEntries / 2) || size.entries > 0 && size.bytes + value.count > maxBytes / 2 {
+        if size.entries >= max(1, maxEntries / 2) || size.entries > 0 && size.bytes > maxBytes / 2 - value.count {
             newer = 1 - newer
             try transaction.removeAll(in: generations[newer].id)
             try transaction.put(OrderedBytes().adding(UInt64(newer)).bytes, for: stateKey, in: Meta.table)
@@ -88,7 +88,7 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
     package func count<Transaction: ReadableTransaction & ~Copyable>(
         in transaction: borrowing Transaction
     ) throws(StoreError) -> Int {
-        try transaction.count(of: generations[0]) + transaction.count(of: generations[1])
+        try TransactionView.sum(transaction.count(of: generations[0]), transaction.count(of: generations[1]))
     }
 
     private func newerIndex<Transaction: ReadableTransaction & ~Copyable>(

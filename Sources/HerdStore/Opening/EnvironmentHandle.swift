@@ -5,16 +5,13 @@ import Glibc
 @safe struct EnvironmentHandle: ~Copyable {
     let pointer: OpaquePointer
 
-    /// The address space of the map. Growing a map under readers kills them with SIGBUS, so it is large from the start.
-    static let mapBytes = 1 << 40
-
     /// Opens `data.mdb` and `lock.mdb` in a folder this process holds a `FolderLock` on.
-    static func open(_ path: String, maxTables: Int, maxReaders: Int) throws(StoreError) -> EnvironmentHandle {
-        try reserveReaderTable(path, maxReaders)
+    static func open(_ path: String, maxTables: Int, options: StoreOptions) throws(StoreError) -> EnvironmentHandle {
+        try reserveReaderTable(path, options.maxReaders)
         let handle = try EnvironmentHandle(creatingFor: path)
-        try check(unsafe mdb_env_set_mapsize(handle.pointer, mapBytes), path)
+        try check(unsafe mdb_env_set_mapsize(handle.pointer, options.mapBytes), path)
         try check(unsafe mdb_env_set_maxdbs(handle.pointer, UInt32(clamping: maxTables)), path)
-        try check(unsafe mdb_env_set_maxreaders(handle.pointer, UInt32(clamping: maxReaders)), path)
+        try check(unsafe mdb_env_set_maxreaders(handle.pointer, UInt32(clamping: options.maxReaders)), path)
         // Never MDB_NOSYNC, MDB_WRITEMAP or MDB_MAPASYNC: a commit that returned is on the disk.
         try check(unsafe mdb_env_open(handle.pointer, path, UInt32(MDB_NOTLS), 0o600), path)
         var stale: Int32 = 0

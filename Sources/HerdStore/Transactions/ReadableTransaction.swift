@@ -118,16 +118,24 @@ extension TransactionView {
         var found = MDB_stat()
         let status = unsafe mdb_stat(transaction, handle, &found)
         guard status == MDB_SUCCESS else { throw StoreError.status(status, "reading", directory.path) }
-        let pages = found.ms_branch_pages + found.ms_leaf_pages + found.ms_overflow_pages
+        // What LMDB counts is not covered by any checksum.
+        let pages = [found.ms_branch_pages, found.ms_leaf_pages, found.ms_overflow_pages]
+            .reduce(0) { sum, pages in Self.sum(sum, Int(clamping: pages)) }
+        let (bytes, overflow) = pages.multipliedReportingOverflow(by: Int(found.ms_psize))
         return TableStatistics(
-            name: table.name, entries: Int(clamping: found.ms_entries),
-            bytes: Int(clamping: pages) * Int(found.ms_psize))
+            name: table.name, entries: Int(clamping: found.ms_entries), bytes: overflow ? .max : bytes)
     }
 
     /// The bytes of live pages over all tables.
     func liveBytes() throws(StoreError) -> Int {
         var bytes = 0
-        for table in directory.tables { bytes += try statistics(of: table).bytes }
+        for table in directory.tables { bytes = Self.sum(bytes, try statistics(of: table).bytes) }
         return bytes
+    }
+
+    /// The sum of two sizes, at most the largest integer.
+    static func sum(_ one: Int, _ other: Int) -> Int {
+        let (sum, overflow) = one.addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -119,11 +119,11 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
     private mutating func reserveQuota(_ bytes: Int) throws(StoreError) {
         // A record that starts a page of its own can cost a page and the split of its parents.
         let cost = bytes + 2 * 4096
-        if let liveBytes, liveBytes + cost <= maxBytes {
+        if let liveBytes, liveBytes <= maxBytes - cost {
             self.liveBytes = liveBytes + cost
         } else {
             let measured = try view.liveBytes()
-            guard measured + cost <= maxBytes else {
+            guard measured <= maxBytes - cost else {
                 throw StoreError(
                     .resourceExhausted,
                     "the store \(view.directory.path) holds \(measured) of at most \(maxBytes) bytes; "

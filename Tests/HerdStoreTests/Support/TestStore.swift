@@ -9,9 +9,11 @@ enum TestTables {
     static let ids = [names.id, numbers.id, blobs.id]
 }
 
-/// Options that keep expected failures out of the test's output.
+/// Options that keep expected failures out of the test's output and fit into the thread sanitizer's address space.
 func quietOptions() -> StoreOptions {
     var options = StoreOptions()
+    options.mapBytes = 4 << 30
+    options.maxBytes = 1 << 30
     options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     return options
 }

@@ -37,10 +37,13 @@ enum StoreTorture {
         }
     }
 
-    static func open(_ path: String) throws(StoreError) -> StoreEnvironment {
+    static func open(_ path: String, and more: [TableID] = []) throws(StoreError) -> StoreEnvironment {
         var options = StoreOptions()
+        // As much as the thread sanitizer leaves room for.
+        options.mapBytes = 16 << 30
+        options.maxBytes = 8 << 30
         options.logger = Logger(label: "torture") { _ in SwiftLogNoOpLogHandler() }
-        return try StoreEnvironment(path: path, tables: [names.id, numbers.id, blobs.id], options: options)
+        return try StoreEnvironment(path: path, tables: [names.id, numbers.id, blobs.id] + more, options: options)
     }
 
     /// One system call for each line, so that a killed process never prints what it did not do.

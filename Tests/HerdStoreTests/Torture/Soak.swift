@@ -13,8 +13,7 @@ extension StoreTorture {
     static func soak(_ path: String, seed: UInt64, rounds: Int) async throws {
         var random = SeededGenerator(seed: seed)
         for round in 0..<rounds {
-            let store = try StoreEnvironment(
-                path: path, tables: [names.id, numbers.id, blobs.id] + cache.ids + log.ids)
+            let store = try open(path, and: cache.ids + log.ids)
             let (released, isReading) = (Flag(), Flag())
             // A snapshot held over the round keeps old pages from being used again.
             let reader = Task.detached {
