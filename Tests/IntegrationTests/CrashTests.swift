@@ -70,8 +70,11 @@ import Testing
                                 let id = "row-\(round)-\(worker)-\(number)"
                                 let row = Evaluation(id: id, prompt: "prompt \(id)", task: "t", scores: ["m": 0.5])
                                 let request = ImportRequest(evaluations: [row])
-                                guard (try? await client.call(Scorer.import, request)) != nil else { return }
-                                rows.add(id)
+                                if (try? await client.call(Scorer.import, request)) != nil {
+                                    rows.add(id)
+                                } else if !daemon.process.isRunning {
+                                    return
+                                }
                             }
                         }
                     }

@@ -36,7 +36,9 @@ package enum HerdProcess {
             services.append(router)
             addresses.append(("router", bound))
         }
-        if let readyFile { try ReadyFile.write(addresses, to: readyFile) }
+        // A service of its own, because the group catches signals before its services run: whoever reads the file may
+        // send SIGTERM at once.
+        if let readyFile { services.append(ReadyFile(path: readyFile, addresses: addresses)) }
         // In a group services end in the reverse of this order: the router before the scorer it asks.
         let group = ServiceGroup(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "herdd"))
