@@ -1,0 +1,107 @@
+/// Streams an evaluation file (`.jsonl` or `.jsonl.gz`), one row or problem at a time, in bounded memory but for the ids.
+package struct EvaluationReader: ~Copyable {
+    /// What one line held.
+    package enum Element: Sendable, Equatable {
+        case row(EvaluationRow, line: Int)
+        case problem(EvaluationProblem)
+    }
+
+    /// What to do with a row whose id an earlier line already had.
+    package enum Duplicates: Sendable {
+        /// Report a problem of kind `duplicateID` in its place.
+        case refuse
+        /// Hand out the row all the same.
+        case keep
+    }
+
+    /// The longest line in bytes unless told otherwise: 4 MiB, the longest frame of the wire.
+    package static let defaultMaximumLineBytes = 4 << 20
+
+    private var lines: LineReader
+    private let parser = EvaluationLineParser()
+    private let duplicates: Duplicates
+    private let maximumLineBytes: Int
+    private var firstLine: [String: Int] = [:]
+    private var buffer: [UInt8] = []
+    private var line = 0
+
+    /// - Throws: `DatasetError` with code `missing` if there is no such file or it may not be read.
+    package init(
+        path: String, duplicates: Duplicates = .refuse, maximumLineBytes: Int = defaultMaximumLineBytes
+    ) throws(DatasetError) {
+        self.lines = try LineReader(path: path, limit: maximumLineBytes)
+        self.duplicates = duplicates
+        self.maximumLineBytes = maximumLineBytes
+    }
+
+    /// The next row or problem; nil at the end of the file. Blank lines are passed over.
+    ///
+    /// - Throws: `DatasetError` with code `unreadable` where the file can't be read on: nothing follows.
+    package mutating func next() throws(DatasetError) -> Element? {
+        while true {
+            switch try lines.next(into: &buffer) {
+            case .end:
+                return nil
+            case .tooLong:
+                line += 1
+                return .problem(
+                    EvaluationProblem(line: line, reason: "the line is over \(maximumLineBytes) bytes long"))
+            case .line:
+                line += 1
+                if buffer.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+                return parseLine()
+            }
+        }
+    }
+
+    private mutating func parseLine() -> Element {
+        let row: EvaluationRow
+        do {
+            row = try parser.parse(buffer, line: line)
+        } catch {
+            return .problem(error)
+        }
+        if let first = firstLine[row.id] {
+            if case .refuse = duplicates {
+                return .problem(
+                    EvaluationProblem(
+                        kind: .duplicateID, line: line, reason: "the id \"\(row.id)\" is that of line \(first) already"))
+            }
+        } else {
+            firstLine[row.id] = line
+        }
+        return .row(row, line: line)
+    }
+}
+
+/// A whole evaluation file in memory.
+package struct EvaluationFile: Sendable {
+    package var path: String
+    package var rows: [EvaluationRow]
+    /// In the order of the lines.
+    package var problems: [EvaluationProblem]
+
+    /// Reads `path` to its end, whatever is wrong with single lines.
+    package init(
+        path: String, duplicates: EvaluationReader.Duplicates = .refuse,
+        maximumLineBytes: Int = EvaluationReader.defaultMaximumLineBytes
+    ) throws(DatasetError) {
+        self.path = path
+        rows = []
+        problems = []
+        var reader = try EvaluationReader(path: path, duplicates: duplicates, maximumLineBytes: maximumLineBytes)
+        while let element = try reader.next() {
+            switch element {
+            case .row(let row, _): rows.append(row)
+            case .problem(let problem): problems.append(problem)
+            }
+        }
+    }
+
+    /// Every model that has a score in some row, by name.
+    package static func models(of rows: [EvaluationRow]) -> [String] {
+        var models = Set<String>()
+        for row in rows { models.formUnion(row.scores.keys) }
+        return models.sorted()
+    }
+}
