@@ -80,6 +80,8 @@ package struct EvaluationFile: Sendable {
     package var rows: [EvaluationRow]
     /// In the order of the lines.
     package var problems: [EvaluationProblem]
+    /// Rows with the id of an earlier one; they are among `rows` where duplicates are kept.
+    package private(set) var repeatedIDs = 0
 
     /// Reads `path` to its end, whatever is wrong with single lines.
     package init(
@@ -90,10 +92,15 @@ package struct EvaluationFile: Sendable {
         rows = []
         problems = []
         var reader = try EvaluationReader(path: path, duplicates: duplicates, maximumLineBytes: maximumLineBytes)
+        var ids = Set<String>()
         while let element = try reader.next() {
             switch element {
-            case .row(let row, _): rows.append(row)
-            case .problem(let problem): problems.append(problem)
+            case .row(let row, _):
+                if !ids.insert(row.id).inserted { repeatedIDs += 1 }
+                rows.append(row)
+            case .problem(let problem):
+                if problem.kind == .duplicateID { repeatedIDs += 1 }
+                problems.append(problem)
             }
         }
     }

@@ -25,8 +25,10 @@ package struct AccuracyReport: Sendable, Equatable {
         package var accuracy: Accuracy
     }
 
-    /// Position in the herd of the model with the highest mean on the evaluated rows.
+    /// Position in the herd of the model with the highest mean over the evaluated rows; `tasks` and `micro` take it.
     package var bestSingleModel: Int
+    /// Position in the herd of the model with the highest mean over the tasks, which can be another; `macro` takes it.
+    package var bestMacroModel: Int
     /// By name.
     package var tasks: [Task]
     /// Unweighted mean over the tasks; `taskLabel` over those that have one.
@@ -50,9 +52,16 @@ package struct AccuracyReport: Sendable, Equatable {
             .map { Task(name: $0.key, rows: $0.value.count, accuracy: Self.mean($0.value, bestSingle: best)) }
         micro = Self.mean(rows, bestSingle: best)
         let labels = tasks.compactMap(\.accuracy.taskLabel)
+        var taskSums = [Double](repeating: 0, count: first.scores.count)
+        for (_, rows) in byTask.sorted(by: { $0.key < $1.key }) {
+            for model in taskSums.indices {
+                taskSums[model] += rows.reduce(0) { $0 + $1.scores[model] } / Double(rows.count)
+            }
+        }
+        bestMacroModel = taskSums.firstIndexOfMaximum
         macro = Accuracy(
             routed: Self.mean(tasks.map(\.accuracy.routed)) ?? 0,
-            bestSingle: Self.mean(tasks.map(\.accuracy.bestSingle)) ?? 0,
+            bestSingle: taskSums[bestMacroModel] / Double(tasks.count),
             taskLabel: Self.mean(labels),
             oracle: Self.mean(tasks.map(\.accuracy.oracle)) ?? 0)
     }

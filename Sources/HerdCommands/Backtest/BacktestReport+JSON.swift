@@ -1,0 +1,82 @@
+import HerdPrediction
+
+extension BacktestReport {
+    /// The report for programs: accuracy in per cent with two decimals, shares 0..1.
+    var json: JSONText {
+        var members: [(String, JSONText)] = [
+            ("rows", .integer(rows)),
+            ("models", .array(models.map { .string($0) })),
+            ("best_single_model", .string(models[accuracy.bestSingleModel])),
+            (
+                "tasks",
+                .object(
+                    accuracy.tasks.map { task in
+                        (task.name, .object([("rows", .integer(task.rows))] + Self.members(task.accuracy)))
+                    })
+            ),
+            (
+                "macro",
+                .object(
+                    Self.members(accuracy.macro)
+                        + [("best_single_model", .string(models[accuracy.bestMacroModel]))])
+            ),
+            ("micro", .object(Self.members(accuracy.micro))),
+            (
+                "calibration",
+                .object([("ece", .share(calibration.ece)), ("brier", .share(calibration.brier))])
+            ),
+        ]
+        if let pairModels {
+            members.append(
+                (
+                    "pair",
+                    .object([
+                        ("strong", .string(pairModels[0])), ("weak", .string(pairModels[1])),
+                        ("apgr", .share(pair?.apgr)), ("cpt50", .share(pair?.cpt50)), ("cpt80", .share(pair?.cpt80)),
+                    ])
+                ))
+        }
+        if let cost {
+            members.append(
+                (
+                    "cost",
+                    .object([
+                        ("aiq", .perCent(cost.aiq)), ("saved_at_reference", .share(cost.savedAtReference)),
+                        ("accuracy_at_reference_cost", .perCent(cost.accuracyAtReferenceCost)),
+                    ])
+                ))
+        }
+        if let reference {
+            members.append(
+                (
+                    "reference",
+                    .object([
+                        ("accuracy", .perCent(reference.accuracy)),
+                        ("herd_accuracy", .perCent(reference.herdAccuracy)),
+                        ("failures", .integer(reference.failures)),
+                        ("some_model_right", .share(reference.someModelRight)),
+                        ("router_right", .share(reference.routerRight)),
+                        ("mean_parameters_b", .share(reference.meanParametersB)),
+                    ])
+                ))
+        }
+        members.append(
+            (
+                "timings",
+                .object([
+                    ("embed_seconds", .share(timings.embedSeconds)),
+                    ("trainings", .integer(timings.trainings)),
+                    ("train_seconds", .share(timings.trainSeconds / Double(max(1, timings.trainings)))),
+                    ("predict_us", .share(timings.predictSeconds * 1e6 / Double(max(1, timings.predictions)))),
+                ])
+            ))
+        return .object(members)
+    }
+
+    private static func members(_ accuracy: Accuracy) -> [(String, JSONText)] {
+        [
+            ("routed", .perCent(accuracy.routed)), ("best_single", .perCent(accuracy.bestSingle)),
+            ("task_label", .perCent(accuracy.taskLabel)), ("oracle", .perCent(accuracy.oracle)),
+        ]
+    }
+}

@@ -1,0 +1,20 @@
+/// The numbers a prediction is computed from.
+///
+/// With x the features (`width` floats: the prompt's embedding, then that of its tail where it is used), K topics and M
+/// models: p = softmax(W x + b), raw score = A p + B x.
+struct PredictorWeights: Sendable, Equatable {
+    /// Floats of one embedding.
+    var width: Int
+    /// K rows of W, then M rows of B, each as long as the features.
+    var projection: [Float]
+    /// b, K values.
+    var topicBias: [Float]
+    /// A, M rows of K.
+    var topicScores: [Float]
+    /// Mean score over the models in each topic, K values.
+    var topicPrior: [Float]
+    /// US dollars per prompt token, M values, NaN where not known; empty where there are no costs at all.
+    var costPerToken: [Float]
+    /// US dollars of a prompt without tokens, M rows of K; empty where there are no costs at all.
+    var topicCosts: [Float]
+}
