@@ -48,14 +48,16 @@ package struct BacktestCommand: ParsableCommand {
     package var seed: UInt64 = 1
 
     @Option(
-        help: ArgumentHelp("Models to route among, separated by commas. (default: all of the data)", valueName: "names"))
+        help: ArgumentHelp("Models to route among, separated by commas. (default: all of the data)", valueName: "names")
+    )
     package var herd: String?
 
     @Option(help: ArgumentHelp("A model to compare the herd with; it need not belong to it.", valueName: "model"))
     package var reference: String?
 
     @Option(
-        help: ArgumentHelp("Two models of the herd, to measure how well the strong one's calls are spent.",
+        help: ArgumentHelp(
+            "Two models of the herd, to measure how well the strong one's calls are spent.",
             valueName: "strong,weak"))
     package var pair: String?
 
@@ -87,13 +89,14 @@ package struct BacktestCommand: ParsableCommand {
     }
 
     package func run() throws {
+        let report: BacktestReport
         do {
-            let report = try measure()
-            print(json ? report.json.text : report.table)
-        } catch let failure as CommandFailure {
-            StandardError.write("Error: \(failure.message)\n")
-            throw ExitCode(failure.exitCode)
+            report = try measure()
+        } catch {
+            StandardError.write("Error: \(error.message)\n")
+            throw ExitCode(error.exitCode)
         }
+        print(json ? report.json.text : report.table)
     }
 
     private func measure() throws(CommandFailure) -> BacktestReport {

@@ -70,6 +70,21 @@ extension BacktestReport {
                     ("predict_us", .share(timings.predictSeconds * 1e6 / Double(max(1, timings.predictions)))),
                 ])
             ))
+        members.append(
+            (
+                "settings",
+                .array(
+                    settings.map { settings in
+                        .object([
+                            ("topic_inverse_regularisation", .number(settings.topicInverseRegularisation)),
+                            ("specific_ridge", .number(settings.specificRidge)),
+                            ("common_ridge", .number(settings.commonRidge)),
+                            ("uses_tail", .boolean(settings.usesTail)),
+                            ("calibration_slope", .share(settings.calibration.slope)),
+                            ("calibration_offset", .share(settings.calibration.offset)),
+                        ])
+                    })
+            ))
         return .object(members)
     }
 

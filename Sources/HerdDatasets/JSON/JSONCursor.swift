@@ -157,7 +157,8 @@ struct JSONCursor {
             guard takeDigits() else { throw unexpected("a digit") }
         }
         if simple, !isFraction { return Double(bytes[start] - UInt8(ascii: "0")) }
-        guard position - start <= 64, let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
+        guard position - start <= 64, let value = Double(String(decoding: bytes[start..<position], as: UTF8.self))
+        else {
             throw Failure("\(what) is not a number that can be represented")
         }
         return value

@@ -32,7 +32,9 @@ struct SHA256 {
         last.append(0x80)
         while last.count % 64 != 56 { last.append(0) }
         let bits = UInt64(length) << 3
-        for shift in stride(from: UInt64(56), through: 0, by: -8) { last.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            last.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
         for start in stride(from: 0, to: last.count, by: 64) { hash.absorb(last, at: start) }
         return hash.state.flatMap { word in
             [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
