@@ -1,8 +1,10 @@
-import HerdPrediction
+package import HerdPrediction
 
 extension BacktestReport {
-    /// The report for programs: accuracy in per cent with two decimals, shares 0..1.
-    var json: JSONText {
+    /// The report as JSON text for programs: accuracy in per cent with two decimals, shares 0..1.
+    package var json: String { document.text }
+
+    private var document: JSONText {
         var members: [(String, JSONText)] = [
             ("rows", .integer(rows)),
             ("models", .array(models.map { .string($0) })),

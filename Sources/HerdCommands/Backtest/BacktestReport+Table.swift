@@ -1,8 +1,8 @@
-import HerdPrediction
+package import HerdPrediction
 
 extension BacktestReport {
     /// The report for people.
-    var table: String {
+    package var table: String {
         var lines = [
             "\(rows) rows, \(models.count) models; best single model: \(models[accuracy.bestSingleModel])", "",
         ]
