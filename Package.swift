@@ -142,7 +142,7 @@ let package = Package(
                 "HerdDatasets", "HerdMessages", "HerdFrames",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands"]),
+        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands", "HerdPrediction"]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
