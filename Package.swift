@@ -163,7 +163,7 @@ let package = Package(
                 "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands"]),
+        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands", "HerdPrediction"]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),

@@ -8,26 +8,29 @@ package struct BacktestCommand: ParsableCommand {
         commandName: "backtest",
         abstract: "Measure what routing would have given on recorded evaluations; needs no server.",
         discussion: """
-            Trains a predictor on some rows of evaluation data (.jsonl or .jsonl.gz), routes the others and compares what \
-            the chosen models really scored with the best single model, with the best model for each task, and with the \
-            best model for each prompt. Rows that lack a score of the herd or of the reference are left out of every \
-            figure.
+            Trains a predictor on some rows of evaluation data (.jsonl or .jsonl.gz), routes \
+            the others, and compares what the chosen models really scored with the best single \
+            model, with the best model for each task and with the best for each prompt. Rows \
+            that lack a score of the herd or of the reference are left out of every figure.
 
             EXAMPLES
               herdctl backtest --data evaluations.jsonl.gz --folds 5 --seed 1
               herdctl backtest --train train.jsonl.gz --test test.jsonl.gz --json
-              herdctl backtest --data routerbench.jsonl.gz --models Config/herds/routerbench.yaml \\
-                --herd meta/llama-2-70b-chat,mistralai/mixtral-8x7b-chat --reference gpt-3.5-turbo-1106
+              herdctl backtest --data routerbench.jsonl.gz \\
+                --herd meta/llama-2-70b-chat,mistralai/mixtral-8x7b-chat \\
+                --reference gpt-3.5-turbo-1106 \\
+                --models Config/herds/routerbench.yaml
 
             FIGURES
-              best single  the one model with the highest mean: over the rows, for the macro mean over the tasks
-              task label   the model that was best for the prompt's task on the training rows
-              oracle       the model that really was best for the prompt
-              macro/micro  mean over the tasks / over the rows
-              ece, brier   calibration of the predicted scores: ten equal bins, squared error
-              apgr, cpt50  RouteLLM's average gap recovered and share of strong calls for half of the gap
-              aiq          mean accuracy on the cost/quality hull up to the reference's cost (without --reference: up to
-                           the best single model's)
+              best single   the one model with the highest mean
+              task label    the model best for the prompt's task on the training rows
+              oracle        the model that really was best for the prompt
+              macro, micro  mean over the tasks, over the rows
+              ece, brier    calibration: error over ten bins, squared error
+              apgr, cpt50   RouteLLM: gap recovered, strong calls for half of it
+              aiq           mean accuracy on the cost/quality hull, from the
+                            cheapest model's cost to the reference's (without
+                            --reference: the best single model's)
 
             Exit codes: 0 done, 64 wrong usage, 65 unusable data, 66 a file is missing.
             """)
@@ -48,14 +51,16 @@ package struct BacktestCommand: ParsableCommand {
     package var seed: UInt64 = 1
 
     @Option(
-        help: ArgumentHelp("Models to route among, separated by commas. (default: all of the data)", valueName: "names"))
+        help: ArgumentHelp("Models to route among, separated by commas. (default: all of the data)", valueName: "names")
+    )
     package var herd: String?
 
     @Option(help: ArgumentHelp("A model to compare the herd with; it need not belong to it.", valueName: "model"))
     package var reference: String?
 
     @Option(
-        help: ArgumentHelp("Two models of the herd, to measure how well the strong one's calls are spent.",
+        help: ArgumentHelp(
+            "Two models of the herd, to measure how well the strong one's calls are spent.",
             valueName: "strong,weak"))
     package var pair: String?
 
@@ -87,77 +92,31 @@ package struct BacktestCommand: ParsableCommand {
     }
 
     package func run() throws {
-        do {
-            let report = try measure()
-            print(json ? report.json.text : report.table)
-        } catch {
-            throw error.report()
-        }
-    }
-
-    private func measure() throws(CommandFailure) -> BacktestReport {
-        let split: BacktestPlan.Split
-        if let data {
-            split = .folds(try rows(data), count: folds ?? 5)
-        } else {
-            split = .holdout(train: try rows(train ?? ""), test: try rows(test ?? ""))
-        }
-        var facts: HerdFile?
-        if let models {
-            do {
-                facts = try HerdFile(path: models)
-            } catch {
-                throw CommandFailure(error)
-            }
-        }
-        let plan = BacktestPlan(
-            split: split, herd: herd.map(Self.names) ?? [], reference: reference, pair: pair.map(Self.names),
-            facts: facts, seed: seed)
-        let embedder = TextEmbedder(table: try table())
+        let report: BacktestReport
         var bar = ProgressBar()
-        defer { bar.clear() }
         do {
-            let backtest = try Backtest(plan: plan, embeddingChecksum: embedder.table.checksum, embed: embedder.embed)
-            return try backtest.run { bar.show($0.phase, share: $0.share) }
+            defer { bar.clear() }
+            report = try request.run { text in
+                bar.clear()
+                StandardError.write("Note: \(text).\n")
+            } progress: {
+                bar.show($0.phase, share: $0.share)
+            }
         } catch {
-            throw CommandFailure(error.description, exitCode: 65)
+            StandardError.write("Error: \(error.message)\n")
+            throw ExitCode(error.exitCode)
         }
+        print(json ? report.json : report.table)
     }
 
-    private func rows(_ path: String) throws(CommandFailure) -> [EvaluationRow] {
-        let file: EvaluationFile
-        do {
-            file = try EvaluationFile(path: path, duplicates: .keep)
-        } catch {
-            throw CommandFailure(error)
-        }
-        guard file.problems.isEmpty else {
-            let shown = file.problems.prefix(20).map { "\n  \($0)" }.joined()
-            let more = file.problems.count > 20 ? "\n  and \(file.problems.count - 20) more" : ""
-            let lines = file.problems.count == 1 ? "1 line" : "\(file.problems.count) lines"
-            throw CommandFailure("\(path): \(lines) can't be used:\(shown)\(more)", exitCode: 65)
-        }
-        guard !file.rows.isEmpty else { throw CommandFailure("\(path): has no row", exitCode: 65) }
-        if file.repeatedIDs > 0 {
-            StandardError.write(
-                "Note: \(path): \(file.repeatedIDs) rows have the id of an earlier one; each counts on its own.\n")
-        }
-        return file.rows
-    }
-
-    private func table() throws(CommandFailure) -> EmbeddingTable {
-        guard let path = embeddingTable ?? ResourceLocator.locate() else {
-            throw CommandFailure(
-                """
-                the embedding table is not installed next to herdctl: set HERD_RESOURCES to the folder it is in, or \
-                name it with --embedding-table
-                """, exitCode: 66)
-        }
-        do {
-            return try EmbeddingTable(mapping: path)
-        } catch {
-            throw CommandFailure("the embedding table \(path) can't be used: \(error)", exitCode: 66)
-        }
+    private var request: BacktestRequest {
+        let source: BacktestRequest.Source =
+            if let data { .folds(data: data, count: folds ?? 5) } else {
+                .holdout(train: train ?? "", test: test ?? "")
+            }
+        return BacktestRequest(
+            source: source, seed: seed, herd: herd.map(Self.names) ?? [], reference: reference,
+            pair: pair.map(Self.names), facts: models, embeddingTable: embeddingTable)
     }
 
     private static func names(_ list: String) -> [String] {

@@ -1,8 +1,10 @@
-import HerdPrediction
+package import HerdPrediction
 
 extension BacktestReport {
-    /// The report for programs: accuracy in per cent with two decimals, shares 0..1.
-    var json: JSONText {
+    /// The report as JSON text for programs: accuracy in per cent with two decimals, shares 0..1.
+    package var json: String { document.text }
+
+    private var document: JSONText {
         var members: [(String, JSONText)] = [
             ("rows", .integer(rows)),
             ("models", .array(models.map { .string($0) })),
@@ -69,6 +71,21 @@ extension BacktestReport {
                     ("train_seconds", .share(timings.trainSeconds / Double(max(1, timings.trainings)))),
                     ("predict_us", .share(timings.predictSeconds * 1e6 / Double(max(1, timings.predictions)))),
                 ])
+            ))
+        members.append(
+            (
+                "settings",
+                .array(
+                    settings.map { settings in
+                        .object([
+                            ("topic_inverse_regularisation", .number(settings.topicInverseRegularisation)),
+                            ("specific_ridge", .number(settings.specificRidge)),
+                            ("common_ridge", .number(settings.commonRidge)),
+                            ("uses_tail", .boolean(settings.usesTail)),
+                            ("calibration_slope", .share(settings.calibration.slope)),
+                            ("calibration_offset", .share(settings.calibration.offset)),
+                        ])
+                    })
             ))
         return .object(members)
     }

@@ -1,11 +1,15 @@
-import HerdPrediction
+package import HerdPrediction
 
 extension BacktestReport {
     /// The report for people.
-    var table: String {
-        var lines = ["\(rows) rows, \(models.count) models; best single model: \(models[accuracy.bestSingleModel])", ""]
+    package var table: String {
+        var lines = [
+            "\(rows) rows, \(models.count) models; best single model: \(models[accuracy.bestSingleModel])", "",
+        ]
         lines += accuracyLines
-        lines += ["", "calibration: ece \(Self.decimals(calibration.ece, 4)), brier \(Self.decimals(calibration.brier, 4))"]
+        lines += [
+            "", "calibration: ece \(Self.decimals(calibration.ece, 4)), brier \(Self.decimals(calibration.brier, 4))",
+        ]
         if let pairModels {
             lines.append("pair \(pairModels[0]) over \(pairModels[1]):")
             if let pair {

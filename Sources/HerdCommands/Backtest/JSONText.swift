@@ -6,6 +6,7 @@ indirect enum JSONText {
     case integer(Int)
     /// Null unless finite.
     case number(Double)
+    case boolean(Bool)
     case null
 
     /// A share, 0..1, with six decimals; null for nil.
@@ -48,6 +49,7 @@ indirect enum JSONText {
         case .number(let value):
             let isWhole = value.rounded() == value && abs(value) < 1e15
             text += !value.isFinite ? "null" : isWhole ? String(Int64(value)) : String(value)
+        case .boolean(let value): text += value ? "true" : "false"
         case .null: text += "null"
         }
     }

@@ -49,16 +49,16 @@ package struct Backtest {
     package func run(
         progress: (BacktestProgress) throws(CancellationError) -> Void = { _ in }
     ) throws(BacktestError) -> BacktestReport {
-        var timings = BacktestTimings()
+        var record = Record()
         var evaluated: [BacktestRow] = []
         switch plan.split {
         case .holdout(let train, let test):
-            let trainRows = try prepare(train, phase: "embedding", from: 0, to: 0.1, timings: &timings, progress)
-            let testRows = try prepare(test, phase: "embedding", from: 0.1, to: 0.2, timings: &timings, progress)
+            let trainRows = try prepare(train, phase: "embedding", from: 0, to: 0.1, record: &record, progress)
+            let testRows = try prepare(test, phase: "embedding", from: 0.1, to: 0.2, record: &record, progress)
             evaluated = try measure(
-                train: trainRows, test: testRows, phase: "training", from: 0.2, to: 1, timings: &timings, progress)
+                train: trainRows, test: testRows, phase: "training", from: 0.2, to: 1, record: &record, progress)
         case .folds(let rows, let count):
-            let prepared = try prepare(rows, phase: "embedding", from: 0, to: 0.1, timings: &timings, progress)
+            let prepared = try prepare(rows, phase: "embedding", from: 0, to: 0.1, record: &record, progress)
             let folds = Folds.assign(rows, count: count, seed: plan.seed)
             for fold in 0..<count {
                 let train = prepared.indices.filter { folds[$0] != fold }.map { prepared[$0] }
@@ -67,13 +67,15 @@ package struct Backtest {
                 let start = 0.1 + width * Double(fold)
                 evaluated += try measure(
                     train: train, test: test, phase: "fold \(fold + 1) of \(count)", from: start, to: start + width,
-                    timings: &timings, progress)
+                    record: &record, progress)
             }
         }
         guard
             let report = BacktestReport(
                 rows: evaluated, models: herd, pair: plan.pair, reference: plan.reference,
-                parametersB: plan.facts.map { facts in herd.map { facts.model(named: $0)?.parametersB } }, timings: timings)
+                parametersB: plan.facts.map { facts in herd.map { facts.model(named: $0)?.parametersB } },
+                timings: record.timings,
+                settings: record.settings)
         else {
             throw .invalidPlan(
                 """
@@ -86,13 +88,19 @@ package struct Backtest {
 
     // MARK: - Steps
 
+    /// What is noted on the way.
+    private struct Record {
+        var timings = BacktestTimings()
+        var settings: [TrainingSettings] = []
+    }
+
     private struct PreparedRow {
         var evaluation: EvaluationRow
         var training: TrainingRow
     }
 
     private func prepare(
-        _ rows: [EvaluationRow], phase: String, from: Double, to: Double, timings: inout BacktestTimings,
+        _ rows: [EvaluationRow], phase: String, from: Double, to: Double, record: inout Record,
         _ progress: (BacktestProgress) throws(CancellationError) -> Void
     ) throws(BacktestError) -> [PreparedRow] {
         let clock = ContinuousClock()
@@ -105,13 +113,13 @@ package struct Backtest {
             prepared.append(
                 PreparedRow(evaluation: row, training: TrainingRow(row, models: herd, embedding: embedding)))
         }
-        timings.embedSeconds += (clock.now - start).seconds
+        record.timings.embedSeconds += (clock.now - start).seconds
         return prepared
     }
 
     private func measure(
         train: [PreparedRow], test: [PreparedRow], phase: String, from: Double, to: Double,
-        timings: inout BacktestTimings, _ progress: (BacktestProgress) throws(CancellationError) -> Void
+        record: inout Record, _ progress: (BacktestProgress) throws(CancellationError) -> Void
     ) throws(BacktestError) -> [BacktestRow] {
         let clock = ContinuousClock()
         let start = clock.now
@@ -126,14 +134,16 @@ package struct Backtest {
         } catch {
             throw .training(error)
         }
-        timings.trainings += 1
-        timings.trainSeconds += (clock.now - start).seconds
+        record.timings.trainings += 1
+        record.timings.trainSeconds += (clock.now - start).seconds
+
+        record.settings.append(predictor.card.settings)
 
         let labels = taskLabels(train)
         let predictionStart = clock.now
         let predictions = test.map { predictor.predict($0.training.embedding, promptTokens: $0.training.promptTokens) }
-        timings.predictSeconds += (clock.now - predictionStart).seconds
-        timings.predictions += predictions.count
+        record.timings.predictSeconds += (clock.now - predictionStart).seconds
+        record.timings.predictions += predictions.count
         return zip(test, predictions).compactMap { row, prediction in
             backtestRow(row.evaluation, prediction: prediction, labels: labels)
         }
@@ -194,7 +204,8 @@ extension TrainingRow {
     /// An evaluation as training takes it: scores and costs in the order of `models`, NaN where there are none.
     package init(_ row: EvaluationRow, models: [String], embedding: PromptEmbedding) {
         self.init(
-            id: row.id, embedding: embedding, promptTokens: embedding.estimatedTokens, task: row.task, domain: row.domain,
+            id: row.id, embedding: embedding, promptTokens: embedding.estimatedTokens, task: row.task,
+            domain: row.domain,
             scores: models.map { model in row.scores[model].map { Float($0) } ?? .nan },
             costs: row.costs.isEmpty ? [] : models.map { model in row.costs[model].map { Float($0) } ?? .nan })
     }

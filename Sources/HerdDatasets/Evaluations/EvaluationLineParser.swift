@@ -35,12 +35,18 @@ package struct EvaluationLineParser: Sendable {
                 try check(domain, "domain")
                 row.domain = domain.isEmpty ? nil : domain
             case "scores":
-                try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in try score(&cursor, what) }
-                    store: { row.scores[$0] = $1 }
+                try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
+                    try score(&cursor, what)
+                } store: {
+                    row.scores[$0] = $1
+                }
             case "costs":
                 if try cursor.null() { break }
-                try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in try cost(&cursor, what) }
-                    store: { row.costs[$0] = $1 }
+                try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
+                    try cost(&cursor, what)
+                } store: {
+                    row.costs[$0] = $1
+                }
             case "refined":
                 if try cursor.null() { break }
                 try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
@@ -101,7 +107,8 @@ package struct EvaluationLineParser: Sendable {
     private func cost(_ cursor: inout JSONCursor, _ model: String) throws(JSONCursor.Failure) -> Double {
         let value = try cursor.number("the cost of model \"\(shown(model))\"")
         guard value >= 0, value.isFinite else {
-            throw JSONCursor.Failure("the cost of model \"\(shown(model))\" is \(value); it must be 0 US dollars or more")
+            throw JSONCursor.Failure(
+                "the cost of model \"\(shown(model))\" is \(value); it must be 0 US dollars or more")
         }
         return value
     }

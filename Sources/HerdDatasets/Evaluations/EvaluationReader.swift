@@ -65,7 +65,8 @@ package struct EvaluationReader: ~Copyable {
             if case .refuse = duplicates {
                 return .problem(
                     EvaluationProblem(
-                        kind: .duplicateID, line: line, reason: "the id \"\(row.id)\" is that of line \(first) already"))
+                        kind: .duplicateID, line: line, reason: "the id \"\(row.id)\" is that of line \(first) already")
+                )
             }
         } else {
             firstLine[row.id] = line

@@ -23,7 +23,9 @@ struct YAMLValue {
     }
 
     func mapping() throws(YAMLFailure) -> [(key: String, value: YAMLValue)] {
-        guard let mapping = node.mapping else { throw YAMLFailure("\(key) must be a mapping of keys to values", at: node) }
+        guard let mapping = node.mapping else {
+            throw YAMLFailure("\(key) must be a mapping of keys to values", at: node)
+        }
         var pairs: [(key: String, value: YAMLValue)] = []
         for (keyNode, value) in mapping {
             guard let name = keyNode.scalar?.string else { throw YAMLFailure("a key must be plain text", at: keyNode) }
@@ -66,7 +68,9 @@ struct YAMLValue {
 
     func number(above limit: Double) throws(YAMLFailure) -> Double? {
         guard let value = try number() else { return nil }
-        guard value > limit else { throw YAMLFailure("\(key) must be over \(limit); leave it out if it is not known", at: node) }
+        guard value > limit else {
+            throw YAMLFailure("\(key) must be over \(limit); leave it out if it is not known", at: node)
+        }
         return value
     }
 

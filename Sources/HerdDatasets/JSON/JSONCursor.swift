@@ -95,6 +95,10 @@ struct JSONCursor {
         }
     }
 
+    private func isNext(_ word: String) -> Bool {
+        bytes[position...].starts(with: word.utf8)
+    }
+
     /// Takes any value without keeping it.
     mutating func skipValue(depth: Int = 0) throws(Failure) {
         guard depth < Self.maximumDepth else {
@@ -121,8 +125,8 @@ struct JSONCursor {
             case UInt8(ascii: "{"): "an object"
             case UInt8(ascii: "["): "an array"
             case UInt8(ascii: "\""): "a string"
-            case UInt8(ascii: "t"), UInt8(ascii: "f"): "a boolean"
-            case UInt8(ascii: "n"): "null"
+            case UInt8(ascii: "t") where isNext("true"), UInt8(ascii: "f") where isNext("false"): "a boolean"
+            case UInt8(ascii: "n") where isNext("null"): "null"
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): "a number"
             default: ""
             }
@@ -157,7 +161,8 @@ struct JSONCursor {
             guard takeDigits() else { throw unexpected("a digit") }
         }
         if simple, !isFraction { return Double(bytes[start] - UInt8(ascii: "0")) }
-        guard position - start <= 64, let value = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
+        guard position - start <= 64, let value = Double(String(decoding: bytes[start..<position], as: UTF8.self))
+        else {
             throw Failure("\(what) is not a number that can be represented")
         }
         return value

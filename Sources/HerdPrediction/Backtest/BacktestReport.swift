@@ -28,6 +28,8 @@ package struct BacktestReport: Sendable, Equatable {
     /// Where a reference is named.
     package var reference: ReferenceReport?
     package var timings: BacktestTimings
+    /// The settings of each training, those chosen by cross-validation included.
+    package var settings: [TrainingSettings]
 
     /// - Parameters:
     ///   - models: the herd, in the order of the rows' arrays.
@@ -36,7 +38,7 @@ package struct BacktestReport: Sendable, Equatable {
     /// - Returns: nil for no rows.
     package init?(
         rows: [BacktestRow], models: [String], pair: [String]?, reference: String?, parametersB: [Double?]?,
-        timings: BacktestTimings
+        timings: BacktestTimings, settings: [TrainingSettings]
     ) {
         guard let accuracy = AccuracyReport(rows), let calibration = CalibrationReport(rows) else { return nil }
         self.rows = rows.count
@@ -44,6 +46,7 @@ package struct BacktestReport: Sendable, Equatable {
         self.accuracy = accuracy
         self.calibration = calibration
         self.timings = timings
+        self.settings = settings
         var pairModels = pair
         if pair == nil, models.count == 2 {
             let strong = accuracy.bestSingleModel

@@ -2,7 +2,7 @@
 ///
 /// Built from plain IEEE operations, because the C library's differs in the last bit between CPUs. Relative error under
 /// 1e-15: with m in sqrt(1/2)...sqrt(2), log m = 2 artanh((m - 1) / (m + 1)), a series that eleven terms exhaust.
-func naturalLogarithm(_ value: Double) -> Double {
+package func naturalLogarithm(_ value: Double) -> Double {
     var exponent = Double(value.exponent)
     var mantissa = value.significand
     if mantissa > 1.4142135623730951 {

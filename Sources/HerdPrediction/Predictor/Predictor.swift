@@ -44,6 +44,7 @@ package struct Predictor: Sendable {
     private static func version(of content: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         let checksum = content.suffix(SHA256.byteCount).prefix(6)
-        return "p-" + String(decoding: checksum.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return "p-"
+            + String(decoding: checksum.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

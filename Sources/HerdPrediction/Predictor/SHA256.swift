@@ -1,6 +1,6 @@
 /// SHA-256 (FIPS 180-4), for the checksum that names and guards a predictor file.
-struct SHA256 {
-    static let byteCount = 32
+package struct SHA256 {
+    package static let byteCount = 32
 
     private static let constants: [UInt32] = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
@@ -19,7 +19,7 @@ struct SHA256 {
     private var schedule = [UInt32](repeating: 0, count: 64)
 
     /// The 32-byte digest of `bytes`.
-    static func digest(_ bytes: some RandomAccessCollection<UInt8>) -> [UInt8] {
+    package static func digest(_ bytes: some RandomAccessCollection<UInt8>) -> [UInt8] {
         var hash = SHA256()
         let length = bytes.count
         let contiguous = Array(bytes)
@@ -32,7 +32,9 @@ struct SHA256 {
         last.append(0x80)
         while last.count % 64 != 56 { last.append(0) }
         let bits = UInt64(length) << 3
-        for shift in stride(from: UInt64(56), through: 0, by: -8) { last.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            last.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
         for start in stride(from: 0, to: last.count, by: 64) { hash.absorb(last, at: start) }
         return hash.state.flatMap { word in
             [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }

@@ -15,7 +15,7 @@ package struct ScoreCalibration: Sendable, Equatable {
     }
 
     /// The calibrated score, 0..1; the same bits on every CPU.
-    func callAsFunction(_ score: Float) -> Float {
+    package func callAsFunction(_ score: Float) -> Float {
         1 / (1 + herd_exp_f32(Float(-(slope * Self.logit(Double(score)) + offset))))
     }
 

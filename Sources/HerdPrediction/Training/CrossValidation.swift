@@ -86,7 +86,7 @@ struct CrossValidation {
 
     // MARK: - Topics
 
-    /// The inverse regularisation with the lowest log loss on the first fold.
+    /// The standard inverse regularisation, or another where the topics' scores are clearly better on the first fold.
     private func chooseTopicRegularisation(
         step: (_ isDone: Bool) throws(TrainingError) -> Void
     ) throws(TrainingError) -> Double {
@@ -98,21 +98,23 @@ struct CrossValidation {
         let features = table.features.selecting(fold.fitted, width: width)
         let heldOut = table.features.selecting(fold.heldOut, width: width)
         let topics = table.labels.names.count
-        var best = (loss: Double.infinity, value: Self.standardTopicInverseRegularisation)
+        let means = TopicMeans.shrunken(
+            table.scores, rows: fold.fitted, labels: table.labels.topics, topics: topics, width: table.modelCount)
+        var best: (value: Double, errors: [Double])?
         for value in Self.topicInverseRegularisations {
             let head = try TopicHead(
                 features: features, labels: fold.fitted.map { table.labels.topics[$0] }, topics: topics,
                 inverseRegularisation: value
             ) { () throws(TrainingError) in try step(false) }
-            let probabilities = head.probabilities(heldOut)
-            var loss = 0.0
-            for (position, row) in fold.heldOut.enumerated() {
-                loss -= naturalLogarithm(max(1e-9, Double(probabilities[position, table.labels.topics[row]])))
-            }
-            if loss < best.loss { best = (loss, value) }
+            var errors = SquaredErrors(count: table.count)
+            errors.measure(scores: head.probabilities(heldOut).times(means), rows: fold.heldOut, table: table)
             try step(true)
+            if let standard = best {
+                guard SquaredErrors.isClearlyLower(errors.total, than: standard.errors, table) else { continue }
+            }
+            best = (value, errors.total)
         }
-        return best.value
+        return best?.value ?? Self.standardTopicInverseRegularisation
     }
 
     // MARK: - Residuals
@@ -140,7 +142,8 @@ struct CrossValidation {
                 inverseRegularisation: settings.topicInverseRegularisation
             ) { () throws(TrainingError) in try step(false) }
             for (index, ridge) in ridges.enumerated() {
-                errors[index].measure(result, residuals: result.residuals(lambda: ridge), table: table)
+                errors[index].measure(
+                    scores: result.base.plus(result.residuals(lambda: ridge)), rows: fold.heldOut, table: table)
             }
             held.append(result)
             try step(true)
@@ -180,13 +183,12 @@ struct CrossValidation {
         var raw = DenseMatrix<Float>(rows: table.count, columns: table.modelCount)
         var topicHits = 0.0
         for fold in trial.folds {
-            let residuals = ResidualRidge.joined(
-                common: fold.residuals(lambda: trial.commonRidge),
-                specific: fold.residuals(lambda: trial.specificRidge))
+            let scores = fold.base.plus(
+                ResidualRidge.joined(
+                    common: fold.residuals(lambda: trial.commonRidge),
+                    specific: fold.residuals(lambda: trial.specificRidge)))
             for (position, row) in fold.rows.enumerated() {
-                for model in 0..<table.modelCount {
-                    raw[row, model] = fold.base[position, model] + residuals[position, model]
-                }
+                for model in 0..<table.modelCount { raw[row, model] = scores[position, model] }
                 let probabilities = (0..<fold.probabilities.columns).map { Double(fold.probabilities[position, $0]) }
                 topicHits += probabilities.firstIndexOfMaximum == table.labels.topics[row] ? 1 : 0
             }

@@ -30,6 +30,13 @@ struct DenseMatrix<Element: BinaryFloatingPoint & Sendable>: Sendable {
         return DenseMatrix(rows: indices.count, columns: width, values: selected)
     }
 
+    /// The sum of two matrices of one shape.
+    func plus(_ other: DenseMatrix) -> DenseMatrix {
+        var result = self
+        for index in result.values.indices { result.values[index] += other.values[index] }
+        return result
+    }
+
     var transposed: DenseMatrix {
         var result = DenseMatrix(rows: columns, columns: rows)
         for row in 0..<rows {

@@ -12,18 +12,20 @@ struct SquaredErrors {
         specific = common
     }
 
-    /// Measures one fold.
-    mutating func measure(_ fold: HeldOutFold, residuals: DenseMatrix<Float>, table: TrainingTable) {
+    /// What all models share and what sets them apart together.
+    var total: [Double] { zip(common, specific).map { $0 + $1 } }
+
+    /// Measures predicted scores, one row for each of `rows`.
+    mutating func measure(scores: DenseMatrix<Float>, rows: [Int], table: TrainingTable) {
         let models = table.modelCount
-        for (position, row) in fold.rows.enumerated() {
+        for (position, row) in rows.enumerated() {
             var sum = 0.0
             var squares = 0.0
             var count = 0.0
             for model in 0..<models {
                 let score = table.scores.values[row * models + model]
                 if score.isNaN { continue }
-                let index = position * models + model
-                let error = Double(score - fold.base.values[index] - residuals.values[index])
+                let error = Double(score - scores.values[position * models + model])
                 sum += error
                 squares += error * error
                 count += 1

@@ -1,5 +1,8 @@
 /// The training rows as numbers, checked.
 struct TrainingTable {
+    /// A task with fewer rows counts for less than the others.
+    private static let fullTask = 100
+
     /// Floats of one embedding.
     let width: Int
     let modelCount: Int
@@ -12,7 +15,9 @@ struct TrainingTable {
     let tokens: [Float]
     let tasks: [String]
     let labels: TopicLabels
-    /// What a row counts in the residual's least squares: 1 / sqrt(rows of its task), scaled to a mean of 1.
+    /// What a row counts in the residual's least squares: one over the rows of its task, scaled to a mean of 1.
+    ///
+    /// Every task counts alike, however many rows it came with, down to `fullTask` rows.
     let weights: [Float]
     /// Whether any prompt's tail differs from the whole.
     let hasTails: Bool
@@ -71,7 +76,7 @@ struct TrainingTable {
         var tasks: [String: Int] = [:]
         for row in usable { tasks[row.task, default: 0] += 1 }
         self.tasks = usable.map(\.task)
-        let raw = usable.map { 1 / Float(tasks[$0.task] ?? 1).squareRoot() }
+        let raw = usable.map { 1 / Float(max(Self.fullTask, tasks[$0.task] ?? 1)) }
         let mean = raw.reduce(0, +) / Float(raw.count)
         weights = raw.map { $0 / mean }
         labels = TopicLabels(rows: usable, embeddings: self.features, width: width, generator: &generator)
