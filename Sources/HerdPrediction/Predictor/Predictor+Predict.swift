@@ -3,7 +3,7 @@ import CVectors
 extension Predictor {
     /// Predicts every model's score and cost for one prompt; bit-equal on every CPU.
     ///
-    /// Apart from the result's arrays nothing is allocated on the heap for herds of usual size.
+    /// Allocates the result's arrays and one scratch buffer.
     ///
     /// - Parameter promptTokens: the whole prompt's tokens, which its cost depends on.
     package func predict(_ embedding: PromptEmbedding, promptTokens: Int) -> Prediction {
