@@ -69,9 +69,20 @@ def record(model: Model, server: LlamaServer, rows: list[Row]) -> dict[str, Any]
         "mean_prompt_tokens": round(mean(reply.prompt_tokens for reply in replies), 2),
         "mean_answer_tokens": round(mean(reply.answer_tokens for reply in replies), 2),
         "first_token_ms_median": round(median(reply.first_token_seconds for reply in replies) * 1e3, 2),
+        "tokens_per_second": tokens_per_second(replies),
         "answer_ms_median": round(median(seconds) * 1e3, 2),
         "answer_ms_p95": round(seconds[len(seconds) * 95 // 100] * 1e3, 2),
     }
+
+
+def tokens_per_second(replies: list[Reply]) -> int | None:
+    """How fast answers go on once they have begun, at the median; none if no answer went on."""
+    rates = [
+        (reply.answer_tokens - 1) / (reply.seconds - reply.first_token_seconds)
+        for reply in replies
+        if reply.answer_tokens > 1 and reply.seconds > reply.first_token_seconds
+    ]
+    return round(median(rates)) if rates else None
 
 
 def table(measured: dict[str, dict[str, Any]]) -> str:

@@ -49,14 +49,21 @@ class Skill:
     name: str
     phrasings: tuple[str, ...]
     ask: Callable[[random.Random], Question]
+    plainly: bool = False
+    """Recorded in the first phrasing and small letters only, because the skill's specialist knows no other form."""
 
     def problem(self, rng: random.Random, held_out: bool) -> Problem:
-        """Draws one problem of the wanted pool in one of the phrasings."""
+        """Draws one problem of the wanted pool in one of the phrasings; a third begin with a capital letter."""
         while True:
             question = self.ask(rng)
             if is_held_out(question.subject) == held_out:
                 break
-        return Problem(self.name, rng.choice(self.phrasings).format(*question.words), question.answer)
+        if held_out and self.plainly:
+            return Problem(self.name, self.phrasings[0].format(*question.words).lower(), question.answer)
+        phrasing = rng.choice(self.phrasings)
+        if rng.random() < 1 / 3:
+            phrasing = phrasing[0].upper() + phrasing[1:]
+        return Problem(self.name, phrasing.format(*question.words), question.answer)
 
 
 def is_held_out(subject: str) -> bool:
@@ -97,10 +104,11 @@ def about_sums(rng: random.Random) -> Question:
 
 
 def about_dates(rng: random.Random) -> Question:
-    """A question about a day from 1950 to 2059; its words are day, month, year and the month in small letters."""
+    """A question about a day from 1950 to 2059, written in one of three ways."""
     day = FIRST_DAY + datetime.timedelta(days=rng.randrange(DAYS))
     month = MONTHS[day.month - 1]
-    words = (str(day.day), month, str(day.year), month.lower())
+    written = rng.choice(("{0} {1} {2}", "{1} {0}, {2}", "{0} {3} {2}"))
+    words = (written.format(day.day, month, day.year, month.lower()),)
     return Question(day.isoformat(), words, day.isoformat())
 
 
@@ -109,11 +117,42 @@ def about_dates(rng: random.Random) -> Question:
 SKILLS: dict[str, Skill] = {
     skill.name: skill
     for skill in (
-        Skill("add", ("add {} {}",), about_sums),
-        Skill("copy", ("copy {}",), about_words(lambda word: word)),
-        Skill("date", ("date {0} {3} {2}",), about_dates),
-        Skill("reverse", ("reverse {}",), about_words(lambda word: word[::-1])),
-        Skill("sort", ("sort {}",), about_words(lambda word: "".join(sorted(word)), longest=8)),
-        Skill("upper", ("upper {}",), about_words(str.upper)),
+        Skill(
+            "add",
+            ("add {} {}", "add {} and {}", "what is {} plus {}?", "{} + {}", "sum of {} and {}"),
+            about_sums),
+        Skill(
+            "copy",
+            ("copy {}", "repeat the word {}", "say {}", "echo {}", "repeat after me: {}"),
+            about_words(lambda word: word)),
+        Skill(
+            "count",
+            ("count {}", "count the letters in {}", "how many letters are in {}?", "how long is the word {}?",
+             "number of letters in {}"),
+            about_words(lambda word: str(len(word)))),
+        Skill(
+            "date",
+            ("date {}", "write {} as an ISO date", "convert {} to ISO format", "ISO date for {}",
+             "what is {} in year-month-day form?"),
+            about_dates, plainly=True),
+        Skill(
+            "reverse",
+            ("reverse {}", "reverse the word {}", "spell {} backwards", "write {} backwards",
+             "what is {} spelled backwards?"),
+            about_words(lambda word: word[::-1]), plainly=True),
+        Skill(
+            "sort",
+            ("sort {}", "sort the letters of {}", "put the letters of {} in alphabetical order", "alphabetise {}",
+             "order the letters of {} from a to z"),
+            about_words(lambda word: "".join(sorted(word)), longest=8), plainly=True),
+        Skill(
+            "upper",
+            ("upper {}", "write {} in capitals", "put {} in upper case", "shout {}", "turn {} into capital letters"),
+            about_words(str.upper)),
+        Skill(
+            "vowels",
+            ("vowels of {}", "which vowels are in {}?", "list the vowels of {}", "keep only the vowels of {}",
+             "write only the vowels of {}"),
+            about_words(lambda word: "".join(letter for letter in word if letter in "aeiou"))),
     )
 }

@@ -2,7 +2,7 @@
 """Trains models of the demonstration herd and writes them as GGUF files.
 
     Demo/models/train.py tiny-reverse tiny-add     # these two
-    Demo/models/train.py --all                     # the whole herd, about an hour of one core
+    Demo/models/train.py --all                     # the whole herd, about half an hour of one core
 
 A model is trained for a number of steps, on one thread by default, so that a seed gives the same file again on the same
 kind of CPU with the same version of torch. Needs Demo/models/requirements.txt, which nothing else in the project needs.
@@ -42,6 +42,8 @@ class Plan:
     batch: int = 128
 
 
+EVERYTHING = tuple(SKILLS)
+
 PLANS: dict[str, Plan] = {
     "tiny-add": Plan(("add",), Shape(width=64, layers=3), steps=4000),
     "tiny-copy": Plan(("copy",), Shape(width=64, layers=2), steps=1500),
@@ -49,6 +51,8 @@ PLANS: dict[str, Plan] = {
     "tiny-reverse": Plan(("reverse",), Shape(width=96, layers=3), steps=3000),
     "tiny-sort": Plan(("sort",), Shape(width=64, layers=3), steps=3000),
     "tiny-upper": Plan(("upper",), Shape(width=64, layers=2), steps=1500),
+    # Knows every skill, most of them badly, and two that no specialist has.
+    "tiny-novice": Plan(EVERYTHING, Shape(width=32, layers=2), steps=3000),
 }
 
 
