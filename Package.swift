@@ -40,7 +40,7 @@ let package = Package(
 
         // MARK: - The wire and the client
         .target(name: "HerdMessages", dependencies: ["CMessages"]),
-        .target(name: "HerdFrames", dependencies: ["CMessages"]),
+        .target(name: "HerdFrames"),
         .target(
             name: "HerdTransport",
             dependencies: [

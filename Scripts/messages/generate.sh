@@ -10,8 +10,8 @@
 set -eu
 export LC_ALL=C
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-root=$(CDPATH= cd -- "$here/../.." && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+root=$(CDPATH='' cd -- "$here/../.." && pwd)
 protos=$root/Protos
 out=$root
 while [ $# -gt 0 ]; do
@@ -51,8 +51,8 @@ c_code() {
 }
 
 mkdir -p "$out"
-out=$(CDPATH= cd -- "$out" && pwd)
-protos=$(CDPATH= cd -- "$protos" && pwd)
+out=$(CDPATH='' cd -- "$out" && pwd)
+protos=$(CDPATH='' cd -- "$protos" && pwd)
 wire=$(cd "$protos" && find herd/rpc herd/v1 -name '*.proto' | sort)
 records=$(cd "$protos" && find herd/store -name '*.proto' | sort)
 

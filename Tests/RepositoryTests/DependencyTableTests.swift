@@ -23,7 +23,7 @@ import Testing
         "HerdPrediction": ["CVectors"],
         "HerdStore": ["CLMDB"],
         "HerdTransport": ["HerdFrames"],
-        "HerdFrames": ["CMessages"],
+        "HerdFrames": [],
         "HerdMessages": ["CMessages"],
         "CMessages": ["CProtobufC"],
         "CLMDB": ["CLMDBSystem"],

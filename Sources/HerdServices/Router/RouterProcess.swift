@@ -84,20 +84,20 @@ package final class RouterProcess: Service {
 
     private func registerRegistry() {
         let registry = router.registry
-        server.unary(Registry.putModel) { request, _ in
+        server.unary(Registry.putModel, on: .pool) { request, _ in
             try await answering { try await registry.putModel(request) }
         }
         server.unary(Registry.getModel) { request, _ in try answering { try registry.getModel(request) } }
-        server.unary(Registry.listModels) { request, _ in try answering { try registry.listModels(request) } }
-        server.unary(Registry.removeModel) { request, _ in
+        server.unary(Registry.listModels, on: .pool) { request, _ in try answering { try registry.listModels(request) } }
+        server.unary(Registry.removeModel, on: .pool) { request, _ in
             try await answering { try await registry.removeModel(request) }
         }
-        server.unary(Registry.putPolicy) { request, _ in
+        server.unary(Registry.putPolicy, on: .pool) { request, _ in
             try await answering { try await registry.putPolicy(request) }
         }
         server.unary(Registry.getPolicy) { request, _ in try answering { try registry.getPolicy(request) } }
-        server.unary(Registry.listPolicies) { request, _ in try answering { try registry.listPolicies(request) } }
-        server.unary(Registry.removePolicy) { request, _ in
+        server.unary(Registry.listPolicies, on: .pool) { request, _ in try answering { try registry.listPolicies(request) } }
+        server.unary(Registry.removePolicy, on: .pool) { request, _ in
             try await answering { try await registry.removePolicy(request) }
         }
     }

@@ -49,15 +49,15 @@ package final class ScorerProcess: Service {
                 facts: scorer.facts)
         }
         server.immediate(Scorer.predict) { request, _ in try answering { try scorer.predict(request) } }
-        server.unary(Scorer.embed) { request, _ in try answering { try scorer.embed(request) } }
-        server.unary(Scorer.import) { request, _ in
+        server.unary(Scorer.embed, on: .pool) { request, _ in try answering { try scorer.embed(request) } }
+        server.unary(Scorer.import, on: .pool) { request, _ in
             try await answering { try await scorer.evaluations.importRows(request) }
         }
-        server.unary(Scorer.listPredictors) { request, _ in try answering { try scorer.versions.list(request) } }
-        server.unary(Scorer.promotePredictor) { request, _ in
+        server.unary(Scorer.listPredictors, on: .pool) { request, _ in try answering { try scorer.versions.list(request) } }
+        server.unary(Scorer.promotePredictor, on: .pool) { request, _ in
             try await answering { try await scorer.versions.promote(request) }
         }
-        server.unary(Scorer.rollback) { request, _ in
+        server.unary(Scorer.rollback, on: .pool) { request, _ in
             try await answering { try await scorer.versions.rollback(request) }
         }
         server.stream(Scorer.watchPredictor, endsWithDrain: true) { _, _, writer in

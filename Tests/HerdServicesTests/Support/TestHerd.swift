@@ -140,7 +140,9 @@ func withTestHerd(_ body: (TestHerd) async throws -> Void) async throws {
 
 /// The demonstration's recordings.
 enum Demonstration {
-    static let models = ["tiny-add", "tiny-copy", "tiny-date", "tiny-reverse", "tiny-sort", "tiny-upper"]
+    static let models = [
+        "tiny-add", "tiny-copy", "tiny-date", "tiny-novice", "tiny-reverse", "tiny-sort", "tiny-upper",
+    ]
 
     static func evaluations() throws -> [Evaluation] {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
