@@ -4,7 +4,7 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test test-tsan test-asan lint format protos install help
+.PHONY: run stop build test measure test-tsan test-asan lint format protos install help
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -24,6 +24,9 @@ stop: ## Stop the demonstration herd.
 
 test: build ## All tests (release build).
 	swift test $(SWIFT_FLAGS)
+
+measure: build ## Print the figures of README's table (needs the evaluation data).
+	@Scripts/measure.sh
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
 	swift test --sanitize=thread --scratch-path .build/tsan --filter 'HerdStoreTests|HerdClientTests|HerdServicesTests'

@@ -101,7 +101,8 @@ let package = Package(
         .target(
             name: "HerdCommands",
             dependencies: [
-                "HerdClient", "HerdMessages", "HerdFrames", "HerdReflection", "HerdDatasets", "HerdPrediction", "HerdPolicy",
+                "HerdClient", "HerdMessages", "HerdFrames", "HerdReflection", "HerdDatasets", "HerdPrediction",
+                "HerdPolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
                 .product(name: "Yams", package: "Yams", condition: server),
             ]),

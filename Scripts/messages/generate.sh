@@ -7,6 +7,8 @@
 # --out     the root to write below, laid out as this repository (default: this repository itself)
 #
 # Needs protoc, protoc-c (Debian: protobuf-compiler, protobuf-c-compiler) and python3, nothing else.
+# Lists of .proto files are names without white space, to be split.
+# shellcheck disable=SC2086
 set -eu
 export LC_ALL=C
 

@@ -93,18 +93,17 @@ package struct BacktestCommand: ParsableCommand {
 
     package func run() throws {
         let report: BacktestReport
-        var bar = ProgressBar()
+        var bar = ProgressLine()
         do {
-            defer { bar.clear() }
+            defer { bar.finish() }
             report = try request.run { text in
-                bar.clear()
+                bar.finish()
                 StandardError.write("Note: \(text).\n")
             } progress: {
-                bar.show($0.phase, share: $0.share)
+                bar.update($0.phase, share: $0.share)
             }
         } catch {
-            StandardError.write("Error: \(error.message)\n")
-            throw ExitCode(error.exitCode)
+            throw CommandFailure(error.message, exitCode: error.exitCode).report()
         }
         print(json ? report.json : report.table)
     }

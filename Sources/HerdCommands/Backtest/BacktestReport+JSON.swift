@@ -1,19 +1,20 @@
 package import HerdPrediction
+import HerdReflection
 
 extension BacktestReport {
     /// The report as JSON text for programs: accuracy in per cent with two decimals, shares 0..1.
-    package var json: String { document.text }
+    package var json: String { document.text() }
 
-    private var document: JSONText {
-        var members: [(String, JSONText)] = [
-            ("rows", .integer(rows)),
+    private var document: JSONNode {
+        var members: [(key: String, value: JSONNode)] = [
+            ("rows", .number(rows)),
             ("models", .array(models.map { .string($0) })),
             ("best_single_model", .string(models[accuracy.bestSingleModel])),
             (
                 "tasks",
                 .object(
                     accuracy.tasks.map { task in
-                        (task.name, .object([("rows", .integer(task.rows))] + Self.members(task.accuracy)))
+                        (task.name, .object([("rows", .number(task.rows))] + Self.members(task.accuracy)))
                     })
             ),
             (
@@ -55,7 +56,7 @@ extension BacktestReport {
                     .object([
                         ("accuracy", .perCent(reference.accuracy)),
                         ("herd_accuracy", .perCent(reference.herdAccuracy)),
-                        ("failures", .integer(reference.failures)),
+                        ("failures", .number(reference.failures)),
                         ("some_model_right", .share(reference.someModelRight)),
                         ("router_right", .share(reference.routerRight)),
                         ("mean_parameters_b", .share(reference.meanParametersB)),
@@ -67,7 +68,7 @@ extension BacktestReport {
                 "timings",
                 .object([
                     ("embed_seconds", .share(timings.embedSeconds)),
-                    ("trainings", .integer(timings.trainings)),
+                    ("trainings", .number(timings.trainings)),
                     ("train_seconds", .share(timings.trainSeconds / Double(max(1, timings.trainings)))),
                     ("predict_us", .share(timings.predictSeconds * 1e6 / Double(max(1, timings.predictions)))),
                 ])
@@ -81,7 +82,7 @@ extension BacktestReport {
                             ("topic_inverse_regularisation", .number(settings.topicInverseRegularisation)),
                             ("specific_ridge", .number(settings.specificRidge)),
                             ("common_ridge", .number(settings.commonRidge)),
-                            ("uses_tail", .boolean(settings.usesTail)),
+                            ("uses_tail", .bool(settings.usesTail)),
                             ("calibration_slope", .share(settings.calibration.slope)),
                             ("calibration_offset", .share(settings.calibration.offset)),
                         ])
@@ -90,10 +91,22 @@ extension BacktestReport {
         return .object(members)
     }
 
-    private static func members(_ accuracy: Accuracy) -> [(String, JSONText)] {
+    private static func members(_ accuracy: Accuracy) -> [(key: String, value: JSONNode)] {
         [
             ("routed", .perCent(accuracy.routed)), ("best_single", .perCent(accuracy.bestSingle)),
             ("task_label", .perCent(accuracy.taskLabel)), ("oracle", .perCent(accuracy.oracle)),
         ]
+    }
+}
+
+extension JSONNode {
+    /// A share, 0..1, with six decimals; null for nil.
+    fileprivate static func share(_ value: Double?) -> JSONNode { rounded(value, 1e6) }
+
+    /// A share as per cent with two decimals; null for nil.
+    fileprivate static func perCent(_ share: Double?) -> JSONNode { rounded(share.map { $0 * 100 }, 100) }
+
+    private static func rounded(_ value: Double?, _ scale: Double) -> JSONNode {
+        value.map { .number(($0 * scale).rounded() / scale) } ?? .null
     }
 }

@@ -4,8 +4,10 @@ import HerdFrames
 
 /// Where the router is, and how long a call may take.
 package struct ConnectionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The router's address.", discussion: "Or the environment variable HERD_ADDRESS.",
-        valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp(
+            "The router's address.", discussion: "Or the environment variable HERD_ADDRESS.",
+            valueName: "host:port"))
     package var address: String?
 
     @Option(help: ArgumentHelp("Seconds a call may take.", valueName: "seconds"))

@@ -45,7 +45,8 @@ struct ModelList: ServiceCommand {
 
 struct ModelShow: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show one model's facts.", discussion: "EXAMPLE\n  herdctl model show mistral-7b")
+        commandName: "show", abstract: "Show one model's facts.", discussion: "EXAMPLE\n  herdctl model show mistral-7b"
+    )
 
     @Argument(help: "The model's name.")
     var name: String

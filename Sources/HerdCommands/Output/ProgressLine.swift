@@ -1,50 +1,40 @@
-import Glibc
+/// A progress bar on standard error, one line redrawn in place; nothing where standard error is not a terminal.
+struct ProgressLine: ~Copyable {
+    private static let width = 30
 
-/// A progress bar on standard error, one line redrawn in place; silent where standard error is not a terminal.
-package struct ProgressLine: ~Copyable {
-    private let isTerminal: Bool
-    private var lastDrawn: UInt64 = 0
-    private var hasDrawn = false
-    private let started = ProgressLine.now()
+    private let isShown = StandardError.isTerminal
+    private let started = ContinuousClock.now
+    private var line = ""
 
-    package init(isEnabled: Bool = true) {
-        isTerminal = isEnabled && isatty(STDERR_FILENO) == 1
+    /// Shows `done` of `total` and the time that is left.
+    mutating func update(_ label: String, done: Int, total: Int) {
+        let share = total > 0 ? Double(done) / Double(total) : 0
+        update(label, share: share, detail: " \(done)/\(total)")
     }
 
-    /// Redraws at most ten times a second, and always at the end.
-    package mutating func update(_ label: String, done: Int, total: Int) {
-        guard isTerminal else { return }
-        let time = Self.now()
-        guard done >= total || time - lastDrawn >= 100_000_000 else { return }
-        lastDrawn = time
-        hasDrawn = true
-        let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
-        let width = 30
-        let filled = Int(share * Double(width))
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-        let seconds = Double(time - started) / 1e9
-        let left = share > 0.02 && share < 1 ? ", \(Int((seconds / share - seconds).rounded())) s left" : ""
-        write("\r\u{1B}[K\(label) [\(bar)] \(done)/\(total)\(left)")
+    /// - Parameter share: 0..1 of the whole work.
+    mutating func update(_ label: String, share: Double, detail: String = "") {
+        guard isShown else { return }
+        let share = min(1, max(0, share))
+        let filled = Int(share * Double(Self.width))
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
+        let next = "[\(bar)] \(Int(share * 100)) % \(label)\(detail)\(remaining(share))"
+        guard next != line else { return }
+        StandardError.write("\r\u{1B}[K" + next)
+        line = next
     }
 
-    /// Clears the line, so that what is printed next starts on a clean one.
-    package mutating func finish() {
-        guard hasDrawn else { return }
-        hasDrawn = false
-        write("\r\u{1B}[K")
+    /// Takes the line off the terminal, so that what is printed next starts on a clean one.
+    mutating func finish() {
+        guard !line.isEmpty else { return }
+        StandardError.write("\r\u{1B}[K")
+        line = ""
     }
 
-    deinit {
-        if hasDrawn { write("\r\u{1B}[K") }
-    }
-
-    private func write(_ text: String) {
-        _ = text.withCString { Glibc.write(STDERR_FILENO, $0, strlen($0)) }
-    }
-
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    /// Worth telling only once a little is done and more than a moment is left.
+    private func remaining(_ share: Double) -> String {
+        let elapsed = (ContinuousClock.now - started) / .seconds(1)
+        guard share > 0.05, share < 1, elapsed > 1 else { return "" }
+        return ", \(Int((elapsed / share - elapsed).rounded(.up))) s left"
     }
 }

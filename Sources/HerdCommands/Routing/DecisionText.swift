@@ -15,7 +15,9 @@ enum DecisionText {
         lines.append("  " + basis.joined(separator: ", "))
         if reply.degraded { lines.append("  degraded: \(reply.degradedBecause)") }
         if !reply.flags.isEmpty { lines.append("  flags: \(reply.flags.joined(separator: ", "))") }
-        if !reply.unknownFlags.isEmpty { lines.append("  unknown flags: \(reply.unknownFlags.joined(separator: ", "))") }
+        if !reply.unknownFlags.isEmpty {
+            lines.append("  unknown flags: \(reply.unknownFlags.joined(separator: ", "))")
+        }
         lines.append("  decision \(reply.decisionId)")
         return lines.joined(separator: "\n") + "\n" + ranking(reply.candidates)
     }

@@ -16,7 +16,8 @@ extension PredictorSummary {
         self.init(
             version: predictor.version, createdUnixMs: loaded.createdMs, rows: UInt64(predictor.card.rows),
             models: predictor.models, topics: predictor.topics, seed: predictor.card.seed,
-            figures: predictor.card.namedFigures, inForce: inForce, note: loaded.note, table: predictor.embeddingChecksum,
+            figures: predictor.card.namedFigures, inForce: inForce, note: loaded.note,
+            table: predictor.embeddingChecksum,
             trainingSeconds: loaded.trainingSeconds)
     }
 }

@@ -88,7 +88,8 @@ package final class RouterProcess: Service {
             try await answering { try await registry.putModel(request) }
         }
         server.unary(Registry.getModel) { request, _ in try answering { try registry.getModel(request) } }
-        server.unary(Registry.listModels, on: .pool) { request, _ in try answering { try registry.listModels(request) } }
+        server.unary(Registry.listModels, on: .pool) { request, _ in try answering { try registry.listModels(request) }
+        }
         server.unary(Registry.removeModel, on: .pool) { request, _ in
             try await answering { try await registry.removeModel(request) }
         }
@@ -96,7 +97,9 @@ package final class RouterProcess: Service {
             try await answering { try await registry.putPolicy(request) }
         }
         server.unary(Registry.getPolicy) { request, _ in try answering { try registry.getPolicy(request) } }
-        server.unary(Registry.listPolicies, on: .pool) { request, _ in try answering { try registry.listPolicies(request) } }
+        server.unary(Registry.listPolicies, on: .pool) { request, _ in
+            try answering { try registry.listPolicies(request) }
+        }
         server.unary(Registry.removePolicy, on: .pool) { request, _ in
             try await answering { try await registry.removePolicy(request) }
         }

@@ -98,7 +98,8 @@ final class RouterService: Sendable {
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
         let time = WallClock.milliseconds()
         let isKept = decisions.append(id) {
-            let print = fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) } }
+            let print = fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) }
+            }
             return DecisionRecord(
                 decision, id: id.description, tenant: tenant, fingerprint: print ?? [], timeMs: time, prompt: prompt)
         }

@@ -53,7 +53,9 @@ package final class ScorerProcess: Service {
         server.unary(Scorer.import, on: .pool) { request, _ in
             try await answering { try await scorer.evaluations.importRows(request) }
         }
-        server.unary(Scorer.listPredictors, on: .pool) { request, _ in try answering { try scorer.versions.list(request) } }
+        server.unary(Scorer.listPredictors, on: .pool) { request, _ in
+            try answering { try scorer.versions.list(request) }
+        }
         server.unary(Scorer.promotePredictor, on: .pool) { request, _ in
             try await answering { try await scorer.versions.promote(request) }
         }

@@ -45,7 +45,8 @@ final class ScorerService: Sendable {
             costsUsd: isCosted ? prediction.expectedCosts : [],
             topic: predictor.topics.indices.contains(prediction.topic) ? predictor.topics[prediction.topic] : "",
             topicProbability: prediction.topicProbability, prior: prediction.prior,
-            promptTokens: UInt32(clamping: embedding.estimatedTokens), embedding: QuantisedEmbedding.bytes(of: embedding))
+            promptTokens: UInt32(clamping: embedding.estimatedTokens),
+            embedding: QuantisedEmbedding.bytes(of: embedding))
     }
 
     func embed(_ request: EmbedRequest) throws -> EmbedResponse {

@@ -24,7 +24,8 @@ struct EvaluationTable: Sendable {
         for (place, evaluation) in request.evaluations.enumerated() {
             let record = try EvaluationRecord(validating: evaluation, place: place)
             guard seen.insert(record.id).inserted else {
-                throw CallError(.invalidArgument, "evaluations[\(place)].id '\(record.id)' appears twice in the request")
+                throw CallError(
+                    .invalidArgument, "evaluations[\(place)].id '\(record.id)' appears twice in the request")
             }
             let embedding = StoredEmbedding(embedder.embed(record.prompt), table: tableChecksum)
             rows.append((record.id, record.pack(), embedding.bytes))
@@ -41,7 +42,8 @@ struct EvaluationTable: Sendable {
                     guard replace else {
                         throw CallError(
                             .alreadyExists,
-                            "evaluation '\(row.id)' is stored with other content; import with --replace to overwrite it")
+                            "evaluation '\(row.id)' is stored with other content; import with --replace to overwrite it"
+                        )
                     }
                     reply.replaced += 1
                 } else {
@@ -61,7 +63,7 @@ struct EvaluationTable: Sendable {
     ) throws -> [UInt8]? {
         do {
             return try transaction.value(for: id, in: evaluations)
-        } catch where error.code == .dataLoss {
+        } catch  where error.code == .dataLoss {
             return []
         }
     }

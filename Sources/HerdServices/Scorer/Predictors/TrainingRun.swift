@@ -66,12 +66,14 @@ enum DetachedThread {
         pthread_attr_setstacksize(&attributes, 8 << 20)
         var thread = pthread_t()
         let work = Unmanaged.passRetained(Work(body))
-        let status = pthread_create(&thread, &attributes, { argument in
-            guard let argument else { return nil }
-            let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
-            work.body()
-            return nil
-        }, work.toOpaque())
+        let status = pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
+                work.body()
+                return nil
+            }, work.toOpaque())
         if status != 0 {
             // No thread to be had: do the work here rather than never.
             work.release()
