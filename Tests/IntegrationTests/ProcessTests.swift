@@ -84,14 +84,14 @@ import Testing
             #expect(try await herdctl(["feedback", id, "1"]).0 == 0)
             let decision = try await json(["decision", "show", id])
             #expect((decision["outcomes"] as? [[String: Any]])?.first?["outcome"] as? Double == 1)
-            #expect((try await json(["model", "list"])["models"] as? [Any])?.count == 6)
+            #expect((try await json(["model", "list"])["models"] as? [Any])?.count == 7)
             #expect(try await json(["model", "show", "tiny-add"])["name"] as? String == "tiny-add")
             #expect(try await json(["predictor", "show"])["in_force"] as? Bool == true)
             #expect((try await json(["predictor", "list"])["predictors"] as? [Any])?.count == 1)
             #expect(try await json(["status"])["service"] as? String == "router")
             #expect(try await json(["policy", "set", "small", "--goal", "size=0.5"])["name"] as? String == "small")
             #expect((try await json(["policy", "list"])["policies"] as? [Any])?.count == 1)
-            #expect(try await json(["model", "remove", "tiny-add"])["registry_revision"] as? Int == 7)
+            #expect(try await json(["model", "remove", "tiny-add"])["registry_revision"] as? Int == 8)
             #expect(try await herdctl(["route", "x", "--policy", "small"]).1.contains("policy small"))
 
             for (arguments, status) in [
