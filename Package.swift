@@ -95,6 +95,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
                 .product(name: "Configuration", package: "swift-configuration", condition: server),
+                .product(name: "Yams", package: "Yams", condition: server),
             ]),
 
         // MARK: - Entry points

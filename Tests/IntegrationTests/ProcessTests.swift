@@ -11,8 +11,15 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let file = folder.appending(path: "herdd.yaml")
         try Data("router:\n  cache_max_bytes: 5\n".utf8).write(to: file)
+        let misspelt = folder.appending(path: "misspelt.yaml")
+        try Data("router:\n  lissten: [\"127.0.0.1:0\"]\n".utf8).write(to: misspelt)
+        let wrongKind = folder.appending(path: "kind.yaml")
+        try Data("server:\n  event_loops: many\n".utf8).write(to: wrongKind)
         for (arguments, environment, part) in [
             (["router", "--config", file.path], [:], "router.cache_max_bytes"),
+            (["router", "--config", misspelt.path], [:], "is 'router.listen' meant?"),
+            (["router", "--config", wrongKind.path], [:], "server.event_loops must be"),
+            (["router"], ["HERD_SERVER_MAX_TIMEOUT": "soon"], "server.max_timeout must be"),
             (["router", "--config", "/nonexistent.yaml"], [:], "/nonexistent.yaml"),
             (["router"], ["HERD_ROUTER_LISTEN": "nowhere"], "'nowhere' is not an address"),
             (["router", "--listen", "localhost"], [:], "'localhost' is not an address"),

@@ -49,18 +49,25 @@ package struct HerdConfiguration: Sendable, Equatable {
             },
         ]
         if let file {
+            let path = ConfigReader(
+                provider: InMemoryProvider(values: ["filePath": .init(.string(file), isSecret: false)]))
             do {
-                providers.append(
-                    try await FileProvider<YAMLSnapshot>(
-                        config: ConfigReader(
-                            provider: InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)]
-                            ))))
+                providers.append(try await FileProvider<YAMLSnapshot>(config: path))
             } catch {
                 throw ConfigurationError(
                     "the configuration file '\(file)' can't be read: \(error); see Config/herdd.yaml for an example")
             }
         }
-        return try HerdConfiguration(reading: ConfigReader(providers: providers))
+        let read = ReadKeys()
+        let configuration: HerdConfiguration
+        do throws(ConfigurationError) {
+            configuration = try HerdConfiguration(reading: ConfigReader(providers: providers, accessReporter: read))
+        } catch {
+            throw read.failure.map { ConfigurationError($0) } ?? error
+        }
+        if let failure = read.failure { throw ConfigurationError(failure) }
+        if let file { try ConfigurationFile(path: file).check(known: read.all) }
+        return configuration
     }
 
     private func validate() throws(ConfigurationError) {

@@ -64,6 +64,11 @@ final class RouterService: Sendable {
         }
         let text = plan.prompt.text
         let fingerprint = cache.fingerprint(tenant: tenant, predictor: predictor, text: text)
+        // Long requests come here without a look into the cache, and a flight may have landed since the others looked.
+        if let prediction = cache.get(fingerprint, predictor: predictor, countsMiss: false) {
+            let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
+            return reply(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+        }
         let prediction: CachedPrediction
         do {
             let (cache, follower) = (cache, follower)

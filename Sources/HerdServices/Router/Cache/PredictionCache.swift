@@ -28,7 +28,9 @@ final class PredictionCache: Sendable {
     }
 
     /// A damaged or foreign record is a miss: it is predicted anew and overwritten.
-    func get(_ fingerprint: UInt128, predictor: FollowedPredictor) -> CachedPrediction? {
+    ///
+    /// - Parameter countsMiss: false where the same call has looked before.
+    func get(_ fingerprint: UInt128, predictor: FollowedPredictor, countsMiss: Bool = true) -> CachedPrediction? {
         if let prediction = recent.get(fingerprint) {
             hitCount.add(1, ordering: .relaxed)
             return prediction
@@ -41,7 +43,7 @@ final class PredictionCache: Sendable {
             }
         }
         guard let (prediction, generation) = (found ?? nil) ?? nil else {
-            missCount.add(1, ordering: .relaxed)
+            if countsMiss { missCount.add(1, ordering: .relaxed) }
             return nil
         }
         hitCount.add(1, ordering: .relaxed)
