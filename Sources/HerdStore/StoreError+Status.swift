@@ -4,9 +4,15 @@ import Glibc
 extension StoreError {
     /// The error for an LMDB status or an `errno`, which share one number space (LMDB's are below -30,000).
     static func status(_ status: Int32, _ doing: String, _ path: String, table: String? = nil) -> StoreError {
-        let (code, remedy) = meaning(status)
+        let (code, remedy) = meaning(status == EIO && isFull(path) ? ENOSPC : status)
         let text = unsafe String(cString: mdb_strerror(status))
         return StoreError(code, "\(doing) \(path): \(text)\(remedy)", table: table, cause: status)
+    }
+
+    /// LMDB calls a write that was cut short by a full disk an input/output error.
+    private static func isFull(_ path: String) -> Bool {
+        var disk = statvfs()
+        return unsafe statvfs(path, &disk) == 0 && disk.f_bavail == 0
     }
 
     private static func meaning(_ status: Int32) -> (Code, String) {

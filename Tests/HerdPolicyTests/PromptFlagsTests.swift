@@ -33,6 +33,13 @@ import Testing
         #expect(read.known.isEmpty && read.unknown.isEmpty)
     }
 
+    @Test func aPromptFullOfFlagsIsReadInLinearTime() {
+        let prompt = (0..<100_000).map { "[Flag: x\($0)]" }.joined(separator: " ")
+        let read = PromptFlags(reading: prompt)
+        #expect(read.unknown == (0..<PromptFlags.mostUnknown).map { "x\($0)" })
+        #expect(read.text.isEmpty)
+    }
+
     @Test func aFlagAddsToAGoalAndNeverLoosensALimit() {
         var goals = [Goal(.size, lambda: 0.5)]
         var constraints = RoutingConstraints(maxParametersB: 10, localOnly: true)

@@ -105,7 +105,11 @@ package struct BacktestCommand: ParsableCommand {
         } catch {
             throw CommandFailure(error.message, exitCode: error.exitCode).report()
         }
-        print(json ? report.json : report.table)
+        do {
+            try StandardOutput.write((json ? report.json : report.table) + "\n")
+        } catch {
+            throw error.report()
+        }
     }
 
     private var request: BacktestRequest {

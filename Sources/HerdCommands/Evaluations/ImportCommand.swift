@@ -39,7 +39,7 @@ package struct ImportCommand: ServiceCommand {
         do {
             let rows = try check()
             let reply = try await send(rows, to: client)
-            output.print(reply) {
+            try output.print(reply) {
                 "\(reply.added) added, \(reply.replaced) replaced, \(reply.unchanged) unchanged; "
                     + "\(reply.total) stored in all\n"
             }

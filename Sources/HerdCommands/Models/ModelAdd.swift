@@ -6,9 +6,10 @@ import HerdMessages
 
 struct ModelAdd: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "add", abstract: "Add models or change their facts.",
+        commandName: "add", abstract: "Add models, or replace the facts of those that are there.",
         discussion: """
-            A name alone registers a model; facts make goals and limits work on it. A herd file adds many at once.
+            A name alone registers a model; facts make goals and limits work on it. Facts that are not given count as not
+            known, also for a model that had them. A herd file adds many at once.
 
             EXAMPLES
               herdctl model add mistral-7b --parameters-b 7.2 --context 32768 --price-in 0.2 --price-out 0.2
@@ -70,7 +71,7 @@ struct ModelAdd: ServiceCommand {
             revision = response.registryRevision
         }
         let reply = ListModelsResponse(models: added, registryRevision: revision)
-        output.print(reply) {
+        try output.print(reply) {
             "\(added.map { "added \($0.name)" }.joined(separator: "\n"))\nregistry revision \(revision)\n"
         }
     }

@@ -20,7 +20,7 @@ struct ModelList: ServiceCommand {
             all.registryRevision = page.registryRevision
             token = page.next
         } while !token.isEmpty
-        output.print(all) {
+        try output.print(all) {
             if all.models.isEmpty { return "The herd is empty; add models with herdctl model add.\n" }
             var table = TextTable([
                 ("MODEL", .left), ("PARAMETERS", .right), ("CONTEXT", .right), ("USD/M IN", .right),
@@ -56,7 +56,7 @@ struct ModelShow: ServiceCommand {
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(HerdMessages.Registry.getModel, GetModelRequest(name: name))
         let model = reply.model ?? Model()
-        output.print(model) { MessageFields.text(of: model) }
+        try output.print(model) { MessageFields.text(of: model) }
     }
 }
 
@@ -72,6 +72,6 @@ struct ModelRemove: ServiceCommand {
 
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(HerdMessages.Registry.removeModel, RemoveModelRequest(name: name))
-        output.print(reply) { "removed \(name)\n" }
+        try output.print(reply) { "removed \(name)\n" }
     }
 }

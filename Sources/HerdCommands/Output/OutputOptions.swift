@@ -10,11 +10,7 @@ package struct OutputOptions: ParsableArguments {
     package init() {}
 
     /// Prints the message as JSON, or what `table` makes of it.
-    func print(_ message: some Message, table: () -> String) {
-        if json {
-            Swift.print(MessageJSON.text(of: message))
-        } else {
-            Swift.print(table(), terminator: "")
-        }
+    func print(_ message: some Message, table: () -> String) throws(CommandFailure) {
+        try StandardOutput.write(json ? MessageJSON.text(of: message) + "\n" : table())
     }
 }

@@ -24,6 +24,17 @@ struct ConstraintOptions: ParsableArguments {
     @Flag(help: "Only models that run on your own machines.")
     var localOnly = false
 
+    func validate() throws {
+        let limits: [(String, Double?)] = [
+            ("--max-cost-usd", maxCostUsd), ("--max-latency-seconds", maxLatencySeconds),
+            ("--max-parameters-b", maxParametersB), ("--max-memory-gb", maxMemoryGb),
+            ("--max-price-out", maxPriceOut),
+        ]
+        for case (let name, let limit?) in limits where !(limit > 0) {
+            throw ValidationError("\(name) must be over 0, not \(limit); leave it out for no limit")
+        }
+    }
+
     /// Nil where no limit is given.
     var constraints: Constraints? {
         let constraints = Constraints(

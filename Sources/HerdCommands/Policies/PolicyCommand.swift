@@ -7,6 +7,7 @@ import HerdReflection
 package struct PolicyCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "policy", abstract: "How models are weighed: goals, limits, fallbacks.",
+        discussion: "EXAMPLE\n  herdctl policy set thrifty --goal cost=100",
         subcommands: [PolicySet.self, PolicyList.self, PolicyShow.self, PolicyRemove.self])
 
     package init() {}
@@ -41,7 +42,7 @@ struct PolicySet: ServiceCommand {
     @Option(help: "The day ages are counted to, YYYY-MM-DD; 2026-01-01 if not given.")
     var ageReference: String?
     @Option(help: "Expected answer length in tokens where a model declares none; 256 if not given.")
-    var expectedOutputTokens: UInt32 = 0
+    var expectedOutputTokens: UInt32?
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -56,11 +57,11 @@ struct PolicySet: ServiceCommand {
         policy.scale = try Self.choice(scale, "--scale", ["absolute": .absolute, "relative": .relative])
         policy.defaultModel = defaultModel ?? ""
         policy.ageReference = ageReference ?? ""
-        policy.expectedOutputTokens = expectedOutputTokens
+        policy.expectedOutputTokens = expectedOutputTokens ?? 0
         let reply = try await client.call(
             HerdMessages.Registry.putPolicy, PutPolicyRequest(policy: policy, requestId: RequestID.make()))
         let stored = reply.policy ?? policy
-        output.print(stored) { "policy \(stored.name) is set, revision \(stored.revision)\n" }
+        try output.print(stored) { "policy \(stored.name) is set, revision \(stored.revision)\n" }
     }
 
     private static func choice<Value>(_ text: String, _ option: String, _ values: [String: Value]) throws -> Value {
@@ -88,7 +89,7 @@ struct PolicyList: ServiceCommand {
             all.policies += page.policies
             token = page.next
         } while !token.isEmpty
-        output.print(all) {
+        try output.print(all) {
             if all.policies.isEmpty { return "No policy is stored; \"default\" weighs quality alone.\n" }
             var table = TextTable([
                 ("POLICY", .left), ("GOALS", .left), ("DEFAULT MODEL", .left), ("REVISION", .right),
@@ -117,7 +118,7 @@ struct PolicyShow: ServiceCommand {
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(HerdMessages.Registry.getPolicy, GetPolicyRequest(name: name))
         let policy = reply.policy ?? Policy()
-        output.print(policy) { MessageFields.text(of: policy) }
+        try output.print(policy) { MessageFields.text(of: policy) }
     }
 }
 
@@ -132,6 +133,6 @@ struct PolicyRemove: ServiceCommand {
 
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(HerdMessages.Registry.removePolicy, RemovePolicyRequest(name: name))
-        output.print(reply) { "removed policy \(name)\n" }
+        try output.print(reply) { "removed policy \(name)\n" }
     }
 }

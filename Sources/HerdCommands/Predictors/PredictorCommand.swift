@@ -6,6 +6,7 @@ import HerdReflection
 package struct PredictorCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "predictor", abstract: "Trained predictor versions.",
+        discussion: "EXAMPLE\n  herdctl predictor list",
         subcommands: [PredictorList.self, PredictorShow.self, PredictorPromote.self, PredictorRollback.self])
 
     package init() {}
@@ -35,7 +36,7 @@ struct PredictorList: ServiceCommand {
 
     func run(with client: HerdClient) async throws {
         let all = try await PredictorCommand.all(client)
-        output.print(all) {
+        try output.print(all) {
             if all.predictors.isEmpty { return "No predictor yet; herdctl import, then herdctl train --promote.\n" }
             var table = TextTable([
                 ("", .left), ("VERSION", .left), ("ROWS", .right), ("MODELS", .right), ("TOPICS", .right),
@@ -73,7 +74,7 @@ struct PredictorShow: ServiceCommand {
                     ? "no predictor is in force; herdctl train --promote makes one"
                     : "there is no predictor '\(wanted)'; herdctl predictor list shows what there is", exitCode: 66)
         }
-        output.print(predictor) { MessageFields.text(of: predictor) }
+        try output.print(predictor) { MessageFields.text(of: predictor) }
     }
 }
 
@@ -91,7 +92,7 @@ struct PredictorPromote: ServiceCommand {
         let reply = try await client.call(
             HerdMessages.Scorer.promotePredictor,
             PromotePredictorRequest(version: version, requestId: RequestID.make()))
-        output.print(reply) {
+        try output.print(reply) {
             "in force: \(reply.inForce)\(reply.previous.isEmpty ? "" : ", before it \(reply.previous)")\n"
         }
     }
@@ -108,6 +109,6 @@ struct PredictorRollback: ServiceCommand {
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(
             HerdMessages.Scorer.rollback, RollbackRequest(requestId: RequestID.make()))
-        output.print(reply) { "in force: \(reply.inForce), taken back \(reply.previous)\n" }
+        try output.print(reply) { "in force: \(reply.inForce), taken back \(reply.previous)\n" }
     }
 }

@@ -50,7 +50,7 @@ package struct TrainCommand: ServiceCommand {
             progress.finish()
         }
         guard let trained else { throw CallError(.internal, "training ended without a result; see the scorer's log") }
-        output.print(trained) {
+        try output.print(trained) {
             let state = trained.inForce ? "in force" : "not in force (herdctl predictor promote \(trained.version))"
             let seconds = NumberFormat.decimals(trained.trainingSeconds, 1)
             return "\(trained.version): \(trained.rows) rows, \(trained.models.count) models, "

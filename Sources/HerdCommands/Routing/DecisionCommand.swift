@@ -4,7 +4,8 @@ import HerdMessages
 
 package struct DecisionCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "decision", abstract: "Decisions the router made.", subcommands: [DecisionShow.self])
+        commandName: "decision", abstract: "Decisions the router made.",
+        discussion: "EXAMPLE\n  herdctl decision show 0006418b4c7d2f10-5f3a9c2e", subcommands: [DecisionShow.self])
 
     package init() {}
 }
@@ -22,7 +23,7 @@ struct DecisionShow: ServiceCommand {
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(HerdMessages.Router.getDecision, GetDecisionRequest(decisionId: id))
         let decision = reply.decision ?? Decision()
-        output.print(decision) {
+        try output.print(decision) {
             var text = DecisionText.text(of: decision.response ?? RouteResponse())
             for outcome in decision.outcomes {
                 text += "outcome \(Float(outcome.outcome)) for \(outcome.model)"

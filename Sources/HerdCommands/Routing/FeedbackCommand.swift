@@ -24,6 +24,6 @@ package struct FeedbackCommand: ServiceCommand {
         let request = FeedbackRequest(
             decisionId: id, outcome: outcome, model: model ?? "", comment: comment ?? "", requestId: RequestID.make())
         let reply = try await client.call(HerdMessages.Router.feedback, request)
-        output.print(reply) { "kept\n" }
+        try output.print(reply) { "kept\n" }
     }
 }

@@ -6,7 +6,7 @@ package struct RouteCommand: ServiceCommand {
     package static let configuration = CommandConfiguration(
         commandName: "route", abstract: "Ask which model should answer a prompt, and why.",
         discussion: """
-            Without a prompt argument the prompt is read from standard input.
+            Without a prompt argument the prompt is read from standard input. Put -- before one that begins with a dash.
 
             EXAMPLES
               herdctl route "What is the derivative of x^2?" --explain
@@ -22,8 +22,8 @@ package struct RouteCommand: ServiceCommand {
     @OptionGroup(title: "Hard limits") var limits: ConstraintOptions
     @Flag(help: "Show the terms of every model's utility, and the excluded models.")
     var explain = false
-    @Option(help: "Expected answer length in tokens.")
-    var expectedOutputTokens: UInt32 = 0
+    @Option(help: "Expected answer length in tokens; the model's or the policy's if not given.")
+    var expectedOutputTokens: UInt32?
     @Option(help: "The tenant the call is made for.")
     var tenant: String?
     @OptionGroup package var connection: ConnectionOptions
@@ -38,10 +38,10 @@ package struct RouteCommand: ServiceCommand {
         request.goals = goals.isEmpty ? nil : Goals(goals: goals)
         request.constraints = limits.constraints
         request.explain = explain
-        request.expectedOutputTokens = expectedOutputTokens
+        request.expectedOutputTokens = expectedOutputTokens ?? 0
         let reply = try await client.call(
             HerdMessages.Router.route, request, metadata: tenant.map { ["tenant": $0] } ?? [:])
-        output.print(reply) { DecisionText.text(of: reply) }
+        try output.print(reply) { DecisionText.text(of: reply) }
     }
 }
 

@@ -15,7 +15,7 @@ package struct StatusCommand: ServiceCommand {
 
     package func run(with client: HerdClient) async throws {
         let status = try await client.call(HerdMessages.Admin.status, StatusRequest())
-        output.print(status) {
+        try output.print(status) {
             var text = MessageFields.text(of: status, leavingOut: ["methods"])
             let called = status.methods.filter { $0.calls > 0 }
             if !called.isEmpty {

@@ -4,7 +4,11 @@
 /// [0..1, ...]}, "refined_costs"?: {model: [usd, ...]}}`. Other keys are ignored.
 package struct EvaluationLineParser: Sendable {
     /// Bytes of an id, a task, a domain or a model name.
-    package static let maximumNameBytes = 512
+    package static let maximumNameBytes = 400
+    /// Bytes of a prompt.
+    package static let maximumPromptBytes = 1 << 20
+    /// US dollars of one answer.
+    package static let maximumCost = 1e12
     /// Refinement rounds recorded for one model.
     package static let maximumRounds = 64
 
@@ -27,7 +31,7 @@ package struct EvaluationLineParser: Sendable {
             guard seen.insert(key).inserted else { throw JSONCursor.Failure("the key \"\(shown(key))\" appears twice") }
             switch key {
             case "id": row.id = try name(&cursor, "id")
-            case "prompt": row.prompt = try cursor.string("prompt")
+            case "prompt": row.prompt = try prompt(&cursor)
             case "task": row.task = try name(&cursor, "task")
             case "domain":
                 if try cursor.null() { break }
@@ -106,7 +110,7 @@ package struct EvaluationLineParser: Sendable {
 
     private func cost(_ cursor: inout JSONCursor, _ model: String) throws(JSONCursor.Failure) -> Double {
         let value = try cursor.number("the cost of model \"\(shown(model))\"")
-        guard value >= 0, value.isFinite else {
+        guard value >= 0, value <= Self.maximumCost else {
             throw JSONCursor.Failure(
                 "the cost of model \"\(shown(model))\" is \(value); it must be 0 US dollars or more")
         }
@@ -125,6 +129,14 @@ package struct EvaluationLineParser: Sendable {
             values.append(try read(&cursor, model))
         }
         return values
+    }
+
+    private func prompt(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> String {
+        let value = try cursor.string("prompt")
+        guard value.utf8.count <= Self.maximumPromptBytes else {
+            throw JSONCursor.Failure("prompt is over \(Self.maximumPromptBytes) bytes long")
+        }
+        return value
     }
 
     private func name(_ cursor: inout JSONCursor, _ field: String) throws(JSONCursor.Failure) -> String {

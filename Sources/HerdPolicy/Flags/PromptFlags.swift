@@ -2,10 +2,13 @@
 package struct PromptFlags: Sendable, Equatable {
     /// The flags that are obeyed, each once, in the order of their first appearance.
     package private(set) var known: [PromptFlag] = []
-    /// Flags nobody knows, as written, without surrounding white space.
+    /// Flags nobody knows, as written, without surrounding white space; the first `mostUnknown` that differ.
     package private(set) var unknown: [String] = []
     /// The prompt without its flags.
     package private(set) var text = ""
+
+    /// How many unknown flags are reported, so that a prompt full of them costs no more than any other.
+    package static let mostUnknown = 32
 
     /// A flag longer than this many bytes is taken for text.
     private static let longest = 64
@@ -44,7 +47,7 @@ package struct PromptFlags: Sendable, Equatable {
     private mutating func record(_ name: String) {
         if let flag = PromptFlag(written: name) {
             if !known.contains(flag) { known.append(flag) }
-        } else if !unknown.contains(name) {
+        } else if unknown.count < Self.mostUnknown, !unknown.contains(name) {
             unknown.append(name)
         }
     }

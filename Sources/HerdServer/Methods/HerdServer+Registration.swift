@@ -21,7 +21,7 @@ extension HerdServer {
         _ handler: @escaping @Sendable (Request, CallContext) async throws -> Response
     ) {
         let answer: ServedMethod.Answer = { frame, context, connection in
-            guard let inline, frame.payload.count <= maximumInlineRequest else {
+            guard let inline, frame.payload.count <= ServedMethod.maximumLoopRequest else {
                 return .later(Self.unary(handler, packed: [UInt8](frame.payload), context))
             }
             do {
@@ -148,9 +148,6 @@ extension HerdServer {
         }
     }
 }
-
-/// Requests longer than this are not unpacked on the event loop, in bytes.
-private let maximumInlineRequest = 64 << 10
 
 /// Unpacks a request; INVALID_ARGUMENT names the field that is wrong.
 private func decode<Request: Message>(

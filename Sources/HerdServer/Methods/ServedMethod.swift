@@ -23,6 +23,8 @@ final class ServedMethod: Sendable {
     let endsWithDrain: Bool
     let executor: HandlerExecutor
     let counters = MethodCounters()
+    /// Requests longer than this, in bytes, are neither unpacked nor handled on the event loop.
+    static let maximumLoopRequest = 64 << 10
     private let answer: Answer
 
     /// Looks at a request on the event loop; the frame is valid only meanwhile.

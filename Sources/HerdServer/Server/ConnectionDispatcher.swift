@@ -59,12 +59,15 @@ final class ConnectionDispatcher: CallDispatcher {
             method.counters.record(isFailure: code != .ok, nanoseconds: (now - start).nanoseconds)
         case .later(let run):
             let server = server
+            // A long request takes long to unpack, whatever its handler does.
+            let isLong = request.payload.count > ServedMethod.maximumLoopRequest
+            let executor = method.executor == .eventLoop && !isLong ? executor : nil
             server.callStarted()
             connection.open(
                 request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain
             ) { call in
                 call.run(
-                    Task(executorPreference: method.executor == .eventLoop ? executor : nil) {
+                    Task(executorPreference: executor) {
                         let code = await run(call)
                         let failed = (call.stopReason?.code ?? code) != .ok
                         method.counters.record(

@@ -120,7 +120,12 @@ package final class HerdServer: Service {
         var addresses: [EndpointAddress] = []
         do {
             for address in configuration.addresses {
-                let channel = try await address.bind(bootstrap).get()
+                let channel: any Channel
+                do {
+                    channel = try await address.bind(bootstrap).get()
+                } catch {
+                    throw ListenFailure(address: address, cause: error)
+                }
                 let isWanted = state.withLockedValue { state in
                     state.listeners.append(channel)
                     return state.phase == .running

@@ -3,7 +3,7 @@ import HerdPolicy
 
 /// Checks of single fields; each failure is INVALID_ARGUMENT and names the field and what is allowed.
 enum Check {
-    static let longestName = 200
+    static let longestName = 400
 
     /// Names are keys of the store and of evaluation data.
     static func name(_ value: String, field: String) throws(CallError) {

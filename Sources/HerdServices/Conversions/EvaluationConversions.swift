@@ -7,7 +7,8 @@ extension EvaluationRecord {
     static let mostModels = 10_000
     static let mostRounds = 64
 
-    /// Checks an evaluation that came over the wire. Scores are kept by model name, so that equal evaluations have equal
+    /// Checks an evaluation that came over the wire, by the rules of evaluation files. What is said of a model without a
+    /// score is left out, since there is nothing to learn from it. Scores are kept by model name, so that equal evaluations have equal
     /// records.
     ///
     /// - Parameter place: where in the request it stood, for messages.
@@ -17,7 +18,6 @@ extension EvaluationRecord {
         guard !evaluation.id.isEmpty, evaluation.id.utf8.count <= Self.longestID else {
             throw CallError(.invalidArgument, "\(field).id must have 1 to \(Self.longestID) bytes")
         }
-        guard !evaluation.prompt.isEmpty else { throw CallError(.invalidArgument, "\(field).prompt is empty") }
         try Check.length(evaluation.prompt, field: "\(field).prompt", atMost: Self.longestPrompt)
         try Check.length(evaluation.domain, field: "\(field).domain", atMost: Check.longestName)
         guard !evaluation.scores.isEmpty, evaluation.scores.count <= Self.mostModels else {
@@ -44,14 +44,6 @@ extension EvaluationRecord {
             record.refined = refined
             record.refinedCosts = refinedCosts
             scores.append(record)
-        }
-        for (what, names) in [
-            ("costs", Set(evaluation.costs.keys)), ("refined", Set(evaluation.refined.keys)),
-            ("refined_costs", Set(evaluation.refinedCosts.keys)),
-        ] {
-            if let stray = names.subtracting(evaluation.scores.keys).min() {
-                throw CallError(.invalidArgument, "\(field).\(what) names '\(stray.prefix(200))', which has no score")
-            }
         }
     }
 }

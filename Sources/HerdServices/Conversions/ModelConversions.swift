@@ -16,6 +16,7 @@ extension ModelRecord {
         try Check.amount(model.tokensPerSecond, field: "model.tokens_per_second")
         try Check.amount(model.outputTokens, field: "model.output_tokens")
         try Check.day(model.released, field: "model.released")
+        try Check.length(requestID, field: "request_id", atMost: 200)
         guard model.activeB <= model.parametersB || model.parametersB == 0 else {
             throw CallError(
                 .invalidArgument,
@@ -24,7 +25,12 @@ extension ModelRecord {
         guard model.capabilities.count <= 64, model.endpoints.count <= 64 else {
             throw CallError(.invalidArgument, "model.capabilities and model.endpoints hold at most 64 entries each")
         }
+        try Check.length(model.licence, field: "model.licence", atMost: 400)
+        for capability in model.capabilities { try Check.name(capability, field: "model.capabilities") }
         for endpoint in model.endpoints {
+            try Check.length(endpoint.baseUrl, field: "model.endpoints.base_url", atMost: 2_000)
+            try Check.length(endpoint.model, field: "model.endpoints.model", atMost: Check.longestName)
+            try Check.length(endpoint.apiKeyEnv, field: "model.endpoints.api_key_env", atMost: 200)
             guard endpoint.baseUrl.hasPrefix("http://") || endpoint.baseUrl.hasPrefix("https://") else {
                 throw CallError(
                     .invalidArgument,

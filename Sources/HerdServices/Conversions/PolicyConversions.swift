@@ -8,6 +8,7 @@ extension PolicyRecord {
         try Check.name(policy.name, field: "policy.name")
         _ = try [HerdPolicy.Goal](policy.goals, field: "policy.goals")
         _ = try RoutingConstraints(policy.constraints, field: "policy.constraints")
+        try Check.length(requestID, field: "request_id", atMost: 200)
         try Check.day(policy.ageReference, field: "policy.age_reference")
         try Check.amount(policy.switchMargin, field: "policy.switch_margin")
         guard policy.expectedOutputTokens <= 1_000_000 else {
@@ -96,6 +97,14 @@ extension RoutingConstraints {
         guard let constraints else {
             self.init()
             return
+        }
+        for (name, list) in [
+            ("allow", constraints.allow), ("deny", constraints.deny), ("capabilities", constraints.capabilities),
+        ] {
+            guard list.count <= 10_000 else {
+                throw CallError(.invalidArgument, "\(field).\(name) holds at most 10000 names, not \(list.count)")
+            }
+            for entry in list { try Check.length(entry, field: "\(field).\(name)", atMost: Check.longestName) }
         }
         func limit(_ value: Double) -> Double? { value == 0 ? nil : value }
         self.init(

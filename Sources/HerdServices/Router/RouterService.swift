@@ -36,7 +36,7 @@ final class RouterService: Sendable {
         let view = CurrentView()
         self.view = view
         registry = try HerdRegistry(store: store, logger: logger) { view.update(registry: $0) }
-        follower = try PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
+        follower = PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
         view.update(predictor: follower.current)
         cache = PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)
         decisions = try await DecisionLog(store: store, maxEntries: configuration.decisionLogMaxEntries)

@@ -78,7 +78,7 @@ import Testing
     @Test func wrongModelsAreRefusedByField() async throws {
         let wrong: [(String, Model)] = [
             ("model.name", Model(name: "")),
-            ("model.name", Model(name: String(repeating: "x", count: 201))),
+            ("model.name", Model(name: String(repeating: "x", count: 401))),
             ("model.name", Model(name: "two\nlines")),
             ("model.parameters_b", Model(name: "a", parametersB: -1)),
             ("model.parameters_b", Model(name: "a", parametersB: .nan)),

@@ -46,13 +46,11 @@ import Testing
             ("evaluations[1].id", changed { $0.id = "" }),
             ("evaluations[1].id", changed { $0.id = String(repeating: "x", count: 401) }),
             ("evaluations[1].id", changed { $0.id = "a" }),
-            ("evaluations[1].prompt", changed { $0.prompt = "" }),
             ("evaluations[1].task", changed { $0.task = "" }),
             ("evaluations[1].scores", changed { $0.scores = [:] }),
             ("evaluations[1].scores['x']", changed { $0.scores["x"] = 1.1 }),
             ("evaluations[1].scores['x']", changed { $0.scores["x"] = .nan }),
             ("evaluations[1].costs['x']", changed { $0.costs["x"] = -1 }),
-            ("evaluations[1].costs", changed { $0.costs["z"] = 1 }),
             ("evaluations[1].refined['x']", changed { $0.refined["x"] = Rounds(values: [2]) }),
         ]
         try await withTestHerd { herd in
@@ -65,6 +63,17 @@ import Testing
             }
             let found15 = try await herd.status(herd.scorer).figures["evaluations"]
             #expect(found15 == 0)
+        }
+    }
+
+    @Test func whatIsSaidOfAModelWithoutAScoreIsLeftOut() async throws {
+        try await withTestHerd { herd in
+            var stray = row
+            stray.costs["z"] = 1
+            let first = try await herd.call(Scorer.import, ImportRequest(evaluations: [stray]))
+            #expect(first.added == 1)
+            let second = try await herd.call(Scorer.import, ImportRequest(evaluations: [row]))
+            #expect(second.unchanged == 1)
         }
     }
 

@@ -103,6 +103,53 @@ import Testing
         try await again.stop()
     }
 
+    @Test func damagedStateTakesNobodyDown() async throws {
+        let herd = try await TestHerd.start()
+        defer { herd.removeFolder() }
+        try await herd.addModels(Demonstration.models)
+        let summary = try await herd.trainDemonstration()
+        try await herd.stop()
+        for (service, table, key) in [
+            ("router", Table<String>("followed_predictor"), "in_force"),
+            ("scorer", Table("predictor_in_force"), "in_force"),
+        ] {
+            let store = try StoreEnvironment(path: herd.folder.appending(path: service).path, tables: [table.id])
+            try await store.write { transaction in try transaction.put([0xFF, 0xFF], for: key, in: table) }
+            await store.close()
+        }
+        let again = try await TestHerd.start(in: herd.folder)
+        await expectFailure(.failedPrecondition) { _ = try await again.route("add 3 4") }
+        let request = PromotePredictorRequest(version: summary.version)
+        _ = try await again.call(Scorer.promotePredictor, request)
+        try await again.follow(summary.version)
+        #expect(try await again.route("add 3 4").predictorVersion == summary.version)
+        try await again.stop()
+    }
+
+    @Test func promotionsAtOnceLeaveMemoryAndStoreAlike() async throws {
+        let herd = try await TestHerd.start()
+        defer { herd.removeFolder() }
+        let first = try await herd.trainDemonstration()
+        let second = try await herd.train(TrainRequest(tasks: ["add", "copy"]))
+        for _ in 0..<20 {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for version in [first.version, second.version, first.version, second.version] {
+                    group.addTask {
+                        _ = try await herd.call(
+                            Scorer.promotePredictor, PromotePredictorRequest(version: version))
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        let inForce = try await herd.call(Scorer.listPredictors, ListPredictorsRequest()).inForce
+        try await herd.stop()
+        let again = try await TestHerd.start(in: herd.folder)
+        let stored = try await again.call(Scorer.listPredictors, ListPredictorsRequest()).inForce
+        #expect(stored == inForce)
+        try await again.stop()
+    }
+
     private func damage(_ version: String, in folder: URL) async throws {
         let table = Table<String>("predictors")
         let store = try StoreEnvironment(path: folder.appending(path: "scorer").path, tables: [table.id])

@@ -28,15 +28,23 @@ final class PredictorFollower: Sendable {
     init(
         client: HerdClient, store: StoreEnvironment, logger: Logger,
         changed: @escaping @Sendable (FollowedPredictor?) -> Void
-    ) throws {
+    ) {
         self.client = client
         self.store = store
         self.logger = logger
         self.changed = changed
-        let stored = try store.read { transaction in
-            try transaction.value(for: Self.key, in: Self.table)
+        followed = Mutex(Self.stored(in: store, logger: logger))
+    }
+
+    /// A damaged record is as good as none: the watch brings it back.
+    private static func stored(in store: StoreEnvironment, logger: Logger) -> FollowedPredictor? {
+        do {
+            let bytes = try store.read { transaction in try transaction.value(for: key, in: table) }
+            return try bytes.flatMap { FollowedPredictor(try FollowedPredictorRecord(stored: $0)) }
+        } catch {
+            logger.error("the followed predictor version can't be read", metadata: ["error": "\(error)"])
+            return nil
         }
-        followed = Mutex(try stored.flatMap { FollowedPredictor(try FollowedPredictorRecord(stored: $0)) })
     }
 
     var current: FollowedPredictor? { followed.withLock { $0 } }
@@ -58,7 +66,7 @@ final class PredictorFollower: Sendable {
                 }
             } catch {
                 // A watch that reached its time limit is renewed; the scorer is there.
-                if error.code != .deadlineExceeded, connected.exchange(false, ordering: .relaxed) {
+                if error.code != .deadlineExceeded, !Task.isCancelled, connected.exchange(false, ordering: .relaxed) {
                     logger.warning("the scorer is away", metadata: ["error": "\(error)"])
                 }
             }

@@ -14,6 +14,7 @@ struct PromptText: Equatable {
 
     /// Earlier turns stop being added past this many bytes: the predictor reads 512 tokens at most.
     private static let enoughBytes = 16_384
+    private static let mostMessages = 10_000
     private static let roles: Set<String> = ["system", "developer", "user", "assistant", "tool"]
 
     /// - Parameter readsFlags: whether flags in the last user message are read and removed.
@@ -38,6 +39,10 @@ struct PromptText: Equatable {
     }
 
     private init(messages: [ChatMessage], readsFlags: Bool) throws(CallError) {
+        guard messages.count <= Self.mostMessages else {
+            throw CallError(
+                .invalidArgument, "messages holds at most \(Self.mostMessages) entries, not \(messages.count)")
+        }
         for (index, message) in messages.enumerated() where !Self.roles.contains(message.role) {
             throw CallError(
                 .invalidArgument,

@@ -84,6 +84,8 @@ final class HerdRegistry: Sendable {
 
     func getPolicy(_ request: GetPolicyRequest) throws -> GetPolicyResponse {
         let record = try store.read { transaction in try Self.policies.get(request.name, in: transaction) }
+        // "default" weighs quality alone until somebody stores another.
+        if record == nil, request.name == "default" { return GetPolicyResponse(policy: Policy(name: "default")) }
         guard let record else { throw Self.policies.missing(request.name) }
         return GetPolicyResponse(policy: Policy(record))
     }

@@ -27,7 +27,7 @@ struct RevisionedTable<Record: RevisionedRecord>: Sendable {
         _ record: Record, expected: UInt64?, in transaction: inout WriteTransaction
     ) throws -> (record: Record, revision: UInt64) {
         let stored = try get(record.name, in: transaction)
-        let revision = try Counters.value(counter, in: transaction)
+        let revision = try revision(in: transaction)
         if let stored, !record.requestId.isEmpty, stored.requestId == record.requestId { return (stored, revision) }
         try check(expected: expected, stored: stored, name: record.name)
         if let stored, stored.hasSameContent(as: record) { return (stored, revision) }
@@ -43,7 +43,7 @@ struct RevisionedTable<Record: RevisionedRecord>: Sendable {
         guard let stored = try get(name, in: transaction) else { throw missing(name) }
         try check(expected: expected, stored: stored, name: name)
         _ = try transaction.remove(name, in: table)
-        let revision = try Counters.value(counter, in: transaction) + 1
+        let revision = try revision(in: transaction) + 1
         try Counters.set(counter, to: revision, in: &transaction)
         return revision
     }
@@ -67,7 +67,7 @@ struct RevisionedTable<Record: RevisionedRecord>: Sendable {
             }
             return .next
         }
-        return (records, try Counters.value(counter, in: transaction))
+        return (records, try revision(in: transaction))
     }
 
     /// One page by name, and where the next begins ("" at the end).
@@ -78,19 +78,39 @@ struct RevisionedTable<Record: RevisionedRecord>: Sendable {
         let token = page?.token ?? ""
         var records: [Record] = []
         var next = ""
+        var pageBytes = 0
         try transaction.scan(table, token.isEmpty ? .all : .after(token)) { record in
-            if records.count == size {
+            let bytes = try record.value()
+            // A page must fit a frame, however long its records are.
+            if records.count == size || (!records.isEmpty && pageBytes + bytes.count > Paging.maximumBytes) {
                 next = records.last?.name ?? ""
                 return .stop
             }
-            records.append(try Record(stored: try record.value()))
+            pageBytes += bytes.count
+            records.append(try Record(stored: bytes))
             return .next
         }
-        return (records, next, try Counters.value(counter, in: transaction))
+        return (records, next, try revision(in: transaction))
     }
 
     func missing(_ name: String) -> CallError {
         CallError(.notFound, "there is no \(noun) '\(name.prefix(200))'; herdctl \(noun) list shows what there is")
+    }
+
+    /// The counter or, where its record is damaged, the newest revision of any record.
+    private func revision(in transaction: borrowing some ReadableTransaction & ~Copyable) throws -> UInt64 {
+        do {
+            return try Counters.value(counter, in: transaction)
+        } catch let error as StoreError where error.code == .dataLoss {
+            var newest: UInt64 = 0
+            try transaction.scan(table) { record in
+                if let bytes = try? record.value(), let stored = try? Record(stored: bytes) {
+                    newest = max(newest, stored.revision)
+                }
+                return .next
+            }
+            return newest
+        }
     }
 
     private var counter: String { "\(noun).revision" }
@@ -121,6 +141,9 @@ enum Counters {
 }
 
 enum Paging {
+    /// Stored bytes of one page; half a frame.
+    static let maximumBytes = 2 << 20
+
     /// 100 where nothing is asked for, at most 1,000.
     static func size(_ page: Page?) throws(CallError) -> Int {
         let asked = Int(page?.size ?? 0)

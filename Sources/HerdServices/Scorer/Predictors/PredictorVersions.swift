@@ -40,7 +40,13 @@ final class PredictorVersions: Sendable {
         self.store = store
         self.tableChecksum = tableChecksum
         self.logger = logger
-        let state = try readState()
+        let state: InForceRecord
+        do {
+            state = try readState()
+        } catch {
+            logger.error("which predictor is in force can't be read; promote one", metadata: ["error": "\(error)"])
+            return
+        }
         // The version in force, or where it is damaged the newest sound one before it.
         for version in [state.version] + state.history.reversed() where !version.isEmpty {
             do {
@@ -95,8 +101,9 @@ final class PredictorVersions: Sendable {
     func promote(_ request: PromotePredictorRequest) async throws -> PromotePredictorResponse {
         let loaded = try load(request.version)
         let previous = try await store.write { transaction in
-            var state = try Self.state(in: transaction)
-            guard state.version != request.version else { return state.history.last ?? "" }
+            var state = try Self.stateToReplace(in: transaction)
+            let isRepeated = !request.requestId.isEmpty && state.requestId == request.requestId
+            guard state.version != request.version, !isRepeated else { return state.history.last ?? "" }
             let previous = state.version
             if !previous.isEmpty { state.history = Array((state.history + [previous]).suffix(Self.historyLength)) }
             state.version = request.version
@@ -105,7 +112,7 @@ final class PredictorVersions: Sendable {
             return previous
         }
         try settle(loaded)
-        return PromotePredictorResponse(inForce: request.version, previous: previous)
+        return PromotePredictorResponse(inForce: current?.predictor.version ?? request.version, previous: previous)
     }
 
     /// Puts the version before the one in force back. A repeated request changes nothing.
@@ -133,16 +140,18 @@ final class PredictorVersions: Sendable {
     }
 
     /// Takes over what the store says is in force: of two promotions at once the one committed last wins.
+    ///
+    /// The store is read under the lock, so that whoever comes last has read last.
     private func settle(_ loaded: LoadedPredictor) throws {
-        let version = try readState().version
-        let chosen = version == loaded.predictor.version ? loaded : try load(version)
-        inForce.withLock { state in
+        try inForce.withLock { state in
+            let version = try readState().version
             guard state.loaded?.predictor.version != version else { return }
+            let chosen = version == loaded.predictor.version ? loaded : try load(version)
             state.loaded = chosen
             state.others[version] = nil
             for watcher in state.watchers.values { watcher.yield(PredictorEvent(chosen)) }
+            logger.notice("predictor in force", metadata: ["version": "\(version)"])
         }
-        logger.notice("predictor in force", metadata: ["version": "\(version)"])
     }
 
     // MARK: - Watching
@@ -232,6 +241,18 @@ final class PredictorVersions: Sendable {
 
     private func readState() throws -> InForceRecord {
         try store.read { transaction in try Self.state(in: transaction) }
+    }
+
+    /// A damaged record counts as none for whoever promotes, which writes it anew.
+    private static func stateToReplace(
+        in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> InForceRecord {
+        do {
+            return try state(in: transaction)
+        } catch {
+            guard CallError(handlerError: error).code == .dataLoss else { throw error }
+            return InForceRecord()
+        }
     }
 
     private static func state(

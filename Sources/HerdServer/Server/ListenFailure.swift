@@ -1,0 +1,11 @@
+package import HerdTransport
+
+/// Why a server can't listen on one of its addresses.
+package struct ListenFailure: Error, CustomStringConvertible {
+    package let address: EndpointAddress
+    package let cause: any Error
+
+    package var description: String {
+        "can't listen on \(address): \(cause); is another process on that address?"
+    }
+}
