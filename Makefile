@@ -16,7 +16,9 @@ build: install ## Build herdd and herdctl (release).
 	swift build $(SWIFT_FLAGS) --product herdd
 	swift build $(SWIFT_FLAGS) --product herdctl
 
-run: build ## Start a demonstration herd, train it, route a dozen prompts; leaves it running.
+run: ## Install, build, start a demonstration herd, train it, route a dozen prompts; leaves it running.
+	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
+		echo "Installed and built in $$(($$(date +%s) - start)) s."
 	@Scripts/demo.sh
 
 stop: ## Stop the demonstration herd.
@@ -30,7 +32,7 @@ measure: build ## Print the figures of README's table (needs the evaluation data
 	@Scripts/measure.sh
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
-	swift test --sanitize=thread --scratch-path .build/tsan --filter 'HerdStoreTests|HerdClientTests|HerdServicesTests'
+	swift test --sanitize=thread --scratch-path .build/tsan --filter 'HerdStoreTests|HerdTransportTests|HerdClientTests'
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build/asan --filter 'HerdStoreTests|HerdMessagesTests|HerdFramesTests'

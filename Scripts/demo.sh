@@ -42,6 +42,7 @@ stop)
     ;;
 esac
 
+started=$(date +%s)
 stop
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -84,7 +85,7 @@ while IFS= read -r prompt; do
     "$bin/herdctl" route "$prompt" --explain | head -n 6
 done <Demo/prompts.txt
 
-say "The herd is still running."
+say "Done in $(($(date +%s) - started)) s. The herd is still running."
 echo "  ask it:   HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl route 'reverse sheep' --explain"
 echo "  look:     HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl status"
 echo "  stop it:  make stop"

@@ -31,15 +31,16 @@ struct CostFit {
             }
             let overall = sums.reduce(0, +) / Double(rows.count)
             for topic in 0..<topics {
-                topicCosts[model * topics + topic] = Float(
-                    (sums[topic] + TopicMeans.prior * overall) / (counts[topic] + TopicMeans.prior))
+                let cost = (sums[topic] + TopicMeans.prior * overall) / (counts[topic] + TopicMeans.prior)
+                topicCosts[model * topics + topic] = Float(max(0, cost))
             }
         }
         self.perToken = perToken
         self.topicCosts = topicCosts
     }
 
-    /// Least squares within the topics; never negative.
+    /// Least squares within the topics; never negative, and never so steep that a topic's mean cost is under what its
+    /// tokens alone would cost: a prompt shorter than those measured would then seem free.
     private static func slope(_ table: TrainingTable, rows: [Int], model: Int) -> Double {
         let topics = table.labels.names.count
         var counts = [Double](repeating: 0, count: topics)
@@ -59,6 +60,12 @@ struct CostFit {
             products += token * (Double(table.costs[row, model]) - costs[topic] / counts[topic])
             squares += token * token
         }
-        return squares > 0 ? max(0, products / squares) : 0
+        guard squares > 0 else { return 0 }
+        let enough = max(10, Double(rows.count) / 100)
+        var steepest = tokens.reduce(0, +) > 0 ? costs.reduce(0, +) / tokens.reduce(0, +) : 0
+        for topic in 0..<topics where counts[topic] >= enough && tokens[topic] > 0 {
+            steepest = min(steepest, costs[topic] / tokens[topic])
+        }
+        return min(max(0, products / squares), steepest)
     }
 }

@@ -36,6 +36,19 @@ struct TrainerTests {
         #expect(first.card.figure("cv.ece") != nil)
     }
 
+    @Test("expects a prompt far shorter than those measured to cost something")
+    func shortPromptsAreNotFree() throws {
+        // Costs that rise faster than in proportion: a line through them is negative at the start.
+        var rows = SyntheticRows(count: 200, hasCosts: true).make()
+        for index in rows.indices {
+            rows[index].promptTokens = 400 + index
+            rows[index].costs = rows[index].costs.map { _ in Float(index + 20) * 1e-5 }
+        }
+        let predictor = try Trainer.train(rows: rows, models: ["a", "b", "c"])
+        let costs = predictor.predict(rows[0].embedding, promptTokens: 5).expectedCosts
+        #expect(costs.allSatisfy { $0 > 0 })
+    }
+
     @Test("expects the measured costs, linear in the prompt's tokens")
     func costs() throws {
         let rows = SyntheticRows(hasCosts: true).make()
