@@ -51,6 +51,20 @@ import Testing
         #expect(flagged.terminate() == 0)
     }
 
+    @Test(.timeLimit(.minutes(1))) func aDrainedProcessEndsCleanly() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "herd-it-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let daemon = try await Daemon(
+            ["all", "--data", folder.path, "--listen", "127.0.0.1:0", "--scorer-listen", "127.0.0.1:0"], in: folder)
+        let client = try daemon.client("router")
+        _ = try await client.call(Admin.drain, DrainRequest(timeoutMs: 1_000))
+        client.close()
+        let process = daemon.process
+        await Blocking.onThread { process.waitUntilExit() }
+        #expect(process.terminationStatus == 0)
+    }
+
     @Test(.timeLimit(.minutes(1))) func aSecondProcessOnTheFolderIsRefused() async throws {
         try await withHerd { herd in
             let second = try await Programs.run(

@@ -42,8 +42,11 @@ package enum HerdProcess {
         // send SIGTERM at once.
         if let readyFile { services.append(ReadyFile(path: readyFile, addresses: addresses)) }
         // In a group services end in the reverse of this order: the router before the scorer it asks.
+        // A service that was drained by a call ends the process as cleanly as a signal does.
         let group = ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "herdd"))
+            configuration: ServiceGroupConfiguration(
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "herdd")))
         try await group.run()
     }
 }
