@@ -344,492 +344,525 @@ public struct DrainResponse: Message {
 
 /// `herd.v1.BackupRequest`.
 public struct BackupRequest: Message {
-    public var directory: String
+    /// An absolute path on the server's machine. Each service's copy goes to the folder DIRECTORY/SERVICE, as in
+        /// DIRECTORY/router; it must not exist yet, or be empty.
+        public var directory: String
+        /// The router also has the services behind it copied, unless this is set.
+        public var ownOnly: Bool
 
-    /// Every field at its default.
-    public init() {
-        self.directory = ""
-    }
-
-    /// The given fields, the others at their defaults.
-    public init(
-        directory: String = ""
-    ) {
-        self.directory = directory
-    }
-
-    public static var fullName: String { "herd.v1.BackupRequest" }
-
-    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
-        self = try Self.unpacked(from: bytes)
-    }
-
-    public func prepared() -> PreparedMessage {
-        preparedByProtobufC()
-    }
-}
-
-/// `herd.v1.BackupEvent`.
-public struct BackupEvent: Message {
-    public var bytesDone: UInt64
-    public var bytesTotal: UInt64
-
-    /// Every field at its default.
-    public init() {
-        self.bytesDone = 0
-        self.bytesTotal = 0
-    }
-
-    /// The given fields, the others at their defaults.
-    public init(
-        bytesDone: UInt64 = 0,
-        bytesTotal: UInt64 = 0
-    ) {
-        self.bytesDone = bytesDone
-        self.bytesTotal = bytesTotal
-    }
-
-    public static var fullName: String { "herd.v1.BackupEvent" }
-
-    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
-        self = try Self.unpacked(from: bytes)
-    }
-
-    public func prepared() -> PreparedMessage {
-        preparedByProtobufC()
-    }
-}
-
-/// `herd.v1.ProbeRequest`.
-public struct ProbeRequest: Message {
-    public var count: UInt64
-    public var bytes: UInt32
-
-    /// Every field at its default.
-    public init() {
-        self.count = 0
-        self.bytes = 0
-    }
-
-    /// The given fields, the others at their defaults.
-    public init(
-        count: UInt64 = 0,
-        bytes: UInt32 = 0
-    ) {
-        self.count = count
-        self.bytes = bytes
-    }
-
-    public static var fullName: String { "herd.v1.ProbeRequest" }
-
-    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
-        self = try Self.unpacked(from: bytes)
-    }
-
-    public func prepared() -> PreparedMessage {
-        preparedByProtobufC()
-    }
-}
-
-/// `herd.v1.ProbeMessage`.
-public struct ProbeMessage: Message {
-    public var payload: [UInt8]
-
-    /// Every field at its default.
-    public init() {
-        self.payload = []
-    }
-
-    /// The given fields, the others at their defaults.
-    public init(
-        payload: [UInt8] = []
-    ) {
-        self.payload = payload
-    }
-
-    public static var fullName: String { "herd.v1.ProbeMessage" }
-
-    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
-        self = try Self.unpacked(from: bytes)
-    }
-
-    public func prepared() -> PreparedMessage {
-        preparedByProtobufC()
-    }
-}
-
-extension HealthRequest: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__health_request__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__HealthRequest>) {
-        herd__v1__health_request__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__HealthRequest>) {
-        self.init()
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__HealthRequest>, in arena: MessageArena) {
-    }
-}
-
-extension HealthResponse: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__health_response__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__HealthResponse>) {
-        herd__v1__health_response__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__HealthResponse>) {
-        self.state = HealthResponse.State(rawValue: Int32(truncatingIfNeeded: c.pointee.state.rawValue))
-        self.service = readText(c.pointee.service)
-        var reasonsRead: [String] = []
-        if let list = c.pointee.reasons {
-            reasonsRead.reserveCapacity(c.pointee.n_reasons)
-            for index in 0..<c.pointee.n_reasons {
-                reasonsRead.append(readText(list[index]))
-            }
+        /// Every field at its default.
+        public init() {
+            self.directory = ""
+            self.ownOnly = false
         }
-        self.reasons = reasonsRead
-    }
 
-    package func write(to c: UnsafeMutablePointer<Herd__V1__HealthResponse>, in arena: MessageArena) {
-        c.pointee.state = Herd__V1__HealthResponse__State(rawValue: .init(truncatingIfNeeded: self.state.rawValue))
-        if !self.service.isEmpty {
-            c.pointee.service = arena.text(self.service)
+        /// The given fields, the others at their defaults.
+        public init(
+            directory: String = "",
+            ownOnly: Bool = false
+        ) {
+            self.directory = directory
+            self.ownOnly = ownOnly
         }
-        if !self.reasons.isEmpty {
-            let list = arena.raw(self.reasons.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
-                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.reasons.count)
-            for index in self.reasons.indices {
-                list[index] = arena.text(self.reasons[index])
-            }
-            c.pointee.reasons = list
-            c.pointee.n_reasons = self.reasons.count
+
+        public static var fullName: String { "herd.v1.BackupRequest" }
+
+        public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+            self = try Self.unpacked(from: bytes)
+        }
+
+        public func prepared() -> PreparedMessage {
+            preparedByProtobufC()
         }
     }
-}
 
-extension StatusRequest: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__status_request__descriptor_address()
+    /// Several for each service; the last one of a service has `complete` set: from then on the copy is on disk.
+    public struct BackupEvent: Message {
+        public var bytesDone: UInt64
+        public var bytesTotal: UInt64
+        /// "router", "scorer", "refiner".
+        public var service: String
+        /// The folder of this service's copy.
+        public var path: String
+        public var complete: Bool
+
+        /// Every field at its default.
+        public init() {
+            self.bytesDone = 0
+            self.bytesTotal = 0
+            self.service = ""
+            self.path = ""
+            self.complete = false
+        }
+
+        /// The given fields, the others at their defaults.
+        public init(
+            bytesDone: UInt64 = 0,
+            bytesTotal: UInt64 = 0,
+            service: String = "",
+            path: String = "",
+            complete: Bool = false
+        ) {
+            self.bytesDone = bytesDone
+            self.bytesTotal = bytesTotal
+            self.service = service
+            self.path = path
+            self.complete = complete
+        }
+
+        public static var fullName: String { "herd.v1.BackupEvent" }
+
+        public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+            self = try Self.unpacked(from: bytes)
+        }
+
+        public func prepared() -> PreparedMessage {
+            preparedByProtobufC()
+        }
     }
 
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__StatusRequest>) {
-        herd__v1__status_request__init(c)
+    /// `herd.v1.ProbeRequest`.
+    public struct ProbeRequest: Message {
+        public var count: UInt64
+        public var bytes: UInt32
+
+        /// Every field at its default.
+        public init() {
+            self.count = 0
+            self.bytes = 0
+        }
+
+        /// The given fields, the others at their defaults.
+        public init(
+            count: UInt64 = 0,
+            bytes: UInt32 = 0
+        ) {
+            self.count = count
+            self.bytes = bytes
+        }
+
+        public static var fullName: String { "herd.v1.ProbeRequest" }
+
+        public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+            self = try Self.unpacked(from: bytes)
+        }
+
+        public func prepared() -> PreparedMessage {
+            preparedByProtobufC()
+        }
     }
 
-    package init(reading c: UnsafePointer<Herd__V1__StatusRequest>) {
-        self.init()
+    /// `herd.v1.ProbeMessage`.
+    public struct ProbeMessage: Message {
+        public var payload: [UInt8]
+
+        /// Every field at its default.
+        public init() {
+            self.payload = []
+        }
+
+        /// The given fields, the others at their defaults.
+        public init(
+            payload: [UInt8] = []
+        ) {
+            self.payload = payload
+        }
+
+        public static var fullName: String { "herd.v1.ProbeMessage" }
+
+        public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+            self = try Self.unpacked(from: bytes)
+        }
+
+        public func prepared() -> PreparedMessage {
+            preparedByProtobufC()
+        }
     }
 
-    package func write(to c: UnsafeMutablePointer<Herd__V1__StatusRequest>, in arena: MessageArena) {
-    }
-}
+    extension HealthRequest: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__health_request__descriptor_address()
+        }
 
-extension StatusResponse: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__status_response__descriptor_address()
-    }
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__HealthRequest>) {
+            herd__v1__health_request__init(c)
+        }
 
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__StatusResponse>) {
-        herd__v1__status_response__init(c)
-    }
+        package init(reading c: UnsafePointer<Herd__V1__HealthRequest>) {
+            self.init()
+        }
 
-    package init(reading c: UnsafePointer<Herd__V1__StatusResponse>) {
-        self.service = readText(c.pointee.service)
-        self.version = readText(c.pointee.version)
-        self.uptimeMs = c.pointee.uptime_ms
-        if let item = c.pointee.health {
-            self.health = HealthResponse(reading: item)
-        } else {
-            self.health = nil
+        package func write(to c: UnsafeMutablePointer<Herd__V1__HealthRequest>, in arena: MessageArena) {
         }
-        self.connections = c.pointee.connections
-        self.openCalls = c.pointee.open_calls
-        var methodsRead: [MethodStatistics] = []
-        if let list = c.pointee.methods {
-            methodsRead.reserveCapacity(c.pointee.n_methods)
-            for index in 0..<c.pointee.n_methods {
-                guard let item = list[index] else { continue }
-                methodsRead.append(MethodStatistics(reading: item))
-            }
-        }
-        self.methods = methodsRead
-        var figuresRead: [String: Double] = [:]
-        if let list = c.pointee.figures {
-            figuresRead.reserveCapacity(c.pointee.n_figures)
-            for index in 0..<c.pointee.n_figures {
-                guard let entry = list[index] else { continue }
-                figuresRead[readText(entry.pointee.key)] = entry.pointee.value
-            }
-        }
-        self.figures = figuresRead
-        var factsRead: [String: String] = [:]
-        if let list = c.pointee.facts {
-            factsRead.reserveCapacity(c.pointee.n_facts)
-            for index in 0..<c.pointee.n_facts {
-                guard let entry = list[index] else { continue }
-                factsRead[readText(entry.pointee.key)] = readText(entry.pointee.value)
-            }
-        }
-        self.facts = factsRead
     }
 
-    package func write(to c: UnsafeMutablePointer<Herd__V1__StatusResponse>, in arena: MessageArena) {
-        if !self.service.isEmpty {
-            c.pointee.service = arena.text(self.service)
+    extension HealthResponse: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__health_response__descriptor_address()
         }
-        if !self.version.isEmpty {
-            c.pointee.version = arena.text(self.version)
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__HealthResponse>) {
+            herd__v1__health_response__init(c)
         }
-        c.pointee.uptime_ms = self.uptimeMs
-        if let healthValue = self.health {
-            let item = arena.raw(MemoryLayout<Herd__V1__HealthResponse>.stride).bindMemory(to: Herd__V1__HealthResponse.self, capacity: 1)
-            herd__v1__health_response__init(item)
-            healthValue.write(to: item, in: arena)
-            c.pointee.health = item
-        }
-        c.pointee.connections = self.connections
-        c.pointee.open_calls = self.openCalls
-        if !self.methods.isEmpty {
-            let list = arena.raw(self.methods.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__MethodStatistics>?>.stride)
-                .bindMemory(to: UnsafeMutablePointer<Herd__V1__MethodStatistics>?.self, capacity: self.methods.count)
-            self.methods.withUnsafeBufferPointer { elements in
-                guard let first = elements.baseAddress else { return }
-                for index in elements.indices {
-                    let item = arena.raw(MemoryLayout<Herd__V1__MethodStatistics>.stride).bindMemory(to: Herd__V1__MethodStatistics.self, capacity: 1)
-                    herd__v1__method_statistics__init(item)
-                    (first + index).pointee.write(to: item, in: arena)
-                    list[index] = item
+
+        package init(reading c: UnsafePointer<Herd__V1__HealthResponse>) {
+            self.state = HealthResponse.State(rawValue: Int32(truncatingIfNeeded: c.pointee.state.rawValue))
+            self.service = readText(c.pointee.service)
+            var reasonsRead: [String] = []
+            if let list = c.pointee.reasons {
+                reasonsRead.reserveCapacity(c.pointee.n_reasons)
+                for index in 0..<c.pointee.n_reasons {
+                    reasonsRead.append(readText(list[index]))
                 }
             }
-            c.pointee.methods = list
-            c.pointee.n_methods = self.methods.count
+            self.reasons = reasonsRead
         }
-        if !self.figures.isEmpty {
-            let list = arena.raw(self.figures.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__StatusResponse__FiguresEntry>?>.stride)
-                .bindMemory(to: UnsafeMutablePointer<Herd__V1__StatusResponse__FiguresEntry>?.self, capacity: self.figures.count)
-            var filled = 0
-            for (key, value) in self.figures {
-                let entry = arena.raw(MemoryLayout<Herd__V1__StatusResponse__FiguresEntry>.stride).bindMemory(to: Herd__V1__StatusResponse__FiguresEntry.self, capacity: 1)
-                herd__v1__status_response__figures_entry__init(entry)
-                entry.pointee.key = arena.text(key)
-                entry.pointee.value = value
-                list[filled] = entry
-                filled += 1
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__HealthResponse>, in arena: MessageArena) {
+            c.pointee.state = Herd__V1__HealthResponse__State(rawValue: .init(truncatingIfNeeded: self.state.rawValue))
+            if !self.service.isEmpty {
+                c.pointee.service = arena.text(self.service)
             }
-            // In the order of the keys, so that equal values pack to equal bytes.
-            var entries = UnsafeMutableBufferPointer(start: list, count: filled)
-            entries.sort { first, second in
-                herd_text_precedes(first?.pointee.key, second?.pointee.key)
+            if !self.reasons.isEmpty {
+                let list = arena.raw(self.reasons.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                    .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.reasons.count)
+                for index in self.reasons.indices {
+                    list[index] = arena.text(self.reasons[index])
+                }
+                c.pointee.reasons = list
+                c.pointee.n_reasons = self.reasons.count
             }
-            c.pointee.figures = list
-            c.pointee.n_figures = filled
         }
-        if !self.facts.isEmpty {
-            let list = arena.raw(self.facts.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__StatusResponse__FactsEntry>?>.stride)
-                .bindMemory(to: UnsafeMutablePointer<Herd__V1__StatusResponse__FactsEntry>?.self, capacity: self.facts.count)
-            var filled = 0
-            for (key, value) in self.facts {
-                let entry = arena.raw(MemoryLayout<Herd__V1__StatusResponse__FactsEntry>.stride).bindMemory(to: Herd__V1__StatusResponse__FactsEntry.self, capacity: 1)
-                herd__v1__status_response__facts_entry__init(entry)
-                entry.pointee.key = arena.text(key)
-                entry.pointee.value = arena.text(value)
-                list[filled] = entry
-                filled += 1
+    }
+
+    extension StatusRequest: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__status_request__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__StatusRequest>) {
+            herd__v1__status_request__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__StatusRequest>) {
+            self.init()
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__StatusRequest>, in arena: MessageArena) {
+        }
+    }
+
+    extension StatusResponse: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__status_response__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__StatusResponse>) {
+            herd__v1__status_response__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__StatusResponse>) {
+            self.service = readText(c.pointee.service)
+            self.version = readText(c.pointee.version)
+            self.uptimeMs = c.pointee.uptime_ms
+            if let item = c.pointee.health {
+                self.health = HealthResponse(reading: item)
+            } else {
+                self.health = nil
             }
-            // In the order of the keys, so that equal values pack to equal bytes.
-            var entries = UnsafeMutableBufferPointer(start: list, count: filled)
-            entries.sort { first, second in
-                herd_text_precedes(first?.pointee.key, second?.pointee.key)
+            self.connections = c.pointee.connections
+            self.openCalls = c.pointee.open_calls
+            var methodsRead: [MethodStatistics] = []
+            if let list = c.pointee.methods {
+                methodsRead.reserveCapacity(c.pointee.n_methods)
+                for index in 0..<c.pointee.n_methods {
+                    guard let item = list[index] else { continue }
+                    methodsRead.append(MethodStatistics(reading: item))
+                }
             }
-            c.pointee.facts = list
-            c.pointee.n_facts = filled
+            self.methods = methodsRead
+            var figuresRead: [String: Double] = [:]
+            if let list = c.pointee.figures {
+                figuresRead.reserveCapacity(c.pointee.n_figures)
+                for index in 0..<c.pointee.n_figures {
+                    guard let entry = list[index] else { continue }
+                    figuresRead[readText(entry.pointee.key)] = entry.pointee.value
+                }
+            }
+            self.figures = figuresRead
+            var factsRead: [String: String] = [:]
+            if let list = c.pointee.facts {
+                factsRead.reserveCapacity(c.pointee.n_facts)
+                for index in 0..<c.pointee.n_facts {
+                    guard let entry = list[index] else { continue }
+                    factsRead[readText(entry.pointee.key)] = readText(entry.pointee.value)
+                }
+            }
+            self.facts = factsRead
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__StatusResponse>, in arena: MessageArena) {
+            if !self.service.isEmpty {
+                c.pointee.service = arena.text(self.service)
+            }
+            if !self.version.isEmpty {
+                c.pointee.version = arena.text(self.version)
+            }
+            c.pointee.uptime_ms = self.uptimeMs
+            if let healthValue = self.health {
+                let item = arena.raw(MemoryLayout<Herd__V1__HealthResponse>.stride).bindMemory(to: Herd__V1__HealthResponse.self, capacity: 1)
+                herd__v1__health_response__init(item)
+                healthValue.write(to: item, in: arena)
+                c.pointee.health = item
+            }
+            c.pointee.connections = self.connections
+            c.pointee.open_calls = self.openCalls
+            if !self.methods.isEmpty {
+                let list = arena.raw(self.methods.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__MethodStatistics>?>.stride)
+                    .bindMemory(to: UnsafeMutablePointer<Herd__V1__MethodStatistics>?.self, capacity: self.methods.count)
+                self.methods.withUnsafeBufferPointer { elements in
+                    guard let first = elements.baseAddress else { return }
+                    for index in elements.indices {
+                        let item = arena.raw(MemoryLayout<Herd__V1__MethodStatistics>.stride).bindMemory(to: Herd__V1__MethodStatistics.self, capacity: 1)
+                        herd__v1__method_statistics__init(item)
+                        (first + index).pointee.write(to: item, in: arena)
+                        list[index] = item
+                    }
+                }
+                c.pointee.methods = list
+                c.pointee.n_methods = self.methods.count
+            }
+            if !self.figures.isEmpty {
+                let list = arena.raw(self.figures.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__StatusResponse__FiguresEntry>?>.stride)
+                    .bindMemory(to: UnsafeMutablePointer<Herd__V1__StatusResponse__FiguresEntry>?.self, capacity: self.figures.count)
+                var filled = 0
+                for (key, value) in self.figures {
+                    let entry = arena.raw(MemoryLayout<Herd__V1__StatusResponse__FiguresEntry>.stride).bindMemory(to: Herd__V1__StatusResponse__FiguresEntry.self, capacity: 1)
+                    herd__v1__status_response__figures_entry__init(entry)
+                    entry.pointee.key = arena.text(key)
+                    entry.pointee.value = value
+                    list[filled] = entry
+                    filled += 1
+                }
+                // In the order of the keys, so that equal values pack to equal bytes.
+                var entries = UnsafeMutableBufferPointer(start: list, count: filled)
+                entries.sort { first, second in
+                    herd_text_precedes(first?.pointee.key, second?.pointee.key)
+                }
+                c.pointee.figures = list
+                c.pointee.n_figures = filled
+            }
+            if !self.facts.isEmpty {
+                let list = arena.raw(self.facts.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__StatusResponse__FactsEntry>?>.stride)
+                    .bindMemory(to: UnsafeMutablePointer<Herd__V1__StatusResponse__FactsEntry>?.self, capacity: self.facts.count)
+                var filled = 0
+                for (key, value) in self.facts {
+                    let entry = arena.raw(MemoryLayout<Herd__V1__StatusResponse__FactsEntry>.stride).bindMemory(to: Herd__V1__StatusResponse__FactsEntry.self, capacity: 1)
+                    herd__v1__status_response__facts_entry__init(entry)
+                    entry.pointee.key = arena.text(key)
+                    entry.pointee.value = arena.text(value)
+                    list[filled] = entry
+                    filled += 1
+                }
+                // In the order of the keys, so that equal values pack to equal bytes.
+                var entries = UnsafeMutableBufferPointer(start: list, count: filled)
+                entries.sort { first, second in
+                    herd_text_precedes(first?.pointee.key, second?.pointee.key)
+                }
+                c.pointee.facts = list
+                c.pointee.n_facts = filled
+            }
         }
     }
-}
 
-extension MethodStatistics: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__method_statistics__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__MethodStatistics>) {
-        herd__v1__method_statistics__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__MethodStatistics>) {
-        self.method = readText(c.pointee.method)
-        self.calls = c.pointee.calls
-        self.failures = c.pointee.failures
-        self.meanMs = c.pointee.mean_ms
-        self.maxMs = c.pointee.max_ms
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__MethodStatistics>, in arena: MessageArena) {
-        if !self.method.isEmpty {
-            c.pointee.method = arena.text(self.method)
+    extension MethodStatistics: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__method_statistics__descriptor_address()
         }
-        c.pointee.calls = self.calls
-        c.pointee.failures = self.failures
-        c.pointee.mean_ms = self.meanMs
-        c.pointee.max_ms = self.maxMs
-    }
-}
 
-extension DescribeRequest: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__describe_request__descriptor_address()
-    }
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__MethodStatistics>) {
+            herd__v1__method_statistics__init(c)
+        }
 
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DescribeRequest>) {
-        herd__v1__describe_request__init(c)
-    }
+        package init(reading c: UnsafePointer<Herd__V1__MethodStatistics>) {
+            self.method = readText(c.pointee.method)
+            self.calls = c.pointee.calls
+            self.failures = c.pointee.failures
+            self.meanMs = c.pointee.mean_ms
+            self.maxMs = c.pointee.max_ms
+        }
 
-    package init(reading c: UnsafePointer<Herd__V1__DescribeRequest>) {
-        self.init()
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__DescribeRequest>, in arena: MessageArena) {
-    }
-}
-
-extension DescribeResponse: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__describe_response__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DescribeResponse>) {
-        herd__v1__describe_response__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__DescribeResponse>) {
-        self.fileDescriptorSet = readBytes(c.pointee.file_descriptor_set)
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__DescribeResponse>, in arena: MessageArena) {
-        if !self.fileDescriptorSet.isEmpty {
-            c.pointee.file_descriptor_set = arena.bytes(self.fileDescriptorSet)
+        package func write(to c: UnsafeMutablePointer<Herd__V1__MethodStatistics>, in arena: MessageArena) {
+            if !self.method.isEmpty {
+                c.pointee.method = arena.text(self.method)
+            }
+            c.pointee.calls = self.calls
+            c.pointee.failures = self.failures
+            c.pointee.mean_ms = self.meanMs
+            c.pointee.max_ms = self.maxMs
         }
     }
-}
 
-extension DrainRequest: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__drain_request__descriptor_address()
-    }
+    extension DescribeRequest: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__describe_request__descriptor_address()
+        }
 
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DrainRequest>) {
-        herd__v1__drain_request__init(c)
-    }
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DescribeRequest>) {
+            herd__v1__describe_request__init(c)
+        }
 
-    package init(reading c: UnsafePointer<Herd__V1__DrainRequest>) {
-        self.timeoutMs = c.pointee.timeout_ms
-    }
+        package init(reading c: UnsafePointer<Herd__V1__DescribeRequest>) {
+            self.init()
+        }
 
-    package func write(to c: UnsafeMutablePointer<Herd__V1__DrainRequest>, in arena: MessageArena) {
-        c.pointee.timeout_ms = self.timeoutMs
-    }
-}
-
-extension DrainResponse: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__drain_response__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DrainResponse>) {
-        herd__v1__drain_response__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__DrainResponse>) {
-        self.init()
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__DrainResponse>, in arena: MessageArena) {
-    }
-}
-
-extension BackupRequest: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__backup_request__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__BackupRequest>) {
-        herd__v1__backup_request__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__BackupRequest>) {
-        self.directory = readText(c.pointee.directory)
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__BackupRequest>, in arena: MessageArena) {
-        if !self.directory.isEmpty {
-            c.pointee.directory = arena.text(self.directory)
+        package func write(to c: UnsafeMutablePointer<Herd__V1__DescribeRequest>, in arena: MessageArena) {
         }
     }
-}
 
-extension BackupEvent: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__backup_event__descriptor_address()
-    }
+    extension DescribeResponse: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__describe_response__descriptor_address()
+        }
 
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__BackupEvent>) {
-        herd__v1__backup_event__init(c)
-    }
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DescribeResponse>) {
+            herd__v1__describe_response__init(c)
+        }
 
-    package init(reading c: UnsafePointer<Herd__V1__BackupEvent>) {
-        self.bytesDone = c.pointee.bytes_done
-        self.bytesTotal = c.pointee.bytes_total
-    }
+        package init(reading c: UnsafePointer<Herd__V1__DescribeResponse>) {
+            self.fileDescriptorSet = readBytes(c.pointee.file_descriptor_set)
+        }
 
-    package func write(to c: UnsafeMutablePointer<Herd__V1__BackupEvent>, in arena: MessageArena) {
-        c.pointee.bytes_done = self.bytesDone
-        c.pointee.bytes_total = self.bytesTotal
-    }
-}
-
-extension ProbeRequest: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__probe_request__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ProbeRequest>) {
-        herd__v1__probe_request__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__ProbeRequest>) {
-        self.count = c.pointee.count
-        self.bytes = c.pointee.bytes
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__ProbeRequest>, in arena: MessageArena) {
-        c.pointee.count = self.count
-        c.pointee.bytes = self.bytes
-    }
-}
-
-extension ProbeMessage: GeneratedMessage {
-    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-        herd__v1__probe_message__descriptor_address()
-    }
-
-    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ProbeMessage>) {
-        herd__v1__probe_message__init(c)
-    }
-
-    package init(reading c: UnsafePointer<Herd__V1__ProbeMessage>) {
-        self.payload = readBytes(c.pointee.payload)
-    }
-
-    package func write(to c: UnsafeMutablePointer<Herd__V1__ProbeMessage>, in arena: MessageArena) {
-        if !self.payload.isEmpty {
-            c.pointee.payload = arena.bytes(self.payload)
+        package func write(to c: UnsafeMutablePointer<Herd__V1__DescribeResponse>, in arena: MessageArena) {
+            if !self.fileDescriptorSet.isEmpty {
+                c.pointee.file_descriptor_set = arena.bytes(self.fileDescriptorSet)
+            }
         }
     }
-}
+
+    extension DrainRequest: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__drain_request__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DrainRequest>) {
+            herd__v1__drain_request__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__DrainRequest>) {
+            self.timeoutMs = c.pointee.timeout_ms
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__DrainRequest>, in arena: MessageArena) {
+            c.pointee.timeout_ms = self.timeoutMs
+        }
+    }
+
+    extension DrainResponse: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__drain_response__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DrainResponse>) {
+            herd__v1__drain_response__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__DrainResponse>) {
+            self.init()
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__DrainResponse>, in arena: MessageArena) {
+        }
+    }
+
+    extension BackupRequest: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__backup_request__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__BackupRequest>) {
+            herd__v1__backup_request__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__BackupRequest>) {
+            self.directory = readText(c.pointee.directory)
+            self.ownOnly = c.pointee.own_only != 0
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__BackupRequest>, in arena: MessageArena) {
+            if !self.directory.isEmpty {
+                c.pointee.directory = arena.text(self.directory)
+            }
+            c.pointee.own_only = self.ownOnly ? 1 : 0
+        }
+    }
+
+    extension BackupEvent: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__backup_event__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__BackupEvent>) {
+            herd__v1__backup_event__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__BackupEvent>) {
+            self.bytesDone = c.pointee.bytes_done
+            self.bytesTotal = c.pointee.bytes_total
+            self.service = readText(c.pointee.service)
+            self.path = readText(c.pointee.path)
+            self.complete = c.pointee.complete != 0
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__BackupEvent>, in arena: MessageArena) {
+            c.pointee.bytes_done = self.bytesDone
+            c.pointee.bytes_total = self.bytesTotal
+            if !self.service.isEmpty {
+                c.pointee.service = arena.text(self.service)
+            }
+            if !self.path.isEmpty {
+                c.pointee.path = arena.text(self.path)
+            }
+            c.pointee.complete = self.complete ? 1 : 0
+        }
+    }
+
+    extension ProbeRequest: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__probe_request__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ProbeRequest>) {
+            herd__v1__probe_request__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__ProbeRequest>) {
+            self.count = c.pointee.count
+            self.bytes = c.pointee.bytes
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__ProbeRequest>, in arena: MessageArena) {
+            c.pointee.count = self.count
+            c.pointee.bytes = self.bytes
+        }
+    }
+
+    extension ProbeMessage: GeneratedMessage {
+        package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+            herd__v1__probe_message__descriptor_address()
+        }
+
+        package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ProbeMessage>) {
+            herd__v1__probe_message__init(c)
+        }
+
+        package init(reading c: UnsafePointer<Herd__V1__ProbeMessage>) {
+            self.payload = readBytes(c.pointee.payload)
+        }
+
+        package func write(to c: UnsafeMutablePointer<Herd__V1__ProbeMessage>, in arena: MessageArena) {
+            if !self.payload.isEmpty {
+                c.pointee.payload = arena.bytes(self.payload)
+            }
+        }
+    }

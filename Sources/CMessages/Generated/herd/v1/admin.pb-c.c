@@ -1182,7 +1182,7 @@ const ProtobufCMessageDescriptor herd__v1__drain_response__descriptor =
   (ProtobufCMessageInit) herd__v1__drain_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__backup_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor herd__v1__backup_request__field_descriptors[2] =
 {
   {
     "directory",
@@ -1196,14 +1196,27 @@ static const ProtobufCFieldDescriptor herd__v1__backup_request__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "own_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__BackupRequest, own_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__backup_request__field_indices_by_name[] = {
   0,   /* field[0] = directory */
+  1,   /* field[1] = own_only */
 };
 static const ProtobufCIntRange herd__v1__backup_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor herd__v1__backup_request__descriptor =
 {
@@ -1213,14 +1226,14 @@ const ProtobufCMessageDescriptor herd__v1__backup_request__descriptor =
   "Herd__V1__BackupRequest",
   "herd.v1",
   sizeof(Herd__V1__BackupRequest),
-  1,
+  2,
   herd__v1__backup_request__field_descriptors,
   herd__v1__backup_request__field_indices_by_name,
   1,  herd__v1__backup_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__backup_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__backup_event__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__backup_event__field_descriptors[5] =
 {
   {
     "bytes_done",
@@ -1246,15 +1259,54 @@ static const ProtobufCFieldDescriptor herd__v1__backup_event__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "service",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__BackupEvent, service),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "path",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__BackupEvent, path),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__BackupEvent, complete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__backup_event__field_indices_by_name[] = {
   0,   /* field[0] = bytes_done */
   1,   /* field[1] = bytes_total */
+  4,   /* field[4] = complete */
+  3,   /* field[3] = path */
+  2,   /* field[2] = service */
 };
 static const ProtobufCIntRange herd__v1__backup_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__v1__backup_event__descriptor =
 {
@@ -1264,7 +1316,7 @@ const ProtobufCMessageDescriptor herd__v1__backup_event__descriptor =
   "Herd__V1__BackupEvent",
   "herd.v1",
   sizeof(Herd__V1__BackupEvent),
-  2,
+  5,
   herd__v1__backup_event__field_descriptors,
   herd__v1__backup_event__field_indices_by_name,
   1,  herd__v1__backup_event__number_ranges,

@@ -194,22 +194,42 @@ struct  Herd__V1__DrainResponse
 struct  Herd__V1__BackupRequest
 {
   ProtobufCMessage base;
+  /*
+   * An absolute path on the server's machine. Each service's copy goes to the folder DIRECTORY/SERVICE, as in
+   * DIRECTORY/router; it must not exist yet, or be empty.
+   */
   char *directory;
+  /*
+   * The router also has the services behind it copied, unless this is set.
+   */
+  protobuf_c_boolean own_only;
 };
 #define HERD__V1__BACKUP_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__backup_request__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0 }
 
 
+/*
+ * Several for each service; the last one of a service has `complete` set: from then on the copy is on disk.
+ */
 struct  Herd__V1__BackupEvent
 {
   ProtobufCMessage base;
   uint64_t bytes_done;
   uint64_t bytes_total;
+  /*
+   * "router", "scorer", "refiner".
+   */
+  char *service;
+  /*
+   * The folder of this service's copy.
+   */
+  char *path;
+  protobuf_c_boolean complete;
 };
 #define HERD__V1__BACKUP_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__backup_event__descriptor) \
-    , 0, 0 }
+    , 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Herd__V1__ProbeRequest
