@@ -54,7 +54,9 @@ struct CallAttempts: Sendable {
                     return Started(attempt: (call, connection), event: event)
                 }
                 retries.failed(error, progress, on: endpoint, wasGreeted: connection.wasGreeted)
-                guard let next = nextAttempt(after: error, progress, &retries) else { return Started(event: event) }
+                guard let next = nextAttempt(after: error, progress, &retries) else {
+                    return Started(event: event)
+                }
                 if next > .now() {
                     guard await pause(until: next) else { return takenBack }
                 }

@@ -1,13 +1,13 @@
 import HerdTransport
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// How many more sent calls may be made again: a bucket of tokens that every call fills a little and every retry takes
 /// one from, after gRPC's retry throttling and Finagle's retry budgets.
 ///
 /// Over any time, servers get at most `calls * (1 + ratio) + capacity + minimumPerSecond * seconds` requests.
-final class RetryBudget: Sendable {
+package final class RetryBudget: Sendable {
     /// In thousandths of a retry.
     private let tokens: Synchronization.Atomic<Int>
     private let deposit: Int
@@ -18,7 +18,7 @@ final class RetryBudget: Sendable {
     /// - Parameters:
     ///   - ratio: Retries per call.
     ///   - minimumPerSecond: Retries per second besides, for clients that call seldom.
-    init(ratio: Double, minimumPerSecond: Int) {
+    package init(ratio: Double, minimumPerSecond: Int) {
         let ratio = ratio.isFinite ? min(max(0, ratio), 1_000) : 0
         deposit = Int(ratio * 1000)
         perSecond = min(max(0, minimumPerSecond), 1_000_000) * 1000
@@ -27,15 +27,15 @@ final class RetryBudget: Sendable {
     }
 
     /// What can be saved up: ten seconds of the minimum, or the share of a hundred calls.
-    var maximumRetries: Int { capacity / 1000 }
+    package var maximumRetries: Int { capacity / 1000 }
 
     /// Notes a call. Most of the time the bucket is full and this is one load.
-    func noteCall() {
+    package func noteCall() {
         if tokens.load(ordering: .relaxed) < capacity { tokens.wrappingAdd(deposit, ordering: .relaxed) }
     }
 
     /// Whether one more retry is within the budget; counts it if so.
-    func takeRetry(at now: NIODeadline = .now()) -> Bool {
+    package func takeRetry(at now: NIODeadline = .now()) -> Bool {
         lastRefill.withLockedValue { last in
             // Under the lock only retries take tokens away, so what is looked at here can but grow.
             let elapsed = min(max(0, (now - last).nanoseconds), 60_000_000_000)

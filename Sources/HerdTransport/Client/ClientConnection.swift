@@ -160,7 +160,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !machine.hasEnded else { return }
-        keepAlive.heard()
+        keepAlive.heard(at: .now())
         let outcome = input.receive(unwrapInboundIn(data)) { frame in
             handle(frame)
             return machine.hasEnded ? .pause : .more

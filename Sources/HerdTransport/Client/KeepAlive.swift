@@ -40,9 +40,10 @@ package struct KeepAlive {
         if case .resting = state { true } else { false }
     }
 
-    /// Bytes came.
-    package mutating func heard() {
+    /// Bytes came. The clock is read only where they may be the answer to a PING.
+    package mutating func heard(at now: @autoclosure () -> NIODeadline) {
         wasHeard = true
+        if case .awaitingPong = state { _ = listen(at: now()) }
     }
 
     /// A call is open, after there was none; either `nothing` or `ping`.
@@ -67,11 +68,11 @@ package struct KeepAlive {
                 deadline = .distantFuture
                 return .nothing
             }
-            if wasHeard { return listen(at: now) }
             if case .awaitingPong = state {
                 deadline = .distantFuture
                 return .lost
             }
+            if wasHeard { return listen(at: now) }
             return ping(at: now)
         }
     }
