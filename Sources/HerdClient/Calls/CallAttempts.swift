@@ -55,7 +55,7 @@ struct CallAttempts: Sendable {
                 }
                 retries.failed(error, progress, on: endpoint, wasGreeted: connection.wasGreeted)
                 guard let next = nextAttempt(after: error, progress, &retries) else {
-                    return Started(event: event)
+                    return connection.wasGreeted ? Started(event: event) : notReached(retries.lastError)
                 }
                 if next > .now() {
                     guard await pause(until: next) else { return takenBack }
