@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "00", "00-ab", "\(first.dropLast())", "\(first)0", "\(first)-more", "ff\(rest)", "0x\(rest)", "01\(rest)more",
+        "", "00", "00-ab", "\(first.dropLast())", "\(first)0", "\(first)-more", "ff\(rest)", "0x\(rest)",
+        "01\(rest)more",
         first.uppercased(), "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "00-00000000000000000000000000000000-b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", String(repeating: "0", count: 600),

@@ -73,7 +73,9 @@ struct CallAttempts: Sendable {
         guard now < end else { return nil }
         // The pool paces attempts to connect.
         if progress == .neverStarted { return now }
-        guard progress == .turnedDown || isIdempotent, retries.count < pool.configuration.maximumRetries else { return nil }
+        guard progress == .turnedDown || isIdempotent, retries.count < pool.configuration.maximumRetries else {
+            return nil
+        }
         var next = now
         if !pool.hasOther(than: retries.tried) {
             let wanted = error.retryAfter ?? .zero
