@@ -135,6 +135,15 @@ let package = Package(
             path: "Tests/HerdStoreTests/Torture"),
         .target(
             name: "RandomMessages", dependencies: ["HerdMessages", "CMessages"], path: "Tests/Support/RandomMessages"),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "HerdFrames", "HerdMessages", "HerdTransport", "CMessages", "CScratchMessages", "RandomMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], path: "Tests/Fuzz/Targets"),
+        .executableTarget(name: "herd-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver"),
+        .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/ReplayTests"),
         .target(name: "CScratchMessages", dependencies: ["CProtobufC"], path: "Tests/Support/CScratchMessages"),
         .testTarget(
             name: "HerdMessagesTests",
