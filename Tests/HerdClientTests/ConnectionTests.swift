@@ -256,10 +256,3 @@ extension ClientConfiguration {
         return configuration
     }
 }
-
-/// An address on which nobody listens.
-private func freePort() async throws -> EndpointAddress {
-    let silent = try await SilentServer.start()
-    try await silent.close()
-    return silent.address
-}
