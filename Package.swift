@@ -182,7 +182,7 @@ let package = Package(
                 "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
                 "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ], exclude: ["Fixtures"]),
         .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands", "HerdPrediction"]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
