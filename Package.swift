@@ -172,7 +172,9 @@ let package = Package(
                 "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands", "HerdPrediction"]),
+        .testTarget(
+            name: "HerdCommandsTests",
+            dependencies: ["HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction"]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
