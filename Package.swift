@@ -66,7 +66,9 @@ let package = Package(
         .target(name: "HerdPolicy"),
         .target(
             name: "HerdDatasets",
-            dependencies: ["HerdJSON", "HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server)]),
+            dependencies: [
+                "HerdJSON", "HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server),
+            ]),
 
         .target(name: "HerdReflection", dependencies: ["HerdJSON", "HerdMessages", "CMessages"]),
 
