@@ -1,10 +1,11 @@
 import CMessages
+import HerdJSON
 
 /// Walks protobuf-c's struct of a message by its descriptor.
 enum MessageReader {
     static func object(_ message: UnsafePointer<ProtobufCMessage>) -> JSONNode {
         var members: [(key: String, value: JSONNode)] = []
-        for field in fields(of: message) {
+        for field in message.fields {
             if let value = value(of: field, in: UnsafeRawPointer(message)) {
                 members.append((String(cString: field.name), value))
             }
@@ -31,11 +32,11 @@ enum MessageReader {
         of field: ProtobufCFieldDescriptor, count: Int, at place: UnsafeRawPointer
     ) -> JSONNode {
         guard count > 0, let start = place.load(as: UnsafeRawPointer?.self) else {
-            return isMapEntry(field) ? .object([]) : .array([])
+            return field.isMap ? .object([]) : .array([])
         }
         let stride = stride(of: field)
         let items = (0..<count).compactMap { element(of: field, at: start + $0 * stride) }
-        guard isMapEntry(field) else { return .array(items) }
+        guard field.isMap else { return .array(items) }
         var members: [(key: String, value: JSONNode)] = []
         for case .object(let entry) in items {
             guard let key = entry.first(where: { $0.key == "key" })?.value else { continue }
@@ -54,8 +55,12 @@ enum MessageReader {
             return .number(place.load(as: Int64.self))
         case PROTOBUF_C_TYPE_UINT32, PROTOBUF_C_TYPE_FIXED32: return .number(place.load(as: UInt32.self))
         case PROTOBUF_C_TYPE_UINT64, PROTOBUF_C_TYPE_FIXED64: return .number(place.load(as: UInt64.self))
-        case PROTOBUF_C_TYPE_FLOAT: return .number(place.load(as: Float.self))
-        case PROTOBUF_C_TYPE_DOUBLE: return .number(place.load(as: Double.self))
+        case PROTOBUF_C_TYPE_FLOAT:
+            let value = place.load(as: Float.self)
+            return value.isFinite ? .number(value) : .string(SpecialNumber(value).rawValue)
+        case PROTOBUF_C_TYPE_DOUBLE:
+            let value = place.load(as: Double.self)
+            return value.isFinite ? .number(value) : .string(SpecialNumber(value).rawValue)
         case PROTOBUF_C_TYPE_BOOL: return .bool(place.load(as: Int32.self) != 0)
         case PROTOBUF_C_TYPE_ENUM: return name(ofEnum: place.load(as: Int32.self), of: field)
         case PROTOBUF_C_TYPE_STRING:
@@ -78,22 +83,6 @@ enum MessageReader {
         case PROTOBUF_C_TYPE_BYTES: MemoryLayout<ProtobufCBinaryData>.stride
         default: 4
         }
-    }
-
-    private static func fields(
-        of message: UnsafePointer<ProtobufCMessage>
-    ) -> UnsafeBufferPointer<ProtobufCFieldDescriptor> {
-        guard let descriptor = message.pointee.descriptor else { return UnsafeBufferPointer(start: nil, count: 0) }
-        return UnsafeBufferPointer(start: descriptor.pointee.fields, count: Int(descriptor.pointee.n_fields))
-    }
-
-    /// protoc-c turns `map<K, V> costs` into a repeated message `...CostsEntry` with the fields key and value.
-    private static func isMapEntry(_ field: ProtobufCFieldDescriptor) -> Bool {
-        guard field.type == PROTOBUF_C_TYPE_MESSAGE, let raw = field.descriptor else { return false }
-        let descriptor = raw.assumingMemoryBound(to: ProtobufCMessageDescriptor.self).pointee
-        guard descriptor.n_fields == 2, String(cString: descriptor.name).hasSuffix("Entry") else { return false }
-        return String(cString: descriptor.fields[0].name) == "key"
-            && String(cString: descriptor.fields[1].name) == "value"
     }
 
     private static func name(ofEnum value: Int32, of field: ProtobufCFieldDescriptor) -> JSONNode {

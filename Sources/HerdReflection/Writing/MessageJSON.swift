@@ -1,7 +1,10 @@
+package import CMessages
+package import HerdJSON
 package import HerdMessages
 
 /// Messages as JSON: keys are the .proto field names, every singular field and list is there, maps are objects sorted
-/// by key, enums are their names, bytes are base64, 64-bit integers are numbers, and NaN and infinities are null.
+/// by key, enums are their names, bytes are base64, 64-bit integers are numbers, and NaN and the infinities are the
+/// strings of protobuf's JSON mapping, "NaN", "Infinity" and "-Infinity".
 package enum MessageJSON {
     package static func text(of message: some Message, onOneLine: Bool = false) -> String {
         node(of: message).text(onOneLine: onOneLine)
@@ -10,6 +13,11 @@ package enum MessageJSON {
     package static func node(of message: some Message) -> JSONNode {
         let prepared = message.prepared()
         return prepared.withMessage { MessageReader.object($0) }
+    }
+
+    /// The same of protobuf-c's struct.
+    package static func node(of message: UnsafePointer<ProtobufCMessage>) -> JSONNode {
+        MessageReader.object(message)
     }
 }
 

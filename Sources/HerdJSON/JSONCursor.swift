@@ -1,22 +1,28 @@
-/// A strict, forward-only reader of one JSON text (RFC 8259), for lines whose shape is known.
+/// A strict, forward-only reader of one JSON text (RFC 8259), for texts whose shape is known.
 ///
 /// Written out rather than taken from FoundationEssentials because it has to name what is wrong in a person's terms, to
 /// refuse duplicate keys, and to read thousands of lines a second.
-struct JSONCursor {
+package struct JSONCursor {
     /// What is wrong with the text, as a sentence without a full stop.
-    struct Failure: Error, Equatable {
-        var reason: String
-        init(_ reason: String) { self.reason = reason }
+    package struct Failure: Error, Equatable {
+        package var reason: String
+
+        package init(_ reason: String) {
+            self.reason = reason
+        }
     }
 
     /// Nested arrays and objects in a value that is skipped; deeper is refused rather than recursed into.
-    static let maximumDepth = 64
+    package static let maximumDepth = 64
 
     private let bytes: [UInt8]
-    private(set) var position: Int
+    private let name: String
+    private var position: Int
 
-    init(_ bytes: [UInt8]) {
+    /// - Parameter name: What the text is called in failures, "the line".
+    package init(_ bytes: [UInt8], name: String = "the text") {
         self.bytes = bytes
+        self.name = name
         self.position = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     }
 
@@ -32,7 +38,7 @@ struct JSONCursor {
     }
 
     /// The next byte that is not white space, without taking it.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         skipSpace()
         return position < bytes.count ? bytes[position] : nil
     }
@@ -46,16 +52,16 @@ struct JSONCursor {
     private func unexpected(_ wanted: String) -> Failure {
         position < bytes.count
             ? Failure("not valid JSON: \(wanted) expected at byte \(position + 1)")
-            : Failure("not valid JSON: the line ends where \(wanted) is expected")
+            : Failure("not valid JSON: \(name) ends where \(wanted) is expected")
     }
 
     /// Checks that nothing but white space is left.
-    mutating func finish() throws(Failure) {
-        if peek() != nil { throw unexpected("the end of the line") }
+    package mutating func finish() throws(Failure) {
+        if peek() != nil { throw unexpected("the end of \(name)") }
     }
 
     /// Calls `field` for each key of an object; it must take the value.
-    mutating func object(
+    package mutating func object(
         _ what: String, _ field: (inout JSONCursor, String) throws(Failure) -> Void
     ) throws(Failure) {
         guard take(UInt8(ascii: "{")) else { throw mismatch(what, "an object") }
@@ -70,7 +76,7 @@ struct JSONCursor {
     }
 
     /// Calls `element` for each element of an array; it must take the value.
-    mutating func array(_ what: String, _ element: (inout JSONCursor) throws(Failure) -> Void) throws(Failure) {
+    package mutating func array(_ what: String, _ element: (inout JSONCursor) throws(Failure) -> Void) throws(Failure) {
         guard take(UInt8(ascii: "[")) else { throw mismatch(what, "an array") }
         if take(UInt8(ascii: "]")) { return }
         repeat {
@@ -79,8 +85,21 @@ struct JSONCursor {
         guard take(UInt8(ascii: "]")) else { throw unexpected("a comma or a closing bracket") }
     }
 
+    /// Takes `true` or `false`.
+    package mutating func boolean(_ what: String) throws(Failure) -> Bool {
+        switch peek() {
+        case UInt8(ascii: "t"):
+            try literal("true")
+            return true
+        case UInt8(ascii: "f"):
+            try literal("false")
+            return false
+        default: throw mismatch(what, "true or false")
+        }
+    }
+
     /// Takes `null` if it is next.
-    mutating func null() throws(Failure) -> Bool {
+    package mutating func null() throws(Failure) -> Bool {
         guard peek() == UInt8(ascii: "n") else { return false }
         try literal("null")
         return true
@@ -100,7 +119,7 @@ struct JSONCursor {
     }
 
     /// Takes any value without keeping it.
-    mutating func skipValue(depth: Int = 0) throws(Failure) {
+    package mutating func skipValue(depth: Int = 0) throws(Failure) {
         guard depth < Self.maximumDepth else {
             throw Failure("arrays and objects are nested over \(Self.maximumDepth) deep")
         }
@@ -136,7 +155,21 @@ struct JSONCursor {
     // MARK: - Numbers
 
     /// Takes a number; never NaN, infinite only if its exponent overflows.
-    mutating func number(_ what: String) throws(Failure) -> Double {
+    package mutating func number(_ what: String) throws(Failure) -> Double {
+        let digits = try numberBytes(what)
+        if digits.count == 1, let digit = digits.first { return Double(digit - UInt8(ascii: "0")) }
+        guard digits.count <= 64, let value = Double(String(decoding: digits, as: UTF8.self)) else {
+            throw Failure("\(what) is not a number that can be represented")
+        }
+        return value
+    }
+
+    /// Takes a number as it is written, so that no digit is lost.
+    package mutating func numberText(_ what: String) throws(Failure) -> String {
+        String(decoding: try numberBytes(what), as: UTF8.self)
+    }
+
+    private mutating func numberBytes(_ what: String) throws(Failure) -> ArraySlice<UInt8> {
         let first = peek()
         let start = position
         guard first == UInt8(ascii: "-") || isDigit(first) else { throw mismatch(what, "a number") }
@@ -145,27 +178,18 @@ struct JSONCursor {
         guard takeDigits() else { throw unexpected("a digit") }
         let leadingZero = bytes[integerStart] == UInt8(ascii: "0") && position - integerStart > 1
         if leadingZero { throw Failure("not valid JSON: \(what) starts with a zero") }
-        let simple = position - start == 1
-        var isFraction = false
         if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
             position += 1
-            isFraction = true
             guard takeDigits() else { throw unexpected("a digit") }
         }
         if position < bytes.count, bytes[position] | 0x20 == UInt8(ascii: "e") {
             position += 1
-            isFraction = true
             if position < bytes.count, bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-") {
                 position += 1
             }
             guard takeDigits() else { throw unexpected("a digit") }
         }
-        if simple, !isFraction { return Double(bytes[start] - UInt8(ascii: "0")) }
-        guard position - start <= 64, let value = Double(String(decoding: bytes[start..<position], as: UTF8.self))
-        else {
-            throw Failure("\(what) is not a number that can be represented")
-        }
-        return value
+        return bytes[start..<position]
     }
 
     private func isDigit(_ byte: UInt8?) -> Bool {
@@ -181,7 +205,7 @@ struct JSONCursor {
     // MARK: - Strings
 
     /// Takes a string; its bytes must be UTF-8 and its escapes must make whole characters.
-    mutating func string(_ what: String) throws(Failure) -> String {
+    package mutating func string(_ what: String) throws(Failure) -> String {
         guard take(UInt8(ascii: "\"")) else { throw mismatch(what, "a string") }
         let start = position
         while position < bytes.count {
@@ -198,7 +222,7 @@ struct JSONCursor {
             if byte < 0x20 { throw Failure("not valid JSON: \(what) has a control character that is not escaped") }
             position += 1
         }
-        throw Failure("not valid JSON: the line ends inside \(what)")
+        throw Failure("not valid JSON: \(name) ends inside \(what)")
     }
 
     /// Goes on with a string at its first escape.
@@ -221,11 +245,11 @@ struct JSONCursor {
                 text.append(byte)
             }
         }
-        throw Failure("not valid JSON: the line ends inside \(what)")
+        throw Failure("not valid JSON: \(name) ends inside \(what)")
     }
 
     private mutating func escape(_ what: String, into text: inout [UInt8]) throws(Failure) {
-        guard position < bytes.count else { throw Failure("not valid JSON: the line ends inside \(what)") }
+        guard position < bytes.count else { throw Failure("not valid JSON: \(name) ends inside \(what)") }
         let byte = bytes[position]
         position += 1
         switch byte {
@@ -254,7 +278,7 @@ struct JSONCursor {
     }
 
     private mutating func hexadecimal(_ what: String) throws(Failure) -> UInt32 {
-        guard position + 4 <= bytes.count else { throw Failure("not valid JSON: the line ends inside \(what)") }
+        guard position + 4 <= bytes.count else { throw Failure("not valid JSON: \(name) ends inside \(what)") }
         var code: UInt32 = 0
         for _ in 0..<4 {
             let byte = bytes[position]

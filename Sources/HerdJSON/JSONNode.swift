@@ -1,5 +1,5 @@
 /// A JSON value with its keys in a chosen order.
-package indirect enum JSONNode: Sendable, Equatable {
+package enum JSONNode: Sendable, Equatable {
     case null
     case bool(Bool)
     /// A number as it is written, so that no digit is lost between integers, floats and doubles.
