@@ -49,7 +49,8 @@ class Run:
         started = time.perf_counter()
         result: dict = {"case": case.name, "rule": case.rule, "ok": True}
         try:
-            case.run(self.target)
+            if measured := case.run(self.target):
+                result["measured"] = measured
         except Wrong as wrong:
             result |= {"ok": False, "expected": wrong.expected, "seen": wrong.seen}
         except Exception as error:

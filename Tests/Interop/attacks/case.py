@@ -14,7 +14,8 @@ class Case:
     rule: str
     #: Waits for a time-out of the server: such cases run side by side.
     waits: bool
-    run: Callable[["Target"], None]
+    #: Raises what is wrong; may return what it measured.
+    run: Callable[["Target"], str | None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ CASES: list[Case] = []
 
 
 def case(group: str, rule: str, waits: bool = False):
-    def register(function: Callable[[Target], None]):
+    def register(function: Callable[[Target], str | None]):
         CASES.append(Case(f"{group}.{function.__name__}", group, rule, waits, function))
         return function
 
