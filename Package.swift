@@ -149,6 +149,15 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         .testTarget(
+            name: "HerdServerTests",
+            dependencies: [
+                "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
             name: "HerdClientTests",
             dependencies: [
                 "HerdClient", "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
