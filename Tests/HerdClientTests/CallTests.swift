@@ -377,7 +377,7 @@ import Testing
             #expect(method.meanMs > 0 && method.maxMs >= method.meanMs)
             #expect(status.service == "test")
             #expect(status.connections == 1)
-            #expect(status.figures == ["models": 3])
+            #expect(status.figures["models"] == 3)
             #expect(status.facts == ["version": "v"])
             #expect(status.health?.state == .degraded)
             let health = try await client.call(Admin.health, HealthRequest())

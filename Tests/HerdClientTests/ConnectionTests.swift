@@ -125,6 +125,9 @@ import Testing
         let end = try await connection.next(.end)
         #expect(end.call == 1)
         #expect(try RouteResponse(packed: end.payload).decisionId == "done")
+        // The server asks whether its GOAWAY was seen.
+        _ = try await connection.next(.ping)
+        connection.send(Frame(.pong))
         #expect(try await connection.next() == nil)
         await stopped
     }

@@ -15,14 +15,19 @@ package struct ConnectionOptions: ParsableArguments {
             valueName: "address"))
     package var address: [String] = []
 
-    @Option(help: ArgumentHelp("Seconds a call may take.", valueName: "seconds"))
-    package var timeout: Double = 30
+    @Option(
+        help: ArgumentHelp(
+            "Seconds a call may take; 30 if not given, and what the server allows for a stream.",
+            valueName: "seconds"))
+    package var timeout: Double?
 
     package init() {}
 
     package func validate() throws {
-        guard timeout > 0, timeout <= 86_400 else {
-            throw ValidationError("--timeout must be over 0 and at most 86400 seconds")
+        if let timeout {
+            guard timeout > 0, timeout <= 86_400 else {
+                throw ValidationError("--timeout must be over 0 and at most 86400 seconds")
+            }
         }
         do {
             _ = try HerdClient(addresses: Addresses.resolve(address))
@@ -31,11 +36,14 @@ package struct ConnectionOptions: ParsableArguments {
         }
     }
 
+    /// Of a stream; nil leaves it to the server.
+    var streamTimeout: Duration? { timeout.map { .milliseconds(Int64($0 * 1_000)) } }
+
     /// Runs `body` with a client of the router, and closes it.
     func withClient<Result>(_ body: (HerdClient) async throws -> Result) async throws -> Result {
         let addresses = Addresses.resolve(address)
         var configuration = ClientConfiguration()
-        configuration.defaultTimeout = .milliseconds(Int64(timeout * 1_000))
+        configuration.defaultTimeout = .milliseconds(Int64((timeout ?? 30) * 1_000))
         configuration.name = "herdctl"
         let client = try HerdClient(addresses: addresses, configuration: configuration)
         defer { client.close() }

@@ -67,6 +67,7 @@ package final class RouterProcess: Service {
             try await answering { try await router.decisions.get(request.decisionId) }
         }
         registerRegistry()
+        BackupService(service: "router", store: router.store, others: [("scorer", scorer)]).register(with: server)
         server.forward(prefix: "herd.v1.Scorer/") { [scorer] path, payload, context, writer in
             do throws(CallError) {
                 return try await scorer.forward(
@@ -92,6 +93,9 @@ package final class RouterProcess: Service {
         }
         server.unary(Registry.removeModel, on: .pool) { request, _ in
             try await answering { try await registry.removeModel(request) }
+        }
+        server.stream(Registry.watchModels, endsWithDrain: true) { _, _, writer in
+            try await answering { try await registry.watchModels { event in try await writer.send(event) } }
         }
         server.unary(Registry.putPolicy, on: .pool) { request, _ in
             try await answering { try await registry.putPolicy(request) }
