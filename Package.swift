@@ -138,6 +138,15 @@ let package = Package(
             path: "Tests/HerdStoreTests/Torture"),
         .target(
             name: "RandomMessages", dependencies: ["HerdMessages", "CMessages"], path: "Tests/Support/RandomMessages"),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "HerdFrames", "HerdMessages", "HerdTransport", "CMessages", "CScratchMessages", "RandomMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], path: "Tests/Fuzz/Targets"),
+        .executableTarget(name: "herd-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver"),
+        .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/ReplayTests"),
         .target(name: "CScratchMessages", dependencies: ["CProtobufC"], path: "Tests/Support/CScratchMessages"),
         .testTarget(
             name: "HerdMessagesTests",
@@ -158,6 +167,15 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         .testTarget(
+            name: "HerdServerTests",
+            dependencies: [
+                "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
             name: "HerdClientTests",
             dependencies: [
                 "HerdClient", "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
@@ -173,7 +191,7 @@ let package = Package(
                 "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
                 "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ], exclude: ["Fixtures"]),
         .testTarget(
             name: "HerdCommandsTests",
             dependencies: ["HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction"]),

@@ -1,4 +1,9 @@
+#define _GNU_SOURCE
 #include "CLMDB.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 
 // LMDB takes keys as mutable but never writes to them.
 static MDB_val bytes_of(const void *bytes, size_t length) {
@@ -52,3 +57,21 @@ int herd_lmdb_cursor_move(
     *value_length = found.mv_size;
     return status;
 }
+
+int herd_lmdb_free_pages(MDB_txn *transaction, size_t *pages) {
+    MDB_cursor *cursor;
+    // Table 0 lists the free pages: each value is a count and as many page numbers.
+    int status = mdb_cursor_open(transaction, 0, &cursor);
+    *pages = 0;
+    if (status != MDB_SUCCESS) return status;
+    MDB_val key = {0}, value = {0};
+    while ((status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+        size_t count = 0;
+        if (value.mv_size >= sizeof count) memcpy(&count, value.mv_data, sizeof count);
+        *pages += count;
+    }
+    mdb_cursor_close(cursor);
+    return status == MDB_NOTFOUND ? MDB_SUCCESS : status;
+}
+
+int herd_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

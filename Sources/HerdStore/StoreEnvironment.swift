@@ -54,6 +54,7 @@ package final class StoreEnvironment: Sendable {
     private let queue: Monitor<WriteQueue>
     private let counters: Monitor<Committer.Counters>
     private let writer: WriterThread
+    private let options: StoreOptions
     private let logger: Logger
 
     /// Opens the store in a folder and creates both where they are missing.
@@ -74,10 +75,11 @@ package final class StoreEnvironment: Sendable {
         let migrated = options.migrations.reduce(0) { count, step in count + step.tables.count + step.dropped.count }
         let environment = try EnvironmentHandle.open(
             path, maxTables: 1 + tables.count + migrated, options: options)
-        let (directory, id) = try Schema(path: path, tables: tables, options: options).apply(to: environment)
+        let opened = try Schema(path: path, tables: tables, options: options).apply(to: environment)
         self.path = path
-        self.id = id
-        self.directory = directory
+        self.options = options
+        id = opened.id
+        directory = opened.directory
         logger = options.logger
         readers = unsafe ReaderPool(environment: environment.pointer, directory: directory)
         queue = Monitor(WriteQueue(options))
@@ -88,6 +90,7 @@ package final class StoreEnvironment: Sendable {
                 environment, folder,
                 Committer.Surroundings(
                     queue: queue, readers: readers, directory: directory, counters: counters, options: options)))
+        if opened.needsHealing { enqueue { transaction in try Meta.heal(&transaction) } }
     }
 
     deinit {
@@ -169,7 +172,7 @@ package final class StoreEnvironment: Sendable {
     /// What the store holds now and what its writer did since it was opened.
     package func statistics() throws(StoreError) -> StoreStatistics {
         var statistics = StoreStatistics(counters.withLock { counters in counters })
-        statistics.activeReaders = readers.activeReaders
+        (statistics.activeReaders, statistics.oldestReaderNanoseconds) = readers.activity
         (statistics.queuedWrites, statistics.droppedWrites) = queue.withLock { queue in (queue.count, queue.dropped) }
         try read { transaction throws(StoreError) in
             for table in directory.tables {
@@ -178,7 +181,16 @@ package final class StoreEnvironment: Sendable {
                 statistics.entries = TransactionView.sum(statistics.entries, size.entries)
                 statistics.bytes = TransactionView.sum(statistics.bytes, size.bytes)
             }
+            let stored = try? Meta.value(Meta.backupKey, in: transaction)
+            statistics.lastBackupMilliseconds =
+                stored.flatMap { bytes in
+                    UInt64(keyBytes: unsafe bytes.span.bytes)
+                } ?? 0
+            statistics.freeBytes = try transaction.freeBytes
         }
+        statistics.maxBytes = options.maxBytes
+        statistics.schemaVersion = options.schemaVersion
+        statistics.damagedRecords = directory.damagedRecords
         statistics.fileBytes = unsafe withHandle { environment in unsafe Self.fileBytes(environment) } ?? 0
         return statistics
     }

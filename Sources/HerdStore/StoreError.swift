@@ -24,6 +24,14 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
         case notWritable
         /// The disk is full or the process reached its file size limit.
         case diskFull
+        /// The store belongs to another service.
+        case foreign
+        /// There is no store in the folder.
+        case missing
+        /// The folder a copy should go to holds something already.
+        case alreadyExists
+        /// The caller took the operation back.
+        case cancelled
         /// Any other failure of the operating system or of LMDB.
         case inputOutput
     }

@@ -2,6 +2,9 @@ package import Logging
 
 /// How an environment is opened.
 package struct StoreOptions: Sendable {
+    /// Whose store it is, for example "router"; kept in it from its creation on, so that a folder given to the wrong
+    /// service is refused. Default "", which asks and keeps nothing.
+    package var kind = ""
     /// The version of the records' layout this program writes; a store with a newer one is refused. Default 1.
     package var schemaVersion: UInt32 = 1
     /// The steps that bring older stores up to `schemaVersion`, at most one per starting version. Default none.

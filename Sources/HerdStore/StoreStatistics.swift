@@ -16,8 +16,20 @@ package struct StoreStatistics: Sendable {
     package var bytes = 0
     /// Bytes of the data file, pages that wait for reuse included.
     package var fileBytes = 0
-    /// Reads under way now.
+    /// The quota that `bytes` is held to.
+    package var maxBytes = 0
+    /// Bytes of pages in the file that wait to be used again.
+    package var freeBytes = 0
+    /// The version of the records' layout.
+    package var schemaVersion: UInt32 = 0
+    /// When the last backup was complete, in milliseconds since 1970; 0 = never.
+    package var lastBackupMilliseconds: UInt64 = 0
+    /// Different damaged records that were met since the store was opened, at most 10,000.
+    package var damagedRecords = 0
+    /// Reads under way now, backups among them.
     package var activeReaders = 0
+    /// For how many nanoseconds the oldest of them has been under way; the pages it may see cannot be used again.
+    package var oldestReaderNanoseconds: UInt64 = 0
     /// Writes that wait for the writer thread now.
     package var queuedWrites = 0
     /// Commits done.

@@ -16,7 +16,7 @@ struct Herdd: AsyncParsableCommand {
               herdd router --data data/router --scorer 127.0.0.1:7602
             """,
         version: HerdServicesVersion.text,
-        subcommands: [All.self, RouterCommand.self, ScorerCommand.self])
+        subcommands: [All.self, RouterCommand.self, ScorerCommand.self, VerifyCommand.self, RestoreCommand.self])
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -58,7 +58,7 @@ struct ClosingTests {
         #expect(await code { try await store.write { _ in } } == .closed)
         #expect(code { try store.read { _ throws(StoreError) in } } == .closed)
         #expect(code { _ = try store.statistics() } == .closed)
-        #expect(code { try store.backup(to: folder.path + "/copy") } == .closed)
+        #expect(await code { try await store.backup(to: folder.path + "/copy") } == .closed)
         #expect(!store.enqueue { _ in })
     }
 

@@ -112,10 +112,10 @@ struct OpeningTests {
         try await store.write { transaction in
             for number in UInt64(0)..<1000 { try transaction.put([1, 2, 3], for: number, in: TestTables.numbers) }
         }
-        try store.backup(to: copyFolder.path)
+        try await store.backup(to: copyFolder.path)
         try await store.write { try $0.removeAll(in: TestTables.numbers.id) }
-        #expect(code { try store.backup(to: copyFolder.path) } == .invalidArgument)
-        #expect(code { try store.backup(to: folder.path) } == .alreadyOpen)
+        #expect(await code { try await store.backup(to: copyFolder.path) } == .alreadyExists)
+        #expect(await code { try await store.backup(to: folder.path) } == .alreadyExists)
         let copy = try openTestStore(copyFolder)
         #expect(copy.id == store.id)
         #expect(try copy.read { try $0.count(of: TestTables.numbers) } == 1000)

@@ -37,6 +37,12 @@ int herd_lmdb_cursor_move(
     const void *_Nullable *_Nonnull key, size_t *_Nonnull key_length,
     const void *_Nullable *_Nonnull value, size_t *_Nonnull value_length);
 
+/// How many pages of the file are free, by the list that a reading transaction sees.
+int herd_lmdb_free_pages(MDB_txn *_Nonnull transaction, size_t *_Nonnull pages);
+
+/// A pipe, reading end first, that no child process inherits; 0, or -1 with errno.
+int herd_pipe(int *_Nonnull ends);
+
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of the bytes, continuing from `checksum` (0 to start), with the
 /// processor's instruction where it has one.
 uint32_t herd_crc32c(uint32_t checksum, const void *_Nullable bytes, size_t length);

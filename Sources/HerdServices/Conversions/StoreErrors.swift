@@ -16,6 +16,7 @@ extension CallError {
             self.init(
                 .dataLoss, "a stored record of table \(error.table ?? "?") is damaged; write it again", cause: error)
         case .closed: self.init(.unavailable, "the service is shutting down", cause: error)
+        case .cancelled: self.init(.cancelled, "the call was cancelled", cause: error)
         case .invalidArgument: self.init(.invalidArgument, "a name or id is too long for the store", cause: error)
         default: self.init(.internal, "the store failed; see the service's log", cause: error)
         }

@@ -67,6 +67,7 @@ package final class RouterProcess: Service {
             try await answering { try await router.decisions.get(request.decisionId) }
         }
         registerRegistry()
+        BackupService(service: "router", store: router.store, others: [("scorer", scorer)]).register(with: server)
         server.forward(prefix: "herd.v1.Scorer/") { [scorer] path, payload, context, writer in
             do throws(CallError) {
                 return try await scorer.forward(

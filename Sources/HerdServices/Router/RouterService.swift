@@ -24,15 +24,12 @@ final class RouterService: Sendable {
     init(_ configuration: RouterConfiguration, scorer: HerdClient, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
-        var options = StoreOptions()
-        options.schemaVersion = 1
-        options.maxBytes = configuration.storeMaxBytes
-        options.logger = logger
         let tables =
             HerdRegistry.tables + PredictorFollower.tables
             + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
             + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
-        store = try StoreEnvironment(path: configuration.data, tables: tables, options: options)
+        store = try ServiceStore.open(
+            "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
         registry = try HerdRegistry(store: store, logger: logger) { view.update(registry: $0) }

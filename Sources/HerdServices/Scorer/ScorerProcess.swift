@@ -62,6 +62,7 @@ package final class ScorerProcess: Service {
         server.unary(Scorer.rollback, on: .pool) { request, _ in
             try await answering { try await scorer.versions.rollback(request) }
         }
+        BackupService(service: "scorer", store: scorer.store).register(with: server)
         server.stream(Scorer.watchPredictor, endsWithDrain: true) { _, _, writer in
             for await event in scorer.versions.watch() { try await writer.send(event) }
         }

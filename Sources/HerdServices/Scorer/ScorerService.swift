@@ -24,12 +24,9 @@ final class ScorerService: Sendable {
         self.table = table
         self.logger = logger
         embedder = TextEmbedder(table: table)
-        var options = StoreOptions()
-        options.schemaVersion = 1
-        options.maxBytes = configuration.storeMaxBytes
-        options.logger = logger
-        store = try StoreEnvironment(
-            path: configuration.data, tables: EvaluationTable.tables + PredictorVersions.tables, options: options)
+        store = try ServiceStore.open(
+            "scorer", path: configuration.data, tables: EvaluationTable.tables + PredictorVersions.tables,
+            maxBytes: configuration.storeMaxBytes, logger: logger)
         evaluations = EvaluationTable(store: store, embedder: embedder, tableChecksum: table.checksum)
         versions = try PredictorVersions(store: store, tableChecksum: table.checksum, logger: logger)
     }

@@ -46,15 +46,28 @@ package struct BoundedLog: Sendable {
     }
 
     /// Begins a sequence of keys above every key that was handed out before, also by a process that was killed before it
-    /// stored them. Call it once after opening the store. Errors as `StoreEnvironment.write`.
+    /// stored them. Call it once after opening the store.
+    ///
+    /// Where the disk is full the sequence begins all the same; a process that is killed before it could store anything
+    /// may then leave keys that are handed out again. Errors as `StoreEnvironment.write`.
     package func openSequence(in store: StoreEnvironment) async throws -> LogSequence {
-        let first = try await store.write { transaction in
-            let stored = try transaction.firstKey(of: table, .all.reversed()) ?? 0
-            let first = try max(next(after: stored), reserved(in: transaction))
-            try reserve(from: first, in: &transaction)
-            return first
+        do {
+            return LogSequence(
+                try await store.write { transaction in
+                    let first = try unused(in: transaction)
+                    try reserve(from: first, in: &transaction)
+                    return first
+                })
+        } catch let error as StoreError where [.diskFull, .resourceExhausted].contains(error.code) {
+            return LogSequence(try store.read { transaction throws(StoreError) in try unused(in: transaction) })
         }
-        return LogSequence(first)
+    }
+
+    private func unused<Transaction: ReadableTransaction & ~Copyable>(
+        in transaction: borrowing Transaction
+    ) throws(StoreError) -> UInt64 {
+        let stored = try transaction.firstKey(of: table, .all.reversed()) ?? 0
+        return try max(next(after: stored), reserved(in: transaction))
     }
 
     private func trim(_ transaction: inout WriteTransaction) throws(StoreError) {
@@ -77,13 +90,22 @@ package struct BoundedLog: Sendable {
     private func reserved<Transaction: ReadableTransaction & ~Copyable>(
         in transaction: borrowing Transaction
     ) throws(StoreError) -> UInt64 {
-        try transaction.withValue(for: reservationKey, in: Meta.table) { value in UInt64(keyBytes: value) ?? 0 } ?? 0
+        do throws(StoreError) {
+            return try transaction.withValue(for: reservationKey, in: Meta.table) { value in
+                UInt64(keyBytes: value) ?? 0
+            } ?? 0
+        } catch {
+            guard error.code == .dataLoss, let copy = try Meta.value(reservationKey, in: transaction) else {
+                throw error
+            }
+            return UInt64(keyBytes: unsafe copy.span.bytes) ?? 0
+        }
     }
 
     private func reserve(from key: UInt64, in transaction: inout WriteTransaction) throws(StoreError) {
         let (end, overflow) = key.addingReportingOverflow(Self.reservation)
         guard !overflow else { throw exhausted }
-        try transaction.put(OrderedBytes().adding(end).bytes, for: reservationKey, in: Meta.table)
+        try Meta.put(OrderedBytes().adding(end).bytes, reservationKey, in: &transaction)
     }
 
     private func extendReservation(to key: UInt64, in transaction: inout WriteTransaction) throws(StoreError) {

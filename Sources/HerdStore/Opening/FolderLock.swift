@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// The exclusive right to a store's folder, held until it goes out of scope: a place in the process-wide table and a
 /// lock on `herd.lock`, which the kernel drops when the process dies.
@@ -11,7 +10,12 @@ import Synchronization
     ///
     /// - Throws: `alreadyOpen` where this or another process holds it, `notWritable`, `diskFull`.
     init(_ path: String) throws(StoreError) {
-        try Self.createFolder(path)
+        try createFolder(path)
+        try self.init(existing: path)
+    }
+
+    /// Takes a folder that is there. Errors as above.
+    init(existing path: String) throws(StoreError) {
         let identity = try FolderIdentity(path)
         guard openFolders.withLock({ folders in folders.insert(identity).inserted }) else {
             throw StoreError(
@@ -65,21 +69,21 @@ import Synchronization
         guard count > 1, let process = Int(String(decoding: text.prefix(count - 1), as: UTF8.self)) else { return "" }
         return " (\(process))"
     }
+}
 
-    /// Creates the folder and those above it, for this user only.
-    private static func createFolder(_ path: String) throws(StoreError) {
-        guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw StoreError(.invalidArgument, "the path of a store is empty or has a NUL; name a folder")
-        }
-        var end = path.startIndex
-        while end < path.endIndex {
-            end = path[end...].dropFirst().firstIndex(of: "/") ?? path.endIndex
-            let folder = String(path[..<end])
-            if unsafe mkdir(folder, 0o700) == 0 {
-                try synchroniseFolder(folder + "/..")
-            } else if errno != EEXIST && end == path.endIndex {
-                throw StoreError.status(errno, "creating", path)
-            }
+/// Creates the folder and those above it, for this user only.
+func createFolder(_ path: String) throws(StoreError) {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+        throw StoreError(.invalidArgument, "the path of a store is empty or has a NUL; name a folder")
+    }
+    var end = path.startIndex
+    while end < path.endIndex {
+        end = path[end...].dropFirst().firstIndex(of: "/") ?? path.endIndex
+        let folder = String(path[..<end])
+        if unsafe mkdir(folder, 0o700) == 0 {
+            try synchroniseFolder(folder + "/..")
+        } else if errno != EEXIST && end == path.endIndex {
+            throw StoreError.status(errno, "creating", path)
         }
     }
 }
@@ -109,4 +113,4 @@ private struct FolderIdentity: Hashable, Sendable {
     }
 }
 
-private let openFolders = Mutex<Set<FolderIdentity>>([])
+private let openFolders = Monitor<Set<FolderIdentity>>([])

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The name of a table with a number that is unique among the process's table names, so that a transaction finds a
 /// table's handle by index.
 package struct TableID: Sendable, Hashable {
@@ -17,7 +15,7 @@ package struct TableID: Sendable, Hashable {
     }
 }
 
-private let tableNumbers = Mutex<[String: Int]>([:])
+private let tableNumbers = Monitor<[String: Int]>([:])
 
 /// A typed description of a table: its name and the type of its keys. Make it once, as a static constant, and declare
 /// its `id` when opening the environment.

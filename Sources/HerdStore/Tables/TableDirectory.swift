@@ -8,6 +8,10 @@ final class TableDirectory: Sendable {
     private let handles: [MDB_dbi]
     let path: String
 
+    /// The damaged records that were met, each once, as far as they are worth remembering.
+    private let damaged = Monitor<Set<[UInt8]>>([])
+    private static let mostDamaged = 10_000
+
     private static let undeclared = MDB_dbi.max
 
     init(_ opened: [(TableID, MDB_dbi)], path: String) {
@@ -25,5 +29,14 @@ final class TableDirectory: Sendable {
                 table: table.name)
         }
         return handles[table.number]
+    }
+
+    /// How many different records were met that do not match their checksum, at most 10,000.
+    var damagedRecords: Int { damaged.withLock { damaged in damaged.count } }
+
+    func noteDamage(_ table: TableID, _ key: [UInt8]) {
+        damaged.withLock { damaged in
+            if damaged.count < Self.mostDamaged { damaged.insert(Array(table.name.utf8) + [0] + key) }
+        }
     }
 }

@@ -5,13 +5,26 @@ import CLMDB
     package let view: TransactionView
     /// The environment that runs the closure keeps it alive.
     private unowned(unsafe) let pool: ReaderPool
+    private let seat: Int
 
-    init(_ view: TransactionView, from pool: ReaderPool) {
+    init(_ view: TransactionView, seat: Int, from pool: ReaderPool) {
         self.view = view
+        self.seat = seat
         unsafe self.pool = pool
     }
 
     deinit {
-        unsafe pool.giveBack(view)
+        unsafe pool.giveBack(view, seat: seat)
+    }
+
+    /// The bytes of the pages that wait to be used again.
+    var freeBytes: Int {
+        get throws(StoreError) {
+            var environment = MDB_stat()
+            let status = unsafe mdb_env_stat(mdb_txn_env(view.transaction), &environment)
+            guard status == MDB_SUCCESS else { throw StoreError.status(status, "reading", view.directory.path) }
+            let (bytes, overflow) = try view.freePages().multipliedReportingOverflow(by: Int(environment.ms_psize))
+            return overflow ? .max : bytes
+        }
     }
 }

@@ -71,6 +71,11 @@ extension ReadableTransaction where Self: ~Copyable {
         try view.statistics(of: table)
     }
 
+    /// The names of all tables in the file, declared or not, by their bytes.
+    package var tableNames: [String] {
+        get throws(StoreError) { try view.tableNames() }
+    }
+
     /// The number of the last commit this transaction sees; it rises with every commit that changes anything.
     package var revision: UInt64 { unsafe UInt64(mdb_txn_id(view.transaction)) }
 }
@@ -99,6 +104,7 @@ extension TransactionView {
         guard let stored = unsafe try findStored(key, in: table) else { return nil }
         guard let value = unsafe key.withUnsafeBytes({ bytes in unsafe StoredValue.verified(stored, key: bytes) })
         else {
+            directory.noteDamage(table, [UInt8](keyBytes: key))
             throw StoreError.dataLoss(table: table.name, key: [UInt8](keyBytes: key))
         }
         return unsafe value
@@ -131,6 +137,37 @@ extension TransactionView {
         var bytes = 0
         for table in directory.tables { bytes = Self.sum(bytes, try statistics(of: table).bytes) }
         return bytes
+    }
+
+    /// The names of all tables in the file, declared or not.
+    func tableNames() throws(StoreError) -> [String] {
+        var main: MDB_dbi = 0
+        var cursor: OpaquePointer?
+        var status = unsafe mdb_dbi_open(transaction, nil, 0, &main)
+        if status == MDB_SUCCESS { status = unsafe mdb_cursor_open(transaction, main, &cursor) }
+        guard status == MDB_SUCCESS, let cursor = unsafe cursor else {
+            throw StoreError.status(status, "reading", directory.path)
+        }
+        defer { unsafe mdb_cursor_close(cursor) }
+        var names: [String] = []
+        while true {
+            var key: UnsafeRawPointer?
+            var value: UnsafeRawPointer?
+            var (keyLength, valueLength) = (0, 0)
+            let status = unsafe herd_lmdb_cursor_move(cursor, MDB_NEXT, &key, &keyLength, &value, &valueLength)
+            if status == MDB_NOTFOUND { return names }
+            guard status == MDB_SUCCESS else { throw StoreError.status(status, "reading", directory.path) }
+            let bytes = unsafe UnsafeRawBufferPointer(start: key, count: keyLength)
+            names.append(unsafe String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    /// How many pages of the file wait to be used again. Only for a reading transaction.
+    func freePages() throws(StoreError) -> Int {
+        var pages = 0
+        let status = unsafe herd_lmdb_free_pages(transaction, &pages)
+        guard status == MDB_SUCCESS else { throw StoreError.status(status, "reading", directory.path) }
+        return pages
     }
 
     /// The sum of two sizes, at most the largest integer.

@@ -14,9 +14,28 @@ import CLMDB
         var idle: [IdleReader] = []
         var active = 0
         var closed = false
+        /// When each read under way began; 0 for a seat that is free.
+        var begun: [UInt64] = []
+        var freeSeats: [Int] = []
+
+        mutating func enter(_ now: UInt64) -> Int {
+            active += 1
+            guard let seat = freeSeats.popLast() else {
+                begun.append(now)
+                return begun.count - 1
+            }
+            begun[seat] = now
+            return seat
+        }
+
+        mutating func leave(_ seat: Int) {
+            active -= 1
+            begun[seat] = 0
+            freeSeats.append(seat)
+        }
     }
 
-    private enum Entry { case idle(IdleReader), new, closed }
+    private enum Entry { case idle(IdleReader, seat: Int), new(seat: Int), closed }
 
     private let monitor = Monitor(State())
     private let environment: OpaquePointer
@@ -32,53 +51,65 @@ import CLMDB
 
     /// A snapshot as of now, which returns itself when it goes out of scope.
     func lend() throws(StoreError) -> ReadTransaction {
+        let now = coarseNanoseconds()
         let entry: Entry = monitor.withLock { state in
             guard !state.closed else { return .closed }
-            state.active += 1
-            return state.idle.popLast().map(Entry.idle) ?? .new
+            let seat = state.enter(now)
+            return state.idle.popLast().map { reader in .idle(reader, seat: seat) } ?? .new(seat: seat)
         }
         do throws(StoreError) {
-            let reader =
-                switch entry {
-                case .idle(let reader): try renew(reader)
-                case .new: try begin()
-                case .closed: throw StoreError.closed(directory.path)
-                }
+            let (reader, taken): (IdleReader, Int)
+            switch entry {
+            case .idle(let idle, let seat):
+                (reader, taken) = (try renew(idle), seat)
+            case .new(let seat):
+                (reader, taken) = (try begin(), seat)
+            case .closed:
+                throw StoreError.closed(directory.path)
+            }
             let view = unsafe TransactionView(transaction: reader.pointer, directory: directory)
-            return ReadTransaction(view, from: self)
+            return ReadTransaction(view, seat: taken, from: self)
         } catch {
-            if error.code != .closed { leave() }
+            switch entry {
+            case .idle(_, let seat), .new(let seat): leave(seat)
+            case .closed: break
+            }
             throw error
         }
     }
 
-    func giveBack(_ view: TransactionView) {
+    func giveBack(_ view: TransactionView, seat: Int) {
         let reader = unsafe IdleReader(pointer: view.transaction)
         unsafe mdb_txn_reset(reader.pointer)
         let isKept = monitor.withLock { state in
             guard !state.closed, state.idle.count < Self.maxIdle else { return false }
             state.idle.append(reader)
-            state.active -= 1
+            state.leave(seat)
             return true
         }
         if !isKept {
             unsafe mdb_txn_abort(reader.pointer)
-            leave()
+            leave(seat)
         }
     }
 
     /// Runs `body` with the environment held open; nil where it is closed.
     func withEnvironment<R>(_ body: (OpaquePointer) -> R) -> R? {
-        let isOpen = monitor.withLock { state in
-            if !state.closed { state.active += 1 }
-            return !state.closed
-        }
-        guard isOpen else { return nil }
-        defer { leave() }
+        let now = coarseNanoseconds()
+        let seat: Int? = monitor.withLock { state in state.closed ? nil : state.enter(now) }
+        guard let seat else { return nil }
+        defer { leave(seat) }
         return unsafe body(environment)
     }
 
-    var activeReaders: Int { monitor.withLock { state in state.active } }
+    /// How many reads are under way, and for how many nanoseconds the oldest has been.
+    var activity: (readers: Int, oldestNanoseconds: UInt64) {
+        let now = coarseNanoseconds()
+        return monitor.withLock { state in
+            let oldest = state.begun.filter { begun in begun > 0 }.min() ?? now
+            return (state.active, now > oldest ? now - oldest : 0)
+        }
+    }
 
     /// Refuses new reads, waits for those under way and ends the idle transactions.
     func closeWhenIdle() {
@@ -91,9 +122,9 @@ import CLMDB
         for reader in idle { unsafe mdb_txn_abort(reader.pointer) }
     }
 
-    private func leave() {
+    private func leave(_ seat: Int) {
         let isLast = monitor.withLock { state in
-            state.active -= 1
+            state.leave(seat)
             return state.closed && state.active == 0
         }
         if isLast { monitor.signal() }

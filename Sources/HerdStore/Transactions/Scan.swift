@@ -59,18 +59,23 @@ package enum ScanStep: Sendable { case next, stop }
     private let keyBytes: UnsafeRawBufferPointer
     private let stored: UnsafeRawBufferPointer
     private let table: TableID
+    /// The transaction that lends the record keeps it alive.
+    private unowned(unsafe) let directory: TableDirectory
 
-    init(key: UnsafeRawBufferPointer, stored: UnsafeRawBufferPointer, table: TableID) {
+    init(
+        key: UnsafeRawBufferPointer, stored: UnsafeRawBufferPointer, table: TableID, directory: TableDirectory
+    ) {
         unsafe self.keyBytes = key
         unsafe self.stored = stored
         self.table = table
+        unsafe self.directory = directory
     }
 
     /// The decoded key.
     ///
     /// - Throws: `dataLoss` where the bytes are no such key.
     package func key() throws(StoreError) -> Key {
-        guard let key = Key(keyBytes: unsafe keyBytes.bytes) else { throw damage }
+        guard let key = Key(keyBytes: unsafe keyBytes.bytes) else { throw damage() }
         return key
     }
 
@@ -78,7 +83,7 @@ package enum ScanStep: Sendable { case next, stop }
     ///
     /// - Throws: `dataLoss` where the record does not match its checksum; the scan can go on past it.
     package func withValue<R>(_ body: (RawSpan) -> R) throws(StoreError) -> R {
-        guard let value = unsafe StoredValue.verified(stored, key: keyBytes) else { throw damage }
+        guard let value = unsafe StoredValue.verified(stored, key: keyBytes) else { throw damage() }
         return unsafe body(value.bytes)
     }
 
@@ -93,8 +98,10 @@ package enum ScanStep: Sendable { case next, stop }
         try withValue { value in [UInt8](keyBytes: value) }
     }
 
-    private var damage: StoreError {
-        .dataLoss(table: table.name, key: unsafe Array(keyBytes))
+    private func damage() -> StoreError {
+        let key = unsafe Array(keyBytes)
+        unsafe directory.noteDamage(table, key)
+        return .dataLoss(table: table.name, key: key)
     }
 }
 
@@ -110,7 +117,9 @@ extension ReadableTransaction where Self: ~Copyable {
         var cursor = try Cursor(view, table.id)
         var found = try cursor.begin(range)
         while found, unsafe cursor.key.starts(with: range.prefix) {
-            let step = unsafe try body(Record<Key>(key: cursor.key, stored: cursor.stored, table: table.id))
+            let record = unsafe Record<Key>(
+                key: cursor.key, stored: cursor.stored, table: table.id, directory: view.directory)
+            let step = try body(record)
             if step == .stop { return }
             found = try cursor.move(range.direction == .forward ? MDB_NEXT : MDB_PREV)
         }

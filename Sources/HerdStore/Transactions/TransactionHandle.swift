@@ -14,6 +14,16 @@ import CLMDB
         unsafe pointer = begun
     }
 
+    /// Begins a reading transaction.
+    init(reading environment: OpaquePointer, path: String) throws(StoreError) {
+        var begun: OpaquePointer?
+        let status = unsafe mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &begun)
+        guard status == MDB_SUCCESS, let begun = unsafe begun else {
+            throw StoreError.status(status, "reading", path)
+        }
+        unsafe pointer = begun
+    }
+
     deinit {
         unsafe mdb_txn_abort(pointer)
     }

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// The one thread that writes, from the outside: it takes what is queued, until it is closed.
 final class WriterThread: Sendable {
@@ -11,7 +10,7 @@ final class WriterThread: Sendable {
 
     private let queue: Monitor<WriteQueue>
     private let path: String
-    private let life = Mutex(Life.joined)
+    private let life = Monitor(Life.joined)
 
     init(_ queue: Monitor<WriteQueue>, path: String) {
         self.queue = queue

@@ -52,6 +52,15 @@ extension CachedPrediction {
         return bytes
     }
 
+    /// Whether the lengths a record states are its own.
+    package static func isRecord(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { record in
+            guard record.count >= headerLength, record[0] == formatVersion else { return false }
+            let models = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+            return CachedPrediction(record: record, modelCount: Int(models)) != nil
+        }
+    }
+
     /// Nil for a record of another format or one whose lengths do not fit `modelCount`.
     package init?(record: UnsafeRawBufferPointer, modelCount: Int) {
         guard record.count >= Self.headerLength, record[0] == Self.formatVersion else { return nil }

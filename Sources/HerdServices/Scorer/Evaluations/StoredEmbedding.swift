@@ -28,6 +28,12 @@ struct StoredEmbedding {
         return bytes
     }
 
+    /// Whether the length is what the record states, whatever table it is of.
+    static func isRecord(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= headerLength && bytes[0] == formatVersion
+            && bytes.count == headerLength + Int(bytes[9]) + 4 * floats
+    }
+
     /// Nil for another format, another table or a wrong length: the prompt is embedded anew.
     init?(bytes: [UInt8], table: String) {
         let expected = Array(table.utf8.prefix(255))

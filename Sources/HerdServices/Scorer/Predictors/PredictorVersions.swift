@@ -228,6 +228,11 @@ final class PredictorVersions: Sendable {
         return loaded
     }
 
+    /// Whether a record's predictor can be loaded.
+    static func isWhole(_ record: PredictorRecord) -> Bool {
+        (try? loaded(record)) != nil
+    }
+
     private static func loaded(_ record: PredictorRecord) throws -> LoadedPredictor {
         do {
             let predictor = try Predictor(serialized: record.predictor)

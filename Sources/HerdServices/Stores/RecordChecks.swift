@@ -1,0 +1,31 @@
+import HerdMessages
+
+/// What a check of a store holds against the records of each table: that they can be read as what they should be.
+enum RecordChecks {
+    /// What is wrong with a record; nil where nothing is. Tables that are not known are passed over.
+    static func problem(table: String, key: [UInt8], value: [UInt8]) -> String? {
+        all[table].flatMap { check in check(key, value) ? nil : "it is no record of its table" }
+    }
+
+    private static let all: [String: @Sendable (_ key: [UInt8], _ value: [UInt8]) -> Bool] = [
+        "models": { key, value in ModelRecord.read(value).map { Array($0.name.utf8) == key } ?? false },
+        "policies": { key, value in PolicyRecord.read(value).map { Array($0.name.utf8) == key } ?? false },
+        "counters": { _, value in value.count == 8 },
+        "followed_predictor": { _, value in FollowedPredictorRecord.read(value) != nil },
+        "predictions.a": { _, value in CachedPrediction.isRecord(value) },
+        "predictions.b": { _, value in CachedPrediction.isRecord(value) },
+        "decisions": { _, value in DecisionRecord.read(value).map { !$0.decisionId.isEmpty } ?? false },
+        "outcomes": { _, value in OutcomeRecord.read(value) != nil },
+        "evaluations": { key, value in EvaluationRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
+        "embeddings": { _, value in StoredEmbedding.isRecord(value) },
+        "predictors": { key, value in
+            PredictorRecord.read(value).map { Array($0.version.utf8) == key && PredictorVersions.isWhole($0) } ?? false
+        },
+        "predictor_in_force": { _, value in InForceRecord.read(value) != nil },
+    ]
+}
+
+extension Message {
+    /// Nil where the bytes are no such message.
+    fileprivate static func read(_ bytes: [UInt8]) -> Self? { try? Self(packed: bytes) }
+}

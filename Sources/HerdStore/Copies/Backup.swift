@@ -1,0 +1,95 @@
+import CLMDB
+import Glibc
+
+extension StoreEnvironment {
+    /// Copies the store, as of a moment after the call, into another folder while it goes on working.
+    ///
+    /// The copy is one snapshot with every write acknowledged before; it is there whole, on the disk, or not at all. It is
+    /// made on a thread of its own. While it lasts the pages of its snapshot cannot be used again, so that the file of a
+    /// store that is written to grows; writers wait only for the moment in which the snapshot is taken.
+    ///
+    /// - Parameters:
+    ///   - folder: missing, or empty; created with those above it.
+    ///   - progress: called on that thread, about every 16 MiB.
+    /// - Throws: `alreadyExists`, `alreadyOpen` where another copy goes there now, `cancelled` with the task,
+    ///   `notWritable`, `diskFull`, `closed`.
+    package func backup(
+        to folder: String, progress: @escaping @Sendable (CopyProgress) -> Void = { _ in }
+    ) async throws {
+        let stop = StopFlag()
+        try await withTaskCancellationHandler {
+            try await BackgroundThread.run { () throws(StoreError) in
+                let partial = try PartialFolder(folder)
+                do throws(StoreError) {
+                    try self.copy(to: partial.path + "/data.mdb", stop, progress)
+                } catch {
+                    partial.discard()
+                    throw error
+                }
+                try partial.finish()
+            }
+        } onCancel: {
+            stop.set()
+        }
+        let time = OrderedBytes().adding(wallMilliseconds()).bytes
+        enqueue { transaction in try transaction.put(time, for: Meta.backupKey, in: Meta.table) }
+    }
+
+    /// LMDB writes the copy into a pipe, which tells how far it is and can be closed where the copy is to stop.
+    private func copy(
+        to file: String, _ stop: StopFlag, _ progress: @escaping (CopyProgress) -> Void
+    ) throws(StoreError) {
+        guard let total = unsafe withHandle({ environment in unsafe Self.usedBytes(environment) }) else {
+            throw StoreError.closed(path)
+        }
+        var target = try CopyTarget(file, total: total, progress: progress)
+        var ends: [Int32] = [0, 0]
+        guard unsafe herd_pipe(&ends) == 0 else { throw StoreError.status(errno, "copying", path) }
+        let (readEnd, writeEnd) = (ends[0], ends[1])
+        let outcome = Monitor<Int32?>(nil)
+        let thread: pthread_t
+        do throws(StoreError) {
+            thread = try BackgroundThread.start {
+                let status = unsafe self.withHandle { environment in unsafe mdb_env_copyfd2(environment, writeEnd, 0) }
+                outcome.withLock { outcome in outcome = status }
+                _ = Glibc.close(writeEnd)
+            }
+        } catch {
+            for end in ends { _ = Glibc.close(end) }
+            throw error
+        }
+        let piped = Result { () throws(StoreError) in try Self.drain(readEnd, into: &target, stop) }
+        // Once nobody reads, LMDB's next write fails and its thread ends.
+        _ = Glibc.close(readEnd)
+        pthread_join(thread, nil)
+        try piped.get()
+        guard let status = outcome.withLock({ outcome in outcome }) else { throw StoreError.closed(path) }
+        guard status == MDB_SUCCESS else { throw StoreError.status(status, "copying", path) }
+        try target.finish()
+    }
+
+    private static func drain(
+        _ pipe: Int32, into target: inout CopyTarget, _ stop: StopFlag
+    ) throws(StoreError) {
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            try stop.check()
+            let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe Glibc.read(pipe, bytes.baseAddress, bytes.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw StoreError.status(errno, "copying to", target.path) }
+            if count == 0 { return }
+            try target.write(buffer[..<count])
+        }
+    }
+
+    @unsafe private static func usedBytes(_ environment: OpaquePointer) -> Int {
+        var information = unsafe MDB_envinfo()
+        var pages = MDB_stat()
+        guard unsafe mdb_env_info(environment, &information) == MDB_SUCCESS,
+            unsafe mdb_env_stat(environment, &pages) == MDB_SUCCESS
+        else { return 0 }
+        return unsafe (information.me_last_pgno + 1) * Int(pages.ms_psize)
+    }
+}
