@@ -27,7 +27,7 @@ import Testing
     @Test func `a server that takes the connection and says nothing`() async throws {
         let server = try await SilentServer.start()
         var configuration = ClientConfiguration.impatient
-        configuration.connectTimeout = .milliseconds(30)
+        configuration.connectTimeout = .milliseconds(600)
         let error = await HerdClient(address: server.address, configuration: configuration).routeError()
         #expect(error?.code == .unavailable)
         #expect(error?.message == "\(server.address) took the connection but said no HELLO in time")
