@@ -25,7 +25,7 @@ final class HerdRegistry: Sendable {
     private let store: StoreEnvironment
     private let logger: Logger
     private let current = Mutex(RegistrySnapshot())
-    private let watches = ModelWatches()
+    private let modelChanges = ChangeSignal()
     /// Called after every change, with the snapshot that is now in force.
     private let changed: @Sendable (RegistrySnapshot) -> Void
 
@@ -75,7 +75,7 @@ final class HerdRegistry: Sendable {
     /// Sends the whole herd, then what changes, until the caller goes or the server drains.
     func watchModels(_ send: (ModelsEvent) async throws -> Void) async throws {
         var sent: RegistrySnapshot?
-        for await _ in watches.changes() {
+        for await _ in modelChanges.changes() {
             let now = snapshot
             if let sent, sent.revision == now.revision { continue }
             for event in ModelChanges(from: sent?.entries ?? [], to: now.entries).events(revision: now.revision) {
@@ -145,6 +145,6 @@ final class HerdRegistry: Sendable {
             snapshot = fresh
             changed(fresh)
         }
-        watches.tell()
+        modelChanges.tell()
     }
 }

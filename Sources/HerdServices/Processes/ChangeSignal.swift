@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Wakes everybody who watches the models. A watcher that is busy is woken once for all that happened meanwhile, and
-/// looks for itself what that was: nothing is queued for the slow.
-final class ModelWatches: Sendable {
+/// Wakes everybody who waits for something to change. A waiter that is busy is woken once for all that happened
+/// meanwhile, and looks for itself what that was: nothing is queued for the slow.
+final class ChangeSignal: Sendable {
     private struct State {
-        var watchers: [UInt64: AsyncStream<Void>.Continuation] = [:]
+        var waiters: [UInt64: AsyncStream<Void>.Continuation] = [:]
         var nextID: UInt64 = 0
     }
 
@@ -16,18 +16,18 @@ final class ModelWatches: Sendable {
         let id = state.withLock { state in
             let id = state.nextID
             state.nextID += 1
-            state.watchers[id] = continuation
+            state.waiters[id] = continuation
             return id
         }
         continuation.yield()
         continuation.onTermination = { [weak self] _ in
-            self?.state.withLock { state in _ = state.watchers.removeValue(forKey: id) }
+            self?.state.withLock { state in _ = state.waiters.removeValue(forKey: id) }
         }
         return stream
     }
 
     func tell() {
-        let watchers = state.withLock { Array($0.watchers.values) }
-        for watcher in watchers { watcher.yield() }
+        let waiters = state.withLock { Array($0.waiters.values) }
+        for waiter in waiters { waiter.yield() }
     }
 }
