@@ -4,7 +4,7 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test measure hostile fuzz test-tsan test-asan lint format protos install help
+.PHONY: run stop build test thin-client measure hostile fuzz test-tsan test-asan lint format protos install help
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -29,6 +29,9 @@ stop: ## Stop the demonstration herd.
 # everything anew in turns.
 test: install ## All tests (release build).
 	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
+
+thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may (make test does it too).
+	@Scripts/thin-client.sh
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh

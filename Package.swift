@@ -194,7 +194,10 @@ let package = Package(
             ], exclude: ["Fixtures"]),
         .testTarget(
             name: "HerdCommandsTests",
-            dependencies: ["HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction"]),
+            dependencies: [
+                "HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+            ]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
