@@ -1,6 +1,7 @@
 // Preloaded into a process: its disk is full, or read-only, while the file that HERD_DISK_FAULT names exists. The file's
-// first byte says which: 'f', no file may grow or be created (ENOSPC), as on a disk without a free block; 'r', nothing may
-// be written at all (EROFS). Only paths under HERD_DISK_FOLDER are affected.
+// first byte says which: 'f', no file may grow or be created (ENOSPC), as on a disk without a free block; 'c', nor may
+// anything be written over, as on one that copies on write; 'r', nothing may be written at all (EROFS). Only paths under
+// HERD_DISK_FOLDER are affected.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -45,7 +46,8 @@ static int refusal(int descriptor, off_t end) {
     int kind = fault();
     if (!kind || !is_descriptor_on_disk(descriptor)) return 0;
     if (kind == 'r') return EROFS;
-    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && end > status.st_size ? ENOSPC : 0;
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+    return end > status.st_size || kind == 'c' ? ENOSPC : 0;
 }
 
 static int fails(int reason) {
@@ -67,7 +69,7 @@ static off_t place(int descriptor) {
 static int open_refusal(const char *path, int flags) {
     int kind = is_on_disk(path) ? fault() : 0;
     if (kind == 'r' && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT))) return EROFS;
-    return kind == 'f' && (flags & O_CREAT) && access(path, F_OK) != 0 ? ENOSPC : 0;
+    return kind && (flags & O_CREAT) && access(path, F_OK) != 0 ? ENOSPC : 0;
 }
 
 #define DEFINE_OPEN(name)                                                                                              \
@@ -108,6 +110,9 @@ int ftruncate(int descriptor, off_t length) {
 }
 
 int posix_fallocate(int descriptor, off_t offset, off_t length) {
+    struct stat status;
+    // What has its blocks already needs no more.
+    if (fault() != 'r' && fstat(descriptor, &status) == 0 && offset + length <= status.st_size) return 0;
     int reason = refusal(descriptor, offset + length);
     return reason ? reason : NEXT(posix_fallocate)(descriptor, offset, length);
 }
