@@ -33,7 +33,15 @@ struct DaemonProgram {
         words.append(nil)
         defer { for word in words { free(word) } }
         var process = pid_t()
-        let status = posix_spawnp(&process, program, &actions, nil, words, environ)
+        // The thread that runs this may block signals, which the child would inherit.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let status = posix_spawnp(&process, program, &actions, &attributes, words, environ)
         if isTerminal { close(ends[1]) }
         guard status == 0 else {
             if isTerminal { close(ends[0]) }

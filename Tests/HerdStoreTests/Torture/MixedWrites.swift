@@ -28,10 +28,17 @@ struct MixedWrites {
             switch Int.random(in: 0..<20, using: &random) {
             case ..<4: return .remove(key)
             // On pages of its own.
-            case 4: return .put(key, random.bytes(5_000...20_000))
-            default: return .put(key, random.bytes(0...700))
+            case 4: return .put(key, Self.value(5_000...20_000, &random))
+            default: return .put(key, Self.value(0...700, &random))
             }
         }
+    }
+
+    /// Eight bytes at a time: a check computes every step again.
+    private static func value(_ counts: ClosedRange<Int>, _ random: inout SeededGenerator) -> [UInt8] {
+        let count = Int.random(in: counts, using: &random)
+        let words = (0..<(count / 8 + 1)).map { _ in random.next() }
+        return words.withUnsafeBytes { bytes in Array(bytes.prefix(count)) }
     }
 
     /// Even keys are numbers, odd ones text, so that two tables change at once.

@@ -135,6 +135,21 @@ import Testing
         }
     }
 
+    /// A badly damaged file may end the check with a signal: that is damage too, and no crash of herdctl.
+    @Test(arguments: [("BUS", Int32(65)), ("SEGV", 65), ("TERM", 75)])
+    func aCheckThatDiesIsUnderstood(signal: String, status: Int32) async throws {
+        try await withStoreFolder { folder in
+            let herdctl = folder.appending(path: "herdctl")
+            try FileManager.default.copyItem(at: Programs.herdctl, to: herdctl)
+            let herdd = folder.appending(path: "herdd")
+            try Data("#!/bin/sh\nkill -\(signal) $$\n".utf8).write(to: herdd)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: herdd.path)
+            let result = try await Programs.run(herdctl, ["verify", folder.path, "--json"])
+            #expect(result.status == status, "\(result.errors)")
+            #expect(result.output.contains("\"sound\": false") == (status == 65))
+        }
+    }
+
     private struct Copies: Decodable {
         struct Copy: Decodable {
             let service: String
