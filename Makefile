@@ -4,7 +4,7 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test measure kill-loop power-loss test-tsan test-asan lint format protos install help
+.PHONY: run stop build test measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format protos install help
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,6 +33,9 @@ test: install ## All tests (release build).
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh
 
+hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
+	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000
+
 test-tsan: install ## The concurrent suites under the thread sanitizer.
 	swift test --sanitize=thread --scratch-path .build/tsan --filter 'HerdStoreTests|HerdTransportTests|HerdClientTests'
 
@@ -46,6 +49,10 @@ kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeat
 power-loss: install ## CUTS simulated power cuts at random moments (SEED repeats a run); the same.
 	HERD_CUTS=$(or $(CUTS),200) HERD_SEED=$(SEED) \
 		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter PowerLossTests
+
+SECONDS := 10
+fuzz: install ## Attack every decoder with libFuzzer for SECONDS each (SECONDS=10; TARGETS="frames message.*").
+	@Scripts/fuzz.sh --seconds $(SECONDS) $(TARGETS)
 
 lint: ## Formatter and linters; fails on any finding.
 	swift format lint --strict --recursive $(SWIFT_SOURCES)

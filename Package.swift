@@ -61,13 +61,16 @@ let package = Package(
             ]),
 
         // MARK: - Pure domain: prediction, policy, data
+        .target(name: "HerdJSON"),
         .target(name: "HerdPrediction", dependencies: ["CVectors"]),
         .target(name: "HerdPolicy"),
         .target(
             name: "HerdDatasets",
-            dependencies: ["HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server)]),
+            dependencies: [
+                "HerdJSON", "HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server),
+            ]),
 
-        .target(name: "HerdReflection", dependencies: ["HerdMessages", "CMessages"]),
+        .target(name: "HerdReflection", dependencies: ["HerdJSON", "HerdMessages", "CMessages"]),
 
         // MARK: - Services
         .target(
@@ -88,7 +91,7 @@ let package = Package(
             name: "HerdServices",
             dependencies: [
                 "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
-                "HerdReflection", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -102,8 +105,8 @@ let package = Package(
         .target(
             name: "HerdCommands",
             dependencies: [
-                "HerdClient", "HerdMessages", "HerdFrames", "HerdReflection", "HerdDatasets", "HerdPrediction",
-                "HerdPolicy",
+                "HerdClient", "HerdMessages", "HerdFrames", "HerdReflection", "HerdJSON", "HerdDatasets",
+                "HerdPrediction", "HerdPolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
                 .product(name: "Yams", package: "Yams", condition: server),
             ]),
@@ -135,11 +138,26 @@ let package = Package(
             path: "Tests/HerdStoreTests/Torture"),
         .target(
             name: "RandomMessages", dependencies: ["HerdMessages", "CMessages"], path: "Tests/Support/RandomMessages"),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "HerdFrames", "HerdMessages", "HerdTransport", "CMessages", "CScratchMessages", "RandomMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], path: "Tests/Fuzz/Targets"),
+        .executableTarget(name: "herd-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver"),
+        .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/ReplayTests"),
         .target(name: "CScratchMessages", dependencies: ["CProtobufC"], path: "Tests/Support/CScratchMessages"),
         .testTarget(
             name: "HerdMessagesTests",
             dependencies: ["HerdMessages", "CMessages", "CScratchMessages", "RandomMessages"],
             exclude: ["Scratch/scratch.proto"]),
+        .testTarget(name: "HerdJSONTests", dependencies: ["HerdJSON"]),
+        .testTarget(
+            name: "HerdReflectionTests",
+            dependencies: [
+                "HerdReflection", "HerdJSON", "HerdMessages", "CMessages", "CScratchMessages", "RandomMessages",
+            ]),
         .testTarget(name: "HerdFramesTests", dependencies: ["HerdFrames"]),
         .testTarget(
             name: "HerdTransportTests",
@@ -147,6 +165,15 @@ let package = Package(
                 "HerdTransport", "HerdFrames",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+        .testTarget(
+            name: "HerdServerTests",
+            dependencies: [
+                "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "HerdClientTests",
@@ -165,7 +192,9 @@ let package = Package(
                 "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures"]),
-        .testTarget(name: "HerdCommandsTests", dependencies: ["HerdCommands", "HerdPrediction"]),
+        .testTarget(
+            name: "HerdCommandsTests",
+            dependencies: ["HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction"]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),

@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--c-header", help="header of the C module to write")
     parser.add_argument("--c-include", action="append", default=[], help="header that the C module includes first")
     parser.add_argument("--c-descriptors", help="C source to write the FileDescriptorSet into")
-    parser.add_argument("--bare-descriptors", help="the FileDescriptorSet without source info, for --c-descriptors")
+    parser.add_argument("--wire-descriptors", help="the FileDescriptorSet that a server hands out, for --c-descriptors")
     parser.add_argument("--swift", help="folder for the Swift files")
     parser.add_argument("--only", action="append", default=[], help="path prefix of the .proto files to write as Swift")
     parser.add_argument("--access", choices=["public", "package"], default="public")
@@ -77,7 +77,7 @@ def main():
         module = os.path.basename(arguments.c_header)[: -len(".h")]
         save(arguments.c_header, c_header(files, module, arguments.c_include))
     if arguments.c_descriptors:
-        with open(arguments.bare_descriptors, "rb") as file:
+        with open(arguments.wire_descriptors, "rb") as file:
             save(arguments.c_descriptors, c_bytes(file.read()))
     if arguments.swift:
         types = Types(files)

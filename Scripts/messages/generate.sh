@@ -61,12 +61,13 @@ records=$(cd "$protos" && find herd/store -name '*.proto' | sort)
 # The wire and the stored records.
 c_code "$protos" "$out/Sources/CMessages" $wire $records
 (cd "$protos" && protoc -I. --include_imports --include_source_info -o "$work/all.bin" $wire $records)
-(cd "$protos" && protoc -I. --include_imports -o "$work/wire.bin" $wire)
+# With comments, for herdctl describe.
+(cd "$protos" && protoc -I. --include_imports --include_source_info -o "$work/wire.bin" $wire)
 rm -rf "$out/Sources/HerdMessages/Generated" "$out/Sources/HerdServices/Records/Generated"
 python3 "$here/generate.py" --descriptors "$work/all.bin" \
     --c-header "$out/Sources/CMessages/include/CMessages.h" \
     --c-include herd_arena.h --c-include herd_descriptor_set.h --c-include herd_scan.h --c-include herd_text.h \
-    --c-descriptors "$out/Sources/CMessages/Generated/herd_descriptor_set.c" --bare-descriptors "$work/wire.bin" \
+    --c-descriptors "$out/Sources/CMessages/Generated/herd_descriptor_set.c" --wire-descriptors "$work/wire.bin" \
     --swift "$out/Sources/HerdMessages/Generated" --only herd/v1/ --access public \
     --import CMessages --index allWireMessages
 python3 "$here/generate.py" --descriptors "$work/all.bin" \

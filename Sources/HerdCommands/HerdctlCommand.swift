@@ -23,7 +23,7 @@ package struct HerdctlCommand: AsyncParsableCommand {
         subcommands: [
             RouteCommand.self, FeedbackCommand.self, DecisionCommand.self, ModelCommand.self, PolicyCommand.self,
             ImportCommand.self, TrainCommand.self, PredictorCommand.self, BacktestCommand.self, StatusCommand.self,
-            BackupCommand.self, VerifyCommand.self, RestoreCommand.self,
+            CallCommand.self, DescribeCommand.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self,
         ])
 
     package init() {}

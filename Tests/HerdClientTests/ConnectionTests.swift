@@ -125,6 +125,9 @@ import Testing
         let end = try await connection.next(.end)
         #expect(end.call == 1)
         #expect(try RouteResponse(packed: end.payload).decisionId == "done")
+        // The server asks whether its GOAWAY was seen.
+        _ = try await connection.next(.ping)
+        connection.send(Frame(.pong))
         #expect(try await connection.next() == nil)
         await stopped
     }
@@ -252,11 +255,4 @@ extension ClientConfiguration {
         configuration.retryWindow = .zero
         return configuration
     }
-}
-
-/// An address on which nobody listens.
-private func freePort() async throws -> EndpointAddress {
-    let silent = try await SilentServer.start()
-    try await silent.close()
-    return silent.address
 }

@@ -64,6 +64,19 @@ import Testing
         }
     }
 
+    @Test func `a frame of nothing but fields is refused`() {
+        // Field 16, a varint: two bytes of tag, one of value.
+        let field: [UInt8] = [0x80, 0x01, 0]
+        #expect(throws: Never.self) { try Frame(packed: Array(repeatElement(field, count: 1024).joined())) }
+        #expect(throws: FrameError.tooManyFields(limit: 1024)) {
+            try Frame(packed: Array(repeatElement(field, count: 1025).joined()))
+        }
+        let pair = Array(repeatElement([0x18, 0] as [UInt8], count: 1025).joined())
+        #expect(throws: FrameError.tooManyFields(limit: 1024)) {
+            try Frame(packed: [0x42, 0x82, 0x10] + pair)
+        }
+    }
+
     @Test func `random bytes never crash`() {
         let seed: UInt64 = 20_260_731
         print("MalformedFrameTests: seed \(seed)")

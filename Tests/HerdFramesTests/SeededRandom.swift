@@ -36,7 +36,7 @@ struct SeededRandom: RandomNumberGenerator {
     }
 
     private mutating func text(_ length: Int) -> String {
-        let alphabet: [Character] = ["a", "b", "/", ".", "é", "ß", "語", "🦙", "\u{0}"]
+        let alphabet: [Character] = ["a", "b", "/", ".", "é", "ß", "語", "🦙", "\u{1}"]
         return String(
             (0..<Int.random(in: 0...length, using: &self)).map { _ in alphabet.randomElement(using: &self) ?? "a" })
     }

@@ -5,11 +5,14 @@ import Testing
 
 /// The client's rules, as transcripts.
 @Suite struct ClientStateMachineTests {
-    @Test func `calls are pipelined behind HELLO and answered in any order`() {
+    @Test func `calls start after HELLO and are answered in any order`() {
         let client = ClientTranscript()
+        #expect(client.takesCalls)
+        #expect(client.hasRoom == false)
+        #expect(client.receive(.greeting) == "greeted")
+        #expect(client.hasRoom)
         #expect(client.start("a") == 1)
         #expect(client.start("b") == 2)
-        #expect(client.receive(.greeting) == "greeted")
         #expect(client.receive(Frame(.end, call: 2)) == "end b")
         #expect(client.receive(Frame(.end, call: 1)) == "end a")
         #expect(client.openCalls == 0)

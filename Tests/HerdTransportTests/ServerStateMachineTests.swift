@@ -109,7 +109,42 @@ import Testing
         #expect(server.receive(.request(3)) == "dispatch")
     }
 
+    @Test func `a refused call is not open`() {
+        let server = ServerTranscript.greeted(maximumOpenCalls: 1)
+        server.open(1)
+        #expect(server.receive(.request(2)) == "refuse tooManyCalls(limit: 1)")
+        #expect(server.receive(.request(2)) == "refuse tooManyCalls(limit: 1)")
+        #expect(server.receive(Frame(.cancel, call: 2)) == "ignore")
+        #expect(server.openCalls == 1)
+    }
+
+    @Test func `the largest id and the largest numbers are as good as any`() {
+        let server = ServerTranscript.greeted()
+        #expect(server.receive(.request(.max)) == "dispatch")
+        server.open(.max)
+        #expect(server.receive(Frame(.credit, call: .max, credit: .max)) == "credit \(UInt64.max) +\(UInt32.max)")
+        #expect(server.receive(Frame(.cancel, call: .max)) == "cancel \(UInt64.max)")
+    }
+
     // MARK: - The end of a call
+
+    @Test(arguments: ["finished", "cancelled", "expired", "abandoned", "ended"])
+    func `CANCEL and CREDIT after the end are ignored, whatever the end was`(how: String) {
+        let server = ServerTranscript.greeted()
+        let token = server.open(5, deadline: 10)
+        switch how {
+        case "finished": #expect(server.finish(5))
+        case "cancelled": #expect(server.receive(Frame(.cancel, call: 5)) == "cancel 5")
+        case "expired": #expect(server.expire(at: 10) == ["5"])
+        case "abandoned": #expect(server.abandon("5") == ["5"])
+        default: #expect(server.end() == ["5"])
+        }
+        #expect(server.receive(Frame(.cancel, call: 5)) == "ignore")
+        #expect(server.receive(Frame(.credit, call: 5, credit: 1)) == "ignore")
+        // One END only.
+        #expect(server.finish(token) == false)
+        #expect(server.openCalls == 0)
+    }
 
     @Test func `a cancelled call has its END at once and no second`() {
         let server = ServerTranscript.greeted()
@@ -184,6 +219,63 @@ import Testing
         #expect(server.receive(.request(1)) == "refuse draining")
     }
 
+    @Test func `a draining server parts when its last PING is answered`() {
+        let server = ServerTranscript.greeted()
+        server.open(1)
+        server.pinged()
+        #expect(server.drain()?.code == .ok)
+        #expect(server.finish(1))
+        #expect(server.beginParting())
+        #expect(server.beginParting() == false)
+        // The PONG for the PING before the GOAWAY says nothing of it.
+        #expect(server.receive(Frame(.pong)) == "ignore")
+        #expect(server.receive(.request(2)) == "refuse draining")
+        #expect(server.receive(Frame(.pong)) == "part")
+    }
+
+    @Test func `nobody parts without a drain, nor before HELLO`() {
+        let greeted = ServerTranscript.greeted()
+        #expect(greeted.beginParting() == false)
+        let silent = ServerTranscript()
+        _ = silent.drain()
+        #expect(silent.beginParting() == false)
+    }
+
+    @Test func `a PONG that nobody asked for is ignored`() {
+        let server = ServerTranscript.greeted()
+        #expect(server.receive(Frame(.pong)) == "ignore")
+        server.pinged()
+        #expect(server.receive(Frame(.pong)) == "ignore")
+        #expect(server.receive(Frame(.pong)) == "ignore")
+        _ = server.drain()
+        #expect(server.receive(Frame(.pong)) == "ignore")
+        #expect(server.beginParting())
+        #expect(server.receive(Frame(.pong)) == "part")
+    }
+
+    @Test func `an idle connection is sent away, its late calls are not started`() {
+        let server = ServerTranscript.greeted()
+        #expect(server.sendAway() == "GOAWAY OK: no call came for 1 h; connect again for the next one")
+        #expect(server.sendAway() == nil)
+        #expect(server.receive(.request(2)) == "refuse idle")
+        #expect(server.drain() == nil)
+        #expect(server.beginParting())
+        #expect(server.receive(Frame(.pong)) == "part")
+    }
+
+    @Test func `a connection with a call is not sent away, nor one that drains`() {
+        let server = ServerTranscript.greeted()
+        server.open(1)
+        #expect(server.sendAway() == nil)
+        #expect(server.receive(.request(2)) == "dispatch")
+        _ = server.drain()
+        #expect(server.finish(1))
+        #expect(server.sendAway() == nil)
+        #expect(server.receive(.request(3)) == "refuse draining")
+        let silent = ServerTranscript()
+        #expect(silent.sendAway() == nil)
+    }
+
     @Test func `a drain abandons the calls it is told to`() {
         let server = ServerTranscript.greeted()
         server.open(1)
@@ -235,6 +327,17 @@ private final class ServerTranscript {
 
     func drain() -> GoAway? { machine.drain() }
 
+    func sendAway() -> String? { machine.sendAway(after: "1 h")?.transcript }
+
+    func pinged() { machine.pinged() }
+
+    /// Whether a PING is to be sent; counts it.
+    func beginParting() -> Bool {
+        let isToPing = machine.beginParting()
+        if isToPing { machine.pinged() }
+        return isToPing
+    }
+
     func abandon(_ call: String) -> [String] { machine.abandon { $0 == call }.map(\.call) }
 
     func end() -> [String] { machine.end().map(\.call) }
@@ -267,6 +370,7 @@ private final class ServerTranscript {
         case .cancel(let call): "cancel \(call)"
         case .credit(let call, let credit): "credit \(call) +\(credit)"
         case .pong: "pong"
+        case .part: "part"
         case .ignore: "ignore"
         case .fail(let reason): reason.transcript
         }

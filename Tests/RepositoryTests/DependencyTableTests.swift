@@ -8,17 +8,18 @@ import Testing
         "herdd": ["HerdServices"],
         "herdctl": ["HerdCommands"],
         "HerdCommands": [
-            "HerdClient", "HerdDatasets", "HerdPrediction", "HerdPolicy", "HerdReflection", "HerdMessages",
-            "HerdFrames",
+            "HerdClient", "HerdDatasets", "HerdPrediction", "HerdPolicy", "HerdReflection", "HerdJSON",
+            "HerdMessages", "HerdFrames",
         ],
         "HerdServices": [
             "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets", "HerdReflection",
-            "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+            "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
         ],
         "HerdServer": ["HerdTransport", "HerdFrames", "HerdMessages"],
         "HerdClient": ["HerdTransport", "HerdFrames", "HerdMessages"],
-        "HerdReflection": ["HerdMessages", "CMessages"],
-        "HerdDatasets": ["HerdPrediction", "CZlib"],
+        "HerdReflection": ["HerdJSON", "HerdMessages", "CMessages"],
+        "HerdDatasets": ["HerdJSON", "HerdPrediction", "CZlib"],
+        "HerdJSON": [],
         "HerdPolicy": [],
         "HerdPrediction": ["CVectors"],
         "HerdStore": ["CLMDB"],
@@ -60,7 +61,7 @@ import Testing
 
     @Test func pureTargetsUseNoPackages() throws {
         let manifest = try Manifest.ofThisPackage()
-        for name in ["HerdPolicy", "HerdPrediction", "HerdMessages", "HerdFrames"] {
+        for name in ["HerdJSON", "HerdPolicy", "HerdPrediction", "HerdMessages", "HerdFrames"] {
             let target = try #require(manifest.targets.first { $0.name == name })
             #expect(target.packages.isEmpty, "\(name) uses \(target.packages.sorted())")
         }

@@ -7,6 +7,7 @@ final class CallReader: Sendable {
     private let attempts: CallAttempts
     private let state = NIOLockedValueBox(State.idle)
     private let payload = NIOLockedValueBox<[UInt8]>([])
+    private let hasLease = NIOLockedValueBox(false)
 
     private enum State {
         case idle
@@ -20,8 +21,24 @@ final class CallReader: Sendable {
         self.attempts = attempts
     }
 
-    deinit {
-        if case .reading(let call, let connection, _) = state.withLockedValue({ $0 }) { connection.cancel(call) }
+    deinit { abandon() }
+
+    /// Takes the call back, if it has not ended; nothing more is read.
+    fileprivate func abandon() {
+        let last = state.withLockedValue { state in
+            defer { state = .ended }
+            return state
+        }
+        if case .reading(let call, let connection, _) = last { connection.cancel(call) }
+    }
+
+    /// The right to read the call, given out once; nil for whoever comes second.
+    func lease() -> ReadingLease? {
+        let isFirst = hasLease.withLockedValue { hasLease in
+            defer { hasLease = true }
+            return !hasLease
+        }
+        return isFirst ? ReadingLease(self) : nil
     }
 
     /// The payload of the call's end, once `next` has returned nil.
@@ -81,4 +98,15 @@ final class CallReader: Sendable {
         }
         if let grant { grant.connection.grant(grant.credit, to: grant.call) }
     }
+}
+
+/// Held by the iterator of a stream: the call is taken back when it is let go of, even where the sequence is still held.
+final class ReadingLease: Sendable {
+    let reader: CallReader
+
+    fileprivate init(_ reader: CallReader) {
+        self.reader = reader
+    }
+
+    deinit { reader.abandon() }
 }

@@ -50,11 +50,11 @@ public struct PackedCallStream: AsyncSequence, Sendable {
     }
 
     public func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(reader: reader)
+        AsyncIterator(lease: reader.lease())
     }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
-        fileprivate let reader: CallReader
+        fileprivate let lease: ReadingLease?
 
         public mutating func next() async throws(CallError) -> [UInt8]? {
             try await next(isolation: nil)
@@ -63,7 +63,10 @@ public struct PackedCallStream: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(CallError) -> [UInt8]? {
-            try await reader.next()
+            guard let lease else {
+                throw CallError(.failedPrecondition, "this stream was read before; make the call again")
+            }
+            return try await lease.reader.next()
         }
     }
 }

@@ -1,5 +1,5 @@
+import HerdJSON
 package import HerdPrediction
-import HerdReflection
 
 extension BacktestReport {
     /// The report as JSON text for programs: accuracy in per cent with two decimals, shares 0..1.

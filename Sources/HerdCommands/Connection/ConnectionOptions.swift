@@ -5,59 +5,74 @@ import HerdFrames
 /// Where the router is, and how long a call may take.
 package struct ConnectionOptions: ParsableArguments {
     @Option(
+        parsing: .singleValue,
         help: ArgumentHelp(
-            "The router's address.", discussion: "Or the environment variable HERD_ADDRESS.",
-            valueName: "host:port"))
-    package var address: String?
+            "The router's address: host:port, [IPv6 address]:port or unix:PATH.",
+            discussion: """
+                Of several routers, given with a comma between them or one --address each, any that is there answers. \
+                Or the environment variable HERD_ADDRESS.
+                """,
+            valueName: "address"))
+    package var address: [String] = []
 
-    @Option(help: ArgumentHelp("Seconds a call may take.", valueName: "seconds"))
-    package var timeout: Double = 30
+    @Option(
+        help: ArgumentHelp(
+            "Seconds a call may take; 30 if not given, and what the server allows for a stream.",
+            valueName: "seconds"))
+    package var timeout: Double?
 
     package init() {}
 
     package func validate() throws {
-        guard timeout > 0, timeout <= 86_400 else {
-            throw ValidationError("--timeout must be over 0 and at most 86400 seconds")
+        if let timeout {
+            guard timeout > 0, timeout <= 86_400 else {
+                throw ValidationError("--timeout must be over 0 and at most 86400 seconds")
+            }
         }
-        _ = try Address.resolve(address)
+        do {
+            _ = try HerdClient(addresses: Addresses.resolve(address))
+        } catch {
+            throw ValidationError(error.message)
+        }
     }
+
+    /// Of a stream; nil leaves it to the server.
+    var streamTimeout: Duration? { timeout.map { .milliseconds(Int64($0 * 1_000)) } }
 
     /// Runs `body` with a client of the router, and closes it.
     func withClient<Result>(_ body: (HerdClient) async throws -> Result) async throws -> Result {
-        let (host, port) = try Address.resolve(address)
+        let addresses = Addresses.resolve(address)
         var configuration = ClientConfiguration()
-        configuration.defaultTimeout = .milliseconds(Int64(timeout * 1_000))
+        configuration.defaultTimeout = .milliseconds(Int64((timeout ?? 30) * 1_000))
         configuration.name = "herdctl"
-        let client = HerdClient(host: host, port: port, configuration: configuration)
+        let client = try HerdClient(addresses: addresses, configuration: configuration)
+        defer { client.close() }
         do {
-            let result = try await body(client)
-            client.close()
-            return result
-        } catch {
-            client.close()
-            if let error = error as? CallError, error.code == .unavailable, error.message.hasPrefix("cannot connect") {
-                throw CallError(
-                    .unavailable,
-                    "\(error.message) (is the router running at \(host):\(port)? herdd all starts one)",
-                    metadata: error.metadata)
-            }
-            throw error
+            return try await body(client)
+        } catch let error as CallError where error.code == .unavailable && error.isUnreachable {
+            throw CallError(
+                .unavailable,
+                "\(error.message) (is the router running at \(addresses.joined(separator: ", "))? "
+                    + "herdd all starts one)",
+                metadata: error.metadata)
         }
     }
 }
 
-enum Address {
+extension CallError {
+    /// Whether no server was reached, as the client tells it.
+    fileprivate var isUnreachable: Bool {
+        message.hasPrefix("cannot connect") || message.hasPrefix("no server can be reached")
+    }
+}
+
+/// The addresses to call, as text.
+enum Addresses {
     static let standard = "127.0.0.1:7601"
 
-    static func resolve(_ option: String?) throws -> (host: String, port: Int) {
-        let text = option ?? ProcessEnvironment.value("HERD_ADDRESS") ?? standard
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (1...65_535).contains(port), colon != text.startIndex
-        else {
-            throw ValidationError("'\(text)' is not an address; write host:port, e.g. \(standard) or [::1]:7601")
-        }
-        var host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        return (String(host), port)
+    /// What was given, else the environment's, else the standard one; never empty.
+    static func resolve(_ options: [String]) -> [String] {
+        let texts = options.isEmpty ? [ProcessEnvironment.value("HERD_ADDRESS") ?? standard] : options
+        return texts.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     }
 }

@@ -2,6 +2,8 @@ import Glibc
 
 /// The standard output stream, unbuffered, whose failures are not passed over: a script must not take half a reply for one.
 enum StandardOutput {
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
     static func write(_ text: String) throws(CommandFailure) {
         var text = text
         let isWritten = text.withUTF8 { bytes in

@@ -36,9 +36,7 @@ package struct TrainCommand: ServiceCommand {
         var trained: PredictorSummary?
         do {
             var progress = ProgressLine()
-            // Training may well take longer than an ordinary call.
-            let events = client.stream(
-                HerdMessages.Scorer.train, request, timeout: .seconds(max(3_600, Int64(connection.timeout))))
+            let events = client.stream(HerdMessages.Scorer.train, request, timeout: connection.streamTimeout)
             for try await event in events {
                 switch event.event {
                 case .progress(let step)?:

@@ -1,3 +1,5 @@
+import HerdJSON
+
 /// Reads one line of an evaluation file.
 ///
 /// Shape: `{"id", "prompt", "task", "domain"?, "scores": {model: 0..1}, "costs"?: {model: usd}, "refined"?: {model:
@@ -24,7 +26,7 @@ package struct EvaluationLineParser: Sendable {
     }
 
     private func row(_ bytes: [UInt8]) throws(JSONCursor.Failure) -> EvaluationRow {
-        var cursor = JSONCursor(bytes)
+        var cursor = JSONCursor(bytes, name: "the line")
         var row = EvaluationRow(id: "", prompt: "", task: "", scores: [:])
         var seen = Set<String>()
         try cursor.object("the line") { (cursor, key) throws(JSONCursor.Failure) in

@@ -19,13 +19,19 @@ package struct FrameView {
     /// The most pairs of metadata one frame may hold; a few bytes each on the wire, they take 100 in memory.
     package static let maximumMetadataCount = 128
 
+    /// The most fields one frame may hold, pairs of metadata and fields of later versions included.
+    package static let maximumFieldCount = 1024
+
     /// Decodes `body`, one packed frame without its length prefix, and checks all of it.
     ///
     /// Of a field that comes twice the last one counts; unknown fields are skipped.
     package init(packed body: UnsafeRawBufferPointer) throws(FrameError) {
         self.body = body
         var reader = FieldReader(body)
+        var fieldCount = 0
         while !reader.isAtEnd {
+            fieldCount += 1
+            guard fieldCount <= Self.maximumFieldCount else { throw .tooManyFields(limit: Self.maximumFieldCount) }
             let (number, type) = try reader.tag()
             guard let field = FrameField(rawValue: number) else {
                 try reader.skip(type)
@@ -92,7 +98,12 @@ private struct MetadataEntry {
 
     init(packed: UnsafeRawBufferPointer) throws(FrameError) {
         var reader = FieldReader(packed)
+        var fieldCount = 0
         while !reader.isAtEnd {
+            fieldCount += 1
+            guard fieldCount <= FrameView.maximumFieldCount else {
+                throw .tooManyFields(limit: FrameView.maximumFieldCount)
+            }
             let (number, type) = try reader.tag()
             guard number == 1 || number == 2 else {
                 try reader.skip(type)

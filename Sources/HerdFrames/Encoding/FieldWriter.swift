@@ -70,14 +70,27 @@ struct FieldWriter {
         text(value)
     }
 
-    /// The length of `value` in UTF-8 and its bytes.
+    /// The length of `value` in UTF-8 and its bytes; a U+0000 becomes U+FFFD.
     mutating func text(_ value: String) {
-        varint(UInt64(value.utf8.count))
+        let count = value.wireCount
+        varint(UInt64(count))
+        guard count == value.utf8.count else { return textWithNULs(value) }
         let copied: Void? = value.utf8.withContiguousStorageIfAvailable { utf8 in
             reserve(utf8.count).copyMemory(from: UnsafeRawBufferPointer(utf8))
         }
         if copied == nil {
             for unit in value.utf8 { byte(unit) }
+        }
+    }
+
+    private mutating func textWithNULs(_ value: String) {
+        FrameStatistics.countTextWithNUL()
+        for unit in value.utf8 {
+            if unit == 0 {
+                for part in "\u{fffd}".utf8 { byte(part) }
+            } else {
+                byte(unit)
+            }
         }
     }
 

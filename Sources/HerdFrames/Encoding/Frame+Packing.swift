@@ -7,9 +7,9 @@ extension Frame {
     /// How many bytes the frame takes without its length prefix, were its payload `payloadCount` bytes long.
     package func packedSize(payloadCount: Int) -> Int {
         var size = FieldSize.integer(UInt64(kind.rawValue)) + FieldSize.integer(call)
-        size += FieldSize.bytes(method.utf8.count) + FieldSize.integer(timeoutMicroseconds)
+        size += FieldSize.bytes(method.wireCount) + FieldSize.integer(timeoutMicroseconds)
         size += FieldSize.bytes(payloadCount) + FieldSize.integer(UInt64(code.rawValue))
-        size += FieldSize.bytes(message.utf8.count)
+        size += FieldSize.bytes(message.wireCount)
         for (key, value) in metadata { size += FieldSize.chunk(Self.entrySize(key, value)) }
         size += FieldSize.integer(UInt64(credit)) + FieldSize.integer(UInt64(version))
         return size
@@ -57,7 +57,7 @@ extension Frame {
 
     private static func entrySize(_ key: String, _ value: String) -> Int {
         // protobuf runtimes send both halves of a pair, empty or not.
-        FieldSize.chunk(key.utf8.count) + FieldSize.chunk(value.utf8.count)
+        FieldSize.chunk(key.wireCount) + FieldSize.chunk(value.wireCount)
     }
 
     private static func write(_ metadata: [String: String], to writer: inout FieldWriter) {

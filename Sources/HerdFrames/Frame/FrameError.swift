@@ -16,13 +16,15 @@ public enum FrameError: Error, Hashable, Sendable {
     case invalidUTF8(field: String)
     /// More pairs of metadata than `limit`.
     case tooMuchMetadata(limit: Int)
+    /// More fields than `limit`, known or unknown: a frame of nothing but tags would take long to read.
+    case tooManyFields(limit: Int)
 }
 
 extension FrameError {
     /// The status code a GOAWAY for it carries.
     public var code: StatusCode {
         switch self {
-        case .tooLong, .tooMuchMetadata: .resourceExhausted
+        case .tooLong, .tooMuchMetadata, .tooManyFields: .resourceExhausted
         default: .invalidArgument
         }
     }
@@ -45,6 +47,8 @@ extension FrameError: CustomStringConvertible {
             "the frame's field \(field) is not valid UTF-8; send text as UTF-8 and bytes in the payload"
         case .tooMuchMetadata(let limit):
             "the frame has more than \(limit) pairs of metadata; send less"
+        case .tooManyFields(let limit):
+            "the frame has more than \(limit) fields; send each field of frame.proto once"
         }
     }
 }

@@ -476,28 +476,37 @@ public struct WatchModelsRequest: Message {
     }
 }
 
-/// `herd.v1.ModelsEvent`.
+/// First the whole herd, in as many events as it takes, then every change as soon as the watcher takes it. A slow watcher
+/// gets what has changed since its last event, not each change. The watch ends with UNAVAILABLE when the server drains;
+/// a new watch begins with the whole herd again: forget what an earlier one told.
 public struct ModelsEvent: Message {
+    /// The revision that the herd has once this event is applied, or the last of its events where `partial` is set.
     public var registryRevision: UInt64
+    /// New and changed models.
     public var put: [Model]
     public var removed: [String]
+    /// More events of the same revision follow.
+    public var partial: Bool
 
     /// Every field at its default.
     public init() {
         self.registryRevision = 0
         self.put = []
         self.removed = []
+        self.partial = false
     }
 
     /// The given fields, the others at their defaults.
     public init(
         registryRevision: UInt64 = 0,
         put: [Model] = [],
-        removed: [String] = []
+        removed: [String] = [],
+        partial: Bool = false
     ) {
         self.registryRevision = registryRevision
         self.put = put
         self.removed = removed
+        self.partial = partial
     }
 
     public static var fullName: String { "herd.v1.ModelsEvent" }
@@ -1272,6 +1281,7 @@ extension ModelsEvent: GeneratedMessage {
             }
         }
         self.removed = removedRead
+        self.partial = c.pointee.partial != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__ModelsEvent>, in arena: MessageArena) {
@@ -1300,6 +1310,7 @@ extension ModelsEvent: GeneratedMessage {
             c.pointee.removed = list
             c.pointee.n_removed = self.removed.count
         }
+        c.pointee.partial = self.partial ? 1 : 0
     }
 }
 

@@ -489,9 +489,10 @@ public struct TrainEvent: Message {
     }
 }
 
-/// `herd.v1.TrainProgress`.
+/// One part of the work after the other: "reading" the evaluations, "topics", "cross-validation", "fitting", "storing".
 public struct TrainProgress: Message {
     public var phase: String
+    /// Of `total`: evaluations while reading, else steps of the training as a whole.
     public var done: UInt64
     public var total: UInt64
 

@@ -52,7 +52,7 @@ extension HerdServer {
                 return MethodStatistics(
                     method: method.path, calls: counters.calls, failures: counters.failures,
                     meanMs: counters.meanMilliseconds, maxMs: counters.longestMilliseconds)
-            }, figures: report.service.figures, facts: report.service.facts)
+            }, figures: connectionFigures.merging(report.service.figures) { $1 }, facts: report.service.facts)
     }
 }
 

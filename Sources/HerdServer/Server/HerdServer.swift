@@ -20,6 +20,8 @@ package final class HerdServer: Service {
     /// The event loops its connections run on; clients in the same process best share them.
     package let eventLoopGroup: any EventLoopGroup
     let startTime = NIODeadline.now()
+    let connectionStatistics = ConnectionStatistics()
+    let listenerStatistics = ListenerStatistics()
     private let ownsEventLoopGroup: Bool
     private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
@@ -31,6 +33,10 @@ package final class HerdServer: Service {
         var phase = Phase.idle
         var listeners: [any Channel] = []
         var connections: [ObjectIdentifier: ServerConnection] = [:]
+        /// Those of `connections` that are told that there are too many, and are gone a second later.
+        var refused: Set<ObjectIdentifier> = []
+        /// How many connections may be served; as configured unless the process may not open so many files.
+        var maximumConnections = Int.max
         var drainTimeout: TimeAmount?
         /// Waits until nothing listens and nobody is connected.
         var stopped: [UnsafeContinuation<Void, Never>] = []
@@ -114,32 +120,60 @@ package final class HerdServer: Service {
         let methods = state.withLockedValue { state in
             precondition(state.phase == .idle, "a server is started once")
             state.phase = .running
+            state.maximumConnections = allowedConnections()
             return state.registry.table()
         }
-        let bootstrap = bootstrap(methods)
         var addresses: [EndpointAddress] = []
         do {
-            for address in configuration.addresses {
-                let channel: any Channel
-                do {
-                    channel = try await address.bind(bootstrap).get()
-                } catch {
-                    throw ListenFailure(address: address, cause: error)
-                }
-                let isWanted = state.withLockedValue { state in
-                    state.listeners.append(channel)
-                    return state.phase == .running
-                }
-                channel.closeFuture.whenComplete { _ in self.remove(listener: channel) }
-                if !isWanted { channel.close(promise: nil) }
-                addresses.append(EndpointAddress(boundTo: channel) ?? address)
-            }
+            for address in configuration.addresses { addresses.append(try await listen(on: address, methods)) }
         } catch {
             await stop(timeout: .zero)
             throw error
         }
         logger.info("listening", metadata: ["addresses": "\(addresses.map(\.description).joined(separator: ", "))"])
         return addresses
+    }
+
+    /// Returns the address it is bound to.
+    private func listen(on address: EndpointAddress, _ methods: MethodTable) async throws -> EndpointAddress {
+        var options = EndpointAddress.ListeningOptions()
+        options.unixMode = configuration.unixSocketMode
+        options.isIPv6Only = configuration.addresses.contains { address.overlaps($0) }
+        options.acceptFailed = { [listenerStatistics, logger] in listenerStatistics.acceptFailed($0, logger) }
+        let channel: any Channel
+        do {
+            channel = try await address.bind(bootstrap(methods), options, eventLoop: eventLoopGroup.any()).get()
+        } catch {
+            throw ListenFailure(address: address, cause: error)
+        }
+        let bound = EndpointAddress(boundTo: channel) ?? address
+        let isWanted = state.withLockedValue { state in
+            state.listeners.append(channel)
+            return state.phase == .running
+        }
+        channel.closeFuture.whenComplete { _ in
+            self.remove(listener: channel)
+            self.listenAgain(on: bound, methods)
+        }
+        if !isWanted { channel.close(promise: nil) }
+        return bound
+    }
+
+    /// A listener that the system closed, not the server, is replaced.
+    private func listenAgain(on address: EndpointAddress, _ methods: MethodTable) {
+        let isRunning = { self.state.withLockedValue { $0.phase == .running } }
+        guard isRunning() else { return }
+        logger.critical("a listener was closed by the system", metadata: ["address": "\(address)"])
+        Task {
+            while isRunning() {
+                do {
+                    _ = try await listen(on: address, methods)
+                    return logger.notice("listening again", metadata: ["address": "\(address)"])
+                } catch {
+                    try? await Task.sleep(for: .seconds(1))
+                }
+            }
+        }
     }
 
     /// Stops listening, tells the clients, lets open calls end for `timeout` (nil: the configured one), closes.
@@ -192,30 +226,44 @@ package final class HerdServer: Service {
     private func bootstrap(_ methods: MethodTable) -> ServerBootstrap {
         let timeouts = CallTimeouts(configuration)
         return ServerBootstrap(group: eventLoopGroup)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: ServerConnection.waterMark)
+            .childChannelOption(.recvAllocator, value: ServerConnection.receiveAllocator)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        self.connection(methods, timeouts, channel))
+                    guard let connection = self.connection(methods, timeouts, channel) else {
+                        throw ChannelError.ioOnClosedChannel
+                    }
+                    try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
     }
 
+    /// The handler of a new connection; nil where there is no room even to tell it that there is none.
     private func connection(
         _ methods: MethodTable, _ timeouts: CallTimeouts, _ channel: any Channel
-    ) -> ServerConnection {
+    ) -> ServerConnection? {
         let peer = channel.remoteAddress.map { $0.ipAddress ?? "unix" } ?? "unknown"
         let dispatcher = ConnectionDispatcher(
             server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
             eventLoop: channel.eventLoop)
-        let connection = ServerConnection(
-            dispatcher: dispatcher, limits: limits, name: name, eventLoop: channel.eventLoop)
-        let drainTimeout = state.withLockedValue { state in
-            state.connections[ObjectIdentifier(connection)] = connection
-            return state.drainTimeout
+        let refusal = state.withLockedValue { state in
+            let served = state.connections.count - state.refused.count
+            return served < state.maximumConnections ? nil : GoAway.tooManyConnections(state.maximumConnections)
         }
+        let connection = ServerConnection(
+            dispatcher: dispatcher, limits: limits, name: name, statistics: connectionStatistics, refusal: refusal,
+            eventLoop: channel.eventLoop)
+        let id = ObjectIdentifier(connection)
+        let (isKept, drainTimeout) = state.withLockedValue { state in
+            if refusal != nil {
+                guard state.refused.count < Self.maximumRefused else { return (false, nil as TimeAmount?) }
+                state.refused.insert(id)
+            }
+            state.connections[id] = connection
+            return (true, state.drainTimeout)
+        }
+        if refusal != nil { listenerStatistics.refused(peer: peer, logger) }
+        guard isKept else { return nil }
         channel.closeFuture.whenComplete { _ in self.remove(connection) }
         if let drainTimeout {
             channel.eventLoop.execute { connection.drain(timeout: drainTimeout) }
@@ -223,10 +271,28 @@ package final class HerdServer: Service {
         return connection
     }
 
+    /// How many connections over the limit are told so at a time; more are closed without a word.
+    private static let maximumRefused = 256
+
+    /// As many connections as configured, or as the process may have files open.
+    private func allowedConnections() -> Int {
+        let wanted = configuration.maximumConnections
+        let allowed = min(wanted, OpenFileLimit.raised(to: wanted + Self.maximumRefused))
+        if allowed < wanted {
+            logger.warning(
+                "fewer connections than configured are served, because the process may open too few files",
+                metadata: ["configured": "\(wanted)", "served": "\(allowed)", "remedy": "raise ulimit -n"])
+        }
+        return allowed
+    }
+
     private var limits: ConnectionLimits {
         ConnectionLimits(
             maximumFrameLength: configuration.maximumFrameLength, maximumOpenCalls: configuration.maximumOpenCalls,
-            helloTimeout: configuration.helloTimeout.timeAmount)
+            helloTimeout: configuration.helloTimeout.timeAmount, frameTimeout: configuration.frameTimeout.timeAmount,
+            keepaliveInterval: configuration.keepaliveInterval.timeAmount,
+            keepaliveTimeout: configuration.keepaliveTimeout.timeAmount,
+            idleTimeout: configuration.idleTimeout.timeAmount)
     }
 
     private func remove(listener: any Channel) {
@@ -235,7 +301,11 @@ package final class HerdServer: Service {
     }
 
     private func remove(_ connection: ServerConnection) {
-        _ = state.withLockedValue { $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
+        let id = ObjectIdentifier(connection)
+        state.withLockedValue { state in
+            state.connections.removeValue(forKey: id)
+            state.refused.remove(id)
+        }
         finishIfStopped()
     }
 
@@ -278,7 +348,10 @@ package final class HerdServer: Service {
         return (status?() ?? ServiceStatus(), isDraining)
     }
 
-    package var connectionCount: Int { state.withLockedValue { $0.connections.count } }
+    /// Those that are served.
+    package var connectionCount: Int { state.withLockedValue { $0.connections.count - $0.refused.count } }
+
+    var maximumConnections: Int { state.withLockedValue { $0.maximumConnections } }
 
     /// Calls whose handlers run as tasks.
     package var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }

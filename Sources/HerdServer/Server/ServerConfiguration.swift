@@ -11,8 +11,25 @@ package struct ServerConfiguration: Sendable {
     package var maximumFrameLength = 4 << 20
     /// The most calls open or running at once on one connection. Default 1,024.
     package var maximumOpenCalls = 1024
+    /// The most connections served at once, on all addresses together; what is over gets GOAWAY RESOURCE_EXHAUSTED. A
+    /// process that may not open so many files serves as many as it can. Default 10,000.
+    package var maximumConnections = 10_000
+    /// The permissions of a Unix socket's file. Default 0600: the server's own user may connect.
+    package var unixSocketMode: UInt32 = 0o600
     /// How long a client may take to say HELLO. Default 5 s.
     package var helloTimeout = Duration.seconds(5)
+    /// How long a frame may take from its first byte to its last, whether or not bytes go on to come; then GOAWAY
+    /// DEADLINE_EXCEEDED. Default 30 s.
+    package var frameTimeout = Duration.seconds(30)
+    /// After how much silence a client gets a PING. A client that takes bytes that wait for it is not silent. Default
+    /// 60 s.
+    package var keepaliveInterval = Duration.seconds(60)
+    /// How long the answer to that PING may take, or any other byte; then the client counts as gone: GOAWAY
+    /// DEADLINE_EXCEEDED, and its calls are cancelled. Default 20 s.
+    package var keepaliveTimeout = Duration.seconds(20)
+    /// How long a connection without calls is kept; then GOAWAY OK, and it is closed. PINGs do not keep it. Default 1 h;
+    /// zero keeps it forever.
+    package var idleTimeout = Duration.seconds(3600)
     /// The deadline of a unary call that names none. Default 30 s.
     package var defaultTimeout = Duration.seconds(30)
     /// The longest deadline of a unary call. Default 10 min.

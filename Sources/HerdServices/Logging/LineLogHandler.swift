@@ -1,5 +1,5 @@
 import Glibc
-import HerdReflection
+import HerdJSON
 package import Logging
 
 /// Structured logs on standard error: one JSON object a line for programs, or text for people.

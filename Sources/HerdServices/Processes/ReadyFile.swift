@@ -1,5 +1,5 @@
 import Glibc
-import HerdReflection
+import HerdJSON
 import HerdTransport
 import ServiceLifecycle
 

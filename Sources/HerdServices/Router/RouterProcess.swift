@@ -94,6 +94,9 @@ package final class RouterProcess: Service {
         server.unary(Registry.removeModel, on: .pool) { request, _ in
             try await answering { try await registry.removeModel(request) }
         }
+        server.stream(Registry.watchModels, endsWithDrain: true) { _, _, writer in
+            try await answering { try await registry.watchModels { event in try await writer.send(event) } }
+        }
         server.unary(Registry.putPolicy, on: .pool) { request, _ in
             try await answering { try await registry.putPolicy(request) }
         }

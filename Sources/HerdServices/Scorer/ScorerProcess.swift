@@ -76,15 +76,17 @@ package final class ScorerProcess: Service {
         _ request: TrainRequest, scorer: ScorerService, writer: StreamWriter<TrainEvent>
     ) async throws {
         let (steps, continuation) = AsyncStream.makeStream(
-            of: TrainingProgress.self, bufferingPolicy: .bufferingNewest(1))
+            of: TrainProgress.self, bufferingPolicy: .bufferingNewest(1))
         let summary = try await withThrowingTaskGroup(of: PredictorSummary?.self) { group in
             group.addTask {
                 defer { continuation.finish() }
                 return try await scorer.train(request) { continuation.yield($0) }
             }
             group.addTask {
-                for await step in steps {
-                    try await writer.send(TrainEvent(event: .progress(TrainProgress(step))))
+                var last: TrainProgress?
+                for await step in steps where step != last {
+                    try await writer.send(TrainEvent(event: .progress(step)))
+                    last = step
                 }
                 return nil
             }

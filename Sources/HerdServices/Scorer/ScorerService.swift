@@ -13,7 +13,7 @@ final class ScorerService: Sendable {
     private let embedder: TextEmbedder
     private let table: EmbeddingTable
     private let logger: Logger
-    private let isTraining = Atomic<Bool>(false)
+    private let trainings = TrainingSlot()
     private let predictionCount = Atomic<Int>(0)
 
     /// The most texts, and bytes of them, in one Embed call.
@@ -60,29 +60,34 @@ final class ScorerService: Sendable {
 
     /// Trains, stores and, where asked to, promotes a version; one training runs at a time.
     ///
-    /// - Parameter progress: called from another thread.
+    /// - Parameter progress: called from another thread, many times a second.
     func train(
-        _ request: TrainRequest, progress: @escaping @Sendable (TrainingProgress) -> Void
+        _ request: TrainRequest, progress: @escaping @Sendable (TrainProgress) -> Void
     ) async throws -> PredictorSummary {
         try Check.length(request.note, field: "note", atMost: 1_000)
-        guard !isTraining.exchange(true, ordering: .acquiring) else {
-            throw CallError(.aborted, "another training is running; wait for it and repeat")
-        }
-        defer { isTraining.store(false, ordering: .releasing) }
+        return try await trainings.run { try await trainAlone(request, progress: progress) }
+    }
+
+    private func trainAlone(
+        _ request: TrainRequest, progress: @escaping @Sendable (TrainProgress) -> Void
+    ) async throws -> PredictorSummary {
         let (evaluations, logger) = (evaluations, logger)
         let trained: (predictor: Predictor, seconds: Double)
         do {
             trained = try await TrainingRun.train(
-                rows: {
+                rows: { read in
                     let found = try evaluations.trainingRows(
-                        models: Set(request.models), tasks: Set(request.tasks)
+                        models: Set(request.models), tasks: Set(request.tasks), read: read
                     ) { logger.error("damaged evaluation left out: \($0)") }
                     try Self.check(request, rows: found.rows.count, models: found.models)
                     return found
                 }, options: TrainingOptions(seed: request.seed, embeddingChecksum: table.checksum), progress: progress)
+        } catch TrainingError.cancelled {
+            throw CancellationError()
         } catch let error as TrainingError {
             throw CallError(.failedPrecondition, "training failed: \(error)", cause: error)
         }
+        progress(TrainProgress(phase: "storing", done: 0, total: 1))
         let now = WallClock.milliseconds()
         try await versions.add(trained.predictor, note: request.note, createdMs: now, seconds: trained.seconds)
         if request.promote {

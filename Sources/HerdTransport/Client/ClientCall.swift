@@ -6,8 +6,19 @@ package import NIOCore
 package enum ClientOutcome: Sendable {
     /// END with code 0 and this payload.
     case success([UInt8])
-    /// The call failed; `mayHaveStarted` is false if the server certainly did nothing for it.
-    case failure(CallError, mayHaveStarted: Bool)
+    /// The call failed, having come so far.
+    case failure(CallError, CallProgress)
+}
+
+/// How far a call that failed had come.
+package enum CallProgress: Hashable, Sendable {
+    /// It was not sent, or to a server that was leaving and said `not-started`: making it again adds nothing to what
+    /// servers have to do, and a connection that is left turns down each call once at most.
+    case neverStarted
+    /// The server says `not-started`, but takes further calls: nothing was done, though being asked cost it something.
+    case turnedDown
+    /// It was sent, and may have been run.
+    case possiblyStarted
 }
 
 /// One call as its client sees it: what is asked, and what has come of it so far.
@@ -80,6 +91,8 @@ package final class ClientCall: Sendable {
 
     var isCancelled: Bool { state.withLockedValue { $0.isCancelled } }
 
+    var isFinished: Bool { state.withLockedValue { $0.outcome != nil } }
+
     func sent(as token: CallToken) {
         state.withLockedValue { $0.token = token }
     }
@@ -97,14 +110,15 @@ package final class ClientCall: Sendable {
         waiter?.resume()
     }
 
-    /// Sets the outcome, unless there is one already.
-    func finish(_ outcome: ClientOutcome) {
-        let waiter = state.withLockedValue { state -> UnsafeContinuation<Void, Never>? in
-            guard state.outcome == nil else { return nil }
+    /// Sets the outcome; false if there is one already.
+    func finish(_ outcome: ClientOutcome) -> Bool {
+        let (isFirst, waiter) = state.withLockedValue { state -> (Bool, UnsafeContinuation<Void, Never>?) in
+            guard state.outcome == nil else { return (false, nil) }
             state.outcome = outcome
-            return state.waiter.take()
+            return (true, state.waiter.take())
         }
         waiter?.resume()
+        return isFirst
     }
 }
 
@@ -126,6 +140,9 @@ private struct MessageQueue {
         first += 1
         if first == messages.count {
             messages.removeAll(keepingCapacity: true)
+            first = 0
+        } else if first >= 64, first > messages.count / 2 {
+            messages.removeFirst(first)
             first = 0
         }
         return message

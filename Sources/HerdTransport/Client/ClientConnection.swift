@@ -1,30 +1,35 @@
-import NIOConcurrencyHelpers
-import HerdFrames
+package import HerdFrames
 package import NIOCore
 import NIOPosix
+import Synchronization
 
 /// One connection of a client, from the attempt to connect to its end: performs on its channel what the state machine
 /// decides.
 ///
-/// Calls may be started at once; they are sent when the connection is there, or fail as not started. All of it runs on
-/// one event loop, except `outbox` and `status`, through which callers reach it from their own threads.
+/// Calls may be started at once; they are sent when the server has said HELLO, or fail as never started. All of it runs
+/// on one event loop, except `outbox` and the two atomics, through which callers reach it from their own threads.
 package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    /// What others see of the connection.
-    package struct Status: Sendable {
-        /// Whether a new call would be sent; false once and for all when the server goes away.
-        package var takesCalls = true
-        /// Whether the server's HELLO has come.
-        package var isGreeted = false
+    /// What became of the connection.
+    package enum Event: Sendable {
+        /// The server's HELLO has come.
+        case greeted
+        /// No further call is sent; open ones go on. Comes at most once, and not after the end.
+        case leaving
+        /// It is over, for the reason given; comes once, last.
+        case ended(CallError)
     }
 
     package let eventLoop: any EventLoop
+    private let peer: String
     private let outbox = Outbox<ClientInput>()
-    private let sharedStatus = NIOLockedValueBox(Status())
+    private let callCounter = Atomic<Int>(0)
+    private let greetedFlag = Atomic<Bool>(false)
     private let limits: ConnectionLimits
     private let greeting: [String: String]
+    private let onEvent: @Sendable (ClientConnection, Event) -> Void
 
     // Everything below is touched on the event loop only; that is what makes the class Sendable.
     private var machine = ClientStateMachine<ClientCall>()
@@ -32,27 +37,49 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private var output = FrameOutput()
     private var taken: [ClientInput] = []
     private var timer = WakeTimer()
+    private var keepAlive: KeepAlive
     private var context: ChannelHandlerContext?
     private var helloDeadline = NIODeadline.distantFuture
     private var closeDeadline = NIODeadline.distantFuture
     /// Calls that wait for the connection or for others to end, because the server takes so many at once.
     private var waiting = WaitingCalls()
+    private var isLeaving = false
     /// No call is sent any more.
     private var hasFailed = false
+    /// What went wrong with the channel, to be told when it closes.
+    private var channelError: (any Error)?
 
-    /// - Parameter greeting: The metadata of the client's HELLO.
-    package init(greeting: [String: String], limits: ConnectionLimits, eventLoop: any EventLoop) {
+    /// - Parameters:
+    ///   - peer: Whom it connects to, for errors.
+    ///   - greeting: The metadata of the client's HELLO.
+    ///   - onEvent: Called on the event loop.
+    package init(
+        peer: String, greeting: [String: String], limits: ConnectionLimits, keepAlive: KeepAlive,
+        eventLoop: any EventLoop, onEvent: @escaping @Sendable (ClientConnection, Event) -> Void
+    ) {
+        self.peer = peer
         self.greeting = greeting
         self.limits = limits
+        self.keepAlive = keepAlive
         self.eventLoop = eventLoop
+        self.onEvent = onEvent
         input = FrameInput(maximumFrameLength: limits.maximumFrameLength)
     }
 
-    package var status: Status { sharedStatus.withLockedValue { $0 } }
-
     // MARK: - From any thread
 
-    /// Connects; a failure fails the calls started so far as not started.
+    /// How many calls are open or wait here.
+    package var callCount: Int { callCounter.load(ordering: .relaxed) }
+
+    /// Whether the server's HELLO came, be the connection over or not.
+    package var wasGreeted: Bool { greetedFlag.load(ordering: .relaxed) }
+
+    /// Counts a call that is to be started on it now.
+    package func reserve() {
+        callCounter.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// Connects; a failure fails the calls started so far as never started.
     package func connect(to address: EndpointAddress, timeout: TimeAmount) {
         eventLoop.execute {
             let bootstrap = ClientBootstrap(group: self.eventLoop)
@@ -63,13 +90,13 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
                     }
                 }
             address.connect(bootstrap).whenFailure { error in
-                let reason = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
-                self.fail(CallError(.unavailable, "cannot connect to \(address): \(reason)", cause: error))
+                let reason = ConnectFailure(error: error)
+                self.fail(CallError(.unavailable, "cannot connect to \(self.peer): \(reason)", cause: error))
             }
         }
     }
 
-    /// Sends the call as soon as possible; its outcome is delivered to it.
+    /// Sends a call for which `reserve` was called as soon as possible; its outcome is delivered to it.
     package func start(_ call: ClientCall) {
         outbox.push(.start(call), wake: wake)
     }
@@ -83,6 +110,11 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     /// Lets the server send so many more messages.
     package func grant(_ credit: UInt32, to call: ClientCall) {
         outbox.push(.credit(call, credit), wake: wake)
+    }
+
+    /// Gives up the calls that wait because the connection is not there yet, so that they can be made elsewhere.
+    package func handBack() {
+        outbox.push(.handBack, wake: wake)
     }
 
     /// Starts no new calls and closes when the open ones have ended.
@@ -122,13 +154,13 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         guard helloDeadline == .distantFuture else { return }
         helloDeadline = .now() + limits.helloTimeout
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
-        sendWaiting()
         flush()
         setTimer()
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !machine.hasEnded else { return }
+        keepAlive.heard(at: .now())
         let outcome = input.receive(unwrapInboundIn(data)) { frame in
             handle(frame)
             return machine.hasEnded ? .pause : .more
@@ -140,15 +172,18 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     package func channelReadComplete(context: ChannelHandlerContext) {
         sendWaiting()
         flush()
+        setTimer()
         retireIfDone()
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        fail(CallError(.unavailable, "the connection was lost"))
+        let reason = channelError.map { ": \($0)" } ?? ""
+        fail(CallError(.unavailable, "the connection to \(peer) was lost\(reason)", cause: channelError))
         timer.cancel()
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        channelError = channelError ?? error
         context.close(promise: nil)
     }
 
@@ -157,19 +192,20 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private func handle(_ frame: FrameView) {
         switch machine.receive(frame) {
         case .end(let call):
-            call.finish(outcome(of: frame))
+            finish(call, outcome(of: frame))
         case .message(let call):
             call.deliver([UInt8](frame.payload))
         case .greeted:
             helloDeadline = .distantFuture
-            sharedStatus.withLockedValue { $0.isGreeted = true }
+            greetedFlag.store(true, ordering: .relaxed)
+            if !isLeaving { onEvent(self, .greeted) }
         case .overrun(let call):
             output.append(Frame(.cancel, call: frame.call))
-            call.finish(.failure(call.overrunError, mayHaveStarted: true))
+            finish(call, .failure(call.overrunError, .possiblyStarted))
         case .drain:
-            takeNoCalls()
+            leave()
         case .refused(let reason):
-            fail(CallError(reason.code, "the server ended the connection: \(reason.message)"))
+            fail(reason.callError(peer: peer))
             context?.close(promise: nil)
         case .pong:
             output.append(Frame(.pong), payloadCount: frame.payload.count) { $0.copyMemory(from: frame.payload) }
@@ -183,9 +219,14 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private func outcome(of end: FrameView) -> ClientOutcome {
         guard end.code == .ok else {
             let error = CallError(end.code, end.message, metadata: end.metadata)
-            return .failure(error, mayHaveStarted: !error.isNotStarted)
+            guard error.isNotStarted else { return .failure(error, .possiblyStarted) }
+            return .failure(error, machine.takesCalls ? .turnedDown : .neverStarted)
         }
         return .success([UInt8](end.payload))
+    }
+
+    private func finish(_ call: ClientCall, _ outcome: ClientOutcome) {
+        if call.finish(outcome) { callCounter.wrappingSubtract(1, ordering: .relaxed) }
     }
 
     // MARK: - Calls
@@ -194,12 +235,17 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         outbox.takeAll(&taken)
         for item in taken {
             switch item {
-            case .start(let call): waiting.append(call)
+            case .start(let call):
+                if !call.isFinished { waiting.append(call) }
             case .cancel(let call): cancelCall(call)
             case .credit(let call, let credit):
                 guard let token = call.token, machine.addCredit(credit, to: token) else { continue }
                 output.append(Frame(.credit, call: token.id, credit: credit))
-            case .retire: takeNoCalls()
+            case .handBack:
+                if machine.isAwaitingHello {
+                    failWaiting(CallError(.unavailable, "\(peer) has not answered yet, another server has"))
+                }
+            case .retire: leave()
             case .close:
                 fail(CallError(.cancelled, "the client was closed"))
                 context?.close(promise: nil)
@@ -214,27 +260,28 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// Sends the calls that wait, as many as the server takes.
     private func sendWaiting() {
-        if hasFailed || !machine.takesCalls || status.takesCalls == false {
-            return failWaiting(CallError(.unavailable, "the connection takes no more calls"))
+        if hasFailed || isLeaving {
+            return failWaiting(CallError(.unavailable, "the connection to \(peer) takes no more calls"))
         }
-        guard context?.channel.isActive == true else { return }
         while machine.hasRoom, let call = waiting.popFirst() { send(call) }
+        guard keepAlive.isResting, machine.openCalls > 0 else { return }
+        if keepAlive.callOpened(at: .now()) == .ping { output.append(Frame(.ping)) }
     }
 
     private func send(_ call: ClientCall) {
-        guard !call.isCancelled else { return call.finish(.cancelled(mayHaveStarted: false)) }
+        guard !call.isCancelled else { return finish(call, .cancelled(.neverStarted)) }
         var frame = Frame(.request, method: call.method, metadata: call.metadata, credit: call.credit)
         if call.deadline != .distantFuture {
             frame.timeoutMicroseconds = UInt64(clamping: (call.deadline - .now()).nanoseconds / 1000)
             // A call with nothing left is never sent: 0 would ask for the server's default.
-            if frame.timeoutMicroseconds == 0 { return call.finish(.expired(mayHaveStarted: false)) }
+            if frame.timeoutMicroseconds == 0 { return finish(call, .expired(.neverStarted)) }
         }
         // With the longest id, so that the check does not depend on it.
         frame.call = .max
         let length = frame.packedSize(payloadCount: call.payload.count)
         guard length <= machine.maximumFrameLength else {
             let error = CallError.overFrameLimit(length, limit: machine.maximumFrameLength)
-            return call.finish(.failure(error, mayHaveStarted: false))
+            return finish(call, .failure(error, .neverStarted))
         }
         let token = machine.start(deadline: call.deadline, credit: call.credit) { _ in call }
         call.sent(as: token)
@@ -246,24 +293,26 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func cancelCall(_ call: ClientCall) {
         guard let token = call.token else {
-            // It still waits here, or is about to be started and then finds itself cancelled.
-            if waiting.remove(call) { call.finish(.cancelled(mayHaveStarted: false)) }
+            // It still waits here, or is about to be started and will be found to have its outcome.
+            finish(call, .cancelled(.neverStarted))
+            waiting.wasTakenBack()
             return
         }
         if machine.cancel(token) {
             output.append(Frame(.cancel, call: token.id))
-            call.finish(.cancelled(mayHaveStarted: true))
+            finish(call, .cancelled(.possiblyStarted))
         }
     }
 
     private func failWaiting(_ error: CallError) {
-        while let call = waiting.popFirst() { call.finish(.failure(error, mayHaveStarted: false)) }
+        while let call = waiting.popFirst() { finish(call, .failure(error, .neverStarted)) }
     }
 
     // MARK: - Time
 
     private func setTimer() {
-        let due = min(min(machine.earliestDeadline, waiting.earliestDeadline), min(helloDeadline, closeDeadline))
+        let calls = min(machine.earliestDeadline, waiting.earliestDeadline)
+        let due = min(min(calls, keepAlive.deadline), min(helloDeadline, closeDeadline))
         timer.wake(at: due, on: eventLoop, self)
     }
 
@@ -274,12 +323,21 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
             context?.close(promise: nil)
             return
         }
-        if helloDeadline <= now, let reason = machine.helloTimedOut() { end(reason) }
+        if helloDeadline <= now, let reason = machine.helloTimedOut() {
+            end(reason, CallError(.unavailable, "\(peer) took the connection but said no HELLO in time"))
+        }
         for (id, call) in machine.expire(at: now) {
             output.append(Frame(.cancel, call: id))
-            call.finish(.expired(mayHaveStarted: true))
+            finish(call, .expired(.possiblyStarted))
         }
-        for call in waiting.removeExpired(at: now) { call.finish(.expired(mayHaveStarted: false)) }
+        for call in waiting.removeExpired(at: now) { finish(call, .expired(.neverStarted)) }
+        switch keepAlive.rang(at: now, hasOpenCalls: machine.openCalls > 0) {
+        case .nothing: break
+        case .ping: output.append(Frame(.ping))
+        case .lost:
+            fail(CallError(.unavailable, "\(peer) does not answer any more, not even a PING"))
+            context?.close(promise: nil)
+        }
         sendWaiting()
         flush()
         setTimer()
@@ -295,15 +353,16 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     // MARK: - The end
 
-    private func takeNoCalls() {
-        sharedStatus.withLockedValue { $0.takesCalls = false }
+    private func leave() {
+        guard !isLeaving, !hasFailed else { return }
+        isLeaving = true
+        onEvent(self, .leaving)
     }
 
     /// A connection that takes no calls is closed with its last one.
     private func retireIfDone() {
-        guard !hasFailed, machine.openCalls == 0, waiting.isEmpty, !status.takesCalls else { return }
-        hasFailed = true
-        _ = machine.end()
+        guard isLeaving, !hasFailed, machine.openCalls == 0, waiting.isEmpty else { return }
+        fail(CallError(.unavailable, "the connection to \(peer) is closed"))
         timer.cancel()
         context?.close(promise: nil)
     }
@@ -312,17 +371,23 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private func fail(_ error: CallError) {
         guard !hasFailed else { return }
         hasFailed = true
-        takeNoCalls()
         output.discard()
         helloDeadline = .distantFuture
-        for (_, call) in machine.end() { call.finish(.failure(error, mayHaveStarted: true)) }
+        // First, so that whoever makes a failed call again finds the connection gone.
+        onEvent(self, .ended(error))
+        for (_, call) in machine.end() { finish(call, .failure(error, .possiblyStarted)) }
         // Calls still in the outbox find the connection failed when they are taken out.
         failWaiting(error)
     }
 
-    /// The server broke the rules: GOAWAY, no more writing, input thrown away for a second, close.
+    /// The server broke the rules.
     private func end(_ reason: GoAway) {
-        fail(CallError(.unavailable, "the connection ended, for the server broke the protocol: \(reason.message)"))
+        end(reason, CallError(.unavailable, "the server at \(peer) broke the protocol: \(reason.message)"))
+    }
+
+    /// GOAWAY, no more writing, input thrown away for a second, close.
+    private func end(_ reason: GoAway, _ error: CallError) {
+        fail(error)
         output.append(reason.frame)
         flush()
         context?.close(mode: .output, promise: nil)
@@ -336,6 +401,7 @@ enum ClientInput: Sendable {
     case start(ClientCall)
     case cancel(ClientCall)
     case credit(ClientCall, UInt32)
+    case handBack
     case retire
     case close
 }
@@ -347,13 +413,13 @@ extension ClientConnection: NIOScheduledCallbackHandler {
 }
 
 extension ClientOutcome {
-    static func cancelled(mayHaveStarted: Bool) -> ClientOutcome {
-        .failure(CallError(.cancelled, "the caller took the call back"), mayHaveStarted: mayHaveStarted)
+    static func cancelled(_ progress: CallProgress) -> ClientOutcome {
+        .failure(CallError(.cancelled, "the caller took the call back"), progress)
     }
 
-    static func expired(mayHaveStarted: Bool) -> ClientOutcome {
-        .failure(
-            CallError(.deadlineExceeded, "the deadline passed before the answer came"), mayHaveStarted: mayHaveStarted)
+    static func expired(_ progress: CallProgress) -> ClientOutcome {
+        let event = progress == .neverStarted ? "the call could be sent" : "the answer came"
+        return .failure(CallError(.deadlineExceeded, "the deadline passed before \(event)"), progress)
     }
 }
 
@@ -362,5 +428,16 @@ extension ClientCall {
         credit == 0
             ? CallError(.internal, "\(method) answers with a stream; call it as one")
             : CallError(.internal, "the server sent more messages of \(method) than it had credit for")
+    }
+}
+
+extension GoAway {
+    /// What the open calls of a connection that the server ended so fail with.
+    ///
+    /// Who may not come in, or speaks another version, will not fare better elsewhere. Whatever else the server found
+    /// fault with says nothing about the single call.
+    func callError(peer: String) -> CallError {
+        let isFinal = [.unauthenticated, .permissionDenied, .failedPrecondition].contains(code)
+        return CallError(isFinal ? code : .unavailable, "the server at \(peer) ended the connection: \(message)")
     }
 }

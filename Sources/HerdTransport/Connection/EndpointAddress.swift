@@ -1,5 +1,5 @@
 package import NIOCore
-package import NIOPosix
+import NIOPosix
 
 /// Where a server listens: `host:port`, `[IPv6 address]:port` or `unix:PATH`.
 package enum EndpointAddress: Hashable, Sendable {
@@ -32,13 +32,6 @@ package enum EndpointAddress: Hashable, Sendable {
         switch self {
         case .network(let host, let port): bootstrap.connect(host: host, port: port)
         case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
-        }
-    }
-
-    package func bind(_ bootstrap: ServerBootstrap) -> EventLoopFuture<any Channel> {
-        switch self {
-        case .network(let host, let port): bootstrap.bind(host: host, port: port)
-        case .unix(let path): bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
         }
     }
 

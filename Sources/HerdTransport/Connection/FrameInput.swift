@@ -11,6 +11,9 @@ struct FrameInput {
         decoder = FrameDecoder(maximumLength: maximumFrameLength)
     }
 
+    /// Whether every byte was handled; else an unfinished frame is there, or frames that were held back.
+    var isEmpty: Bool { pending.readableBytes == 0 }
+
     /// What became of the bytes.
     enum Outcome {
         /// All whole frames were handled.
@@ -52,14 +55,22 @@ struct FrameInput {
         var bytes = pending
         pending = ByteBuffer()
         let outcome = decode(&bytes, handle)
-        if bytes.readableBytes > 0 {
-            bytes.discardReadBytes()
-            pending = bytes
-        } else if bytes.capacity <= Self.keptCapacity {
+        if bytes.readableBytes == 0 {
+            guard bytes.capacity <= Self.keptCapacity else { return outcome }
             bytes.clear()
-            pending = bytes
+        } else if bytes.capacity > Self.keptCapacity, bytes.readableBytes < bytes.capacity / 4 {
+            // Little is left of much: a long frame ended here.
+            bytes = ByteBuffer(bytes: bytes.readableBytesView)
+        } else {
+            bytes.discardReadBytes()
         }
+        pending = bytes
         return outcome
+    }
+
+    /// Frees what is kept for the next unfinished frame.
+    mutating func giveMemoryBack() {
+        pending = isEmpty ? ByteBuffer() : ByteBuffer(bytes: pending.readableBytesView)
     }
 
     /// Throws everything away.

@@ -53,5 +53,10 @@ struct FrameOutput {
         buffer = ByteBuffer()
     }
 
+    /// Frees what is kept for the next burst.
+    mutating func giveMemoryBack() {
+        if isEmpty { buffer = ByteBuffer() }
+    }
+
     private static let keptCapacity = 256 << 10
 }

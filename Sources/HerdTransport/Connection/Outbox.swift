@@ -37,6 +37,11 @@ final class Outbox<Item: Sendable>: Sendable {
         }
     }
 
+    /// Frees what is kept for the next items.
+    func giveMemoryBack() {
+        state.withLockedValue { if $0.items.isEmpty { $0.items = [] } }
+    }
+
     /// Whether streams have to wait before they send more; if `asking`, `resolveCongestion` will tell when not.
     func isCongested(asking: Bool) -> Bool {
         state.withLockedValue { state in

@@ -3,8 +3,8 @@ package import NIOCore
 
 /// The rules of one connection as its client keeps them, without sockets, clocks or threads.
 ///
-/// Calls may be started before the server's HELLO is there (they are pipelined behind the client's own); calls over
-/// the server's limit wait in `Call`'s own queue, outside.
+/// No call starts before the server's HELLO is there: its limits are not known earlier, and calls that were never sent
+/// can be made elsewhere without a doubt. Those, and calls over the server's limit, wait outside.
 package struct ClientStateMachine<Call>: ~Copyable {
     private enum State {
         case awaitingHello
@@ -17,7 +17,7 @@ package struct ClientStateMachine<Call>: ~Copyable {
     private var state = State.awaitingHello
     private var calls = CallTable<Call>()
     private var nextID: UInt64 = 1
-    /// What the server's HELLO allows; before it, what every server allows.
+    /// What the server's HELLO allows; where it does not say, what servers allow by default.
     package private(set) var maximumFrameLength = Frame.defaultMaximumLength
     package private(set) var maximumOpenCalls = 1024
 
@@ -26,10 +26,10 @@ package struct ClientStateMachine<Call>: ~Copyable {
     package var openCalls: Int { calls.count }
     package var isAwaitingHello: Bool { state == .awaitingHello }
     package var hasEnded: Bool { state == .ended }
-    /// Whether new calls may be started at all.
+    /// Whether new calls may be started, now or after HELLO.
     package var takesCalls: Bool { state == .awaitingHello || state == .open }
-    /// Whether one more call keeps to the server's limit.
-    package var hasRoom: Bool { takesCalls && calls.count < maximumOpenCalls }
+    /// Whether one more call may be started now and keeps to the server's limit.
+    package var hasRoom: Bool { state == .open && calls.count < maximumOpenCalls }
     package var isDrained: Bool { state == .draining && calls.isEmpty }
     /// No open call's deadline is earlier.
     package var earliestDeadline: NIODeadline { calls.earliestDeadline }

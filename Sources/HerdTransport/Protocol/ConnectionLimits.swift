@@ -9,14 +9,29 @@ package struct ConnectionLimits: Sendable {
     package var maximumOpenCalls: Int
     /// How long a peer may take until its HELLO is there; 5 s.
     package var helloTimeout: TimeAmount
+    /// How long a frame may take from its first byte to its last, however the bytes trickle in; 30 s. Time in which the
+    /// connection is not read, because the peer does not read, does not count.
+    package var frameTimeout: TimeAmount
+    /// After how much silence a server pings; 60 s.
+    package var keepaliveInterval: TimeAmount
+    /// How long the answer to that ping, or any other byte, may take; 20 s.
+    package var keepaliveTimeout: TimeAmount
+    /// How long a server keeps a connection on which there is no call; 1 h, zero keeps it forever.
+    package var idleTimeout: TimeAmount
 
     package init(
         maximumFrameLength: Int = Frame.defaultMaximumLength, maximumOpenCalls: Int = 1024,
-        helloTimeout: TimeAmount = .seconds(5)
+        helloTimeout: TimeAmount = .seconds(5), frameTimeout: TimeAmount = .seconds(30),
+        keepaliveInterval: TimeAmount = .seconds(60), keepaliveTimeout: TimeAmount = .seconds(20),
+        idleTimeout: TimeAmount = .hours(1)
     ) {
         self.maximumFrameLength = maximumFrameLength
         self.maximumOpenCalls = maximumOpenCalls
         self.helloTimeout = helloTimeout
+        self.frameTimeout = frameTimeout
+        self.keepaliveInterval = keepaliveInterval
+        self.keepaliveTimeout = keepaliveTimeout
+        self.idleTimeout = idleTimeout
     }
 
     /// Above this many unsent bytes a server's connection is not read and its streams are not resumed.
@@ -25,8 +40,15 @@ package struct ConnectionLimits: Sendable {
     /// How long input is read and thrown away after a GOAWAY that ends the connection, so that the peer gets to see it.
     static let discardTime = TimeAmount.seconds(1)
 
-    /// How long a drained connection without open calls is kept for its client to close it: 250 ms.
-    static let lingerTime = TimeAmount.milliseconds(250)
+    /// How long a drained connection without open calls is kept for its client to close it, or to answer the PING that
+    /// says that it has seen the GOAWAY: 2 s.
+    static let lingerTime = TimeAmount.seconds(2)
+
+    /// How much of a PING's payload its PONG gives back, in bytes: enough to tell pings apart, too little to flood.
+    static let maximumPongPayload = 64
+
+    /// After how much silence a connection gives back the memory it keeps for the next burst: 5 s.
+    static let trimTime = TimeAmount.seconds(5)
 }
 
 /// The metadata keys of HELLO.

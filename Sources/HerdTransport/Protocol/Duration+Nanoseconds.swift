@@ -12,3 +12,11 @@ extension Duration {
     /// For NIO, which counts nanoseconds.
     package var timeAmount: TimeAmount { .nanoseconds(clampedNanoseconds) }
 }
+
+extension TimeAmount {
+    /// As people say it: `30 s`, `250 ms`.
+    var text: String {
+        let milliseconds = nanoseconds / 1_000_000
+        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+    }
+}

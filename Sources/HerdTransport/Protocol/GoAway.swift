@@ -2,20 +2,57 @@ package import HerdFrames
 
 /// Why a connection ends, as its GOAWAY tells the peer.
 package struct GoAway: Hashable, Sendable {
+    /// What kind of end it is, for whoever counts them.
+    package enum Cause: String, Hashable, Sendable, CaseIterable {
+        /// Whoever made the GOAWAY did not say; the code does.
+        case other
+        /// The server stops; nobody did anything wrong.
+        case draining
+        /// No calls for a long time; nobody did anything wrong.
+        case idle
+        /// More connections than the server takes.
+        case tooManyConnections = "too_many_connections"
+        /// Nothing came, not even the answer to a PING.
+        case halfOpen = "half_open"
+        case unauthenticated
+        case unknownVersion = "unknown_version"
+        case secondHello = "second_hello"
+        case helloTimeout = "hello_timeout"
+        case beforeHello = "before_hello"
+        case unexpectedKind = "unexpected_kind"
+        case callZero = "call_zero"
+        case openCall = "open_call"
+        case frameTooLong = "frame_too_long"
+        case malformedFrame = "malformed_frame"
+        case frameTimeout = "frame_timeout"
+
+        /// Whether the peer broke the protocol.
+        package var isProtocolError: Bool {
+            switch self {
+            case .other, .draining, .idle, .tooManyConnections, .halfOpen, .unauthenticated: false
+            default: true
+            }
+        }
+    }
+
     /// `ok` says that no new calls are taken and open ones go on; every other code ends the connection.
     package var code: StatusCode
     package var message: String
     /// The highest version of the protocol supported, where that is what the peer got wrong; else 0.
     package var version: UInt32
+    package var cause: Cause
 
-    package init(_ code: StatusCode, _ message: String, version: UInt32 = 0) {
+    package init(_ code: StatusCode, _ message: String, version: UInt32 = 0, cause: Cause = .other) {
         self.code = code
         self.message = message
         self.version = version
+        self.cause = cause
     }
 
     package init(_ error: FrameError) {
-        self.init(error.code, error.description)
+        var cause = Cause.malformedFrame
+        if case .tooLong = error { cause = .frameTooLong }
+        self.init(error.code, error.description, cause: cause)
     }
 
     var frame: Frame {
@@ -28,24 +65,58 @@ extension GoAway {
         GoAway(
             .failedPrecondition,
             "version \(version) of the protocol is not spoken here; speak version \(Frame.protocolVersion)",
-            version: Frame.protocolVersion)
+            version: Frame.protocolVersion, cause: .unknownVersion)
     }
 
-    static let secondHello = GoAway(.invalidArgument, "a second HELLO came; send it once, before all else")
-    static let helloTimeout = GoAway(.deadlineExceeded, "no HELLO came in time; send it right after connecting")
-    static let draining = GoAway(.ok, "the server is stopping; open calls go on, make new ones elsewhere")
+    static let secondHello = GoAway(
+        .invalidArgument, "a second HELLO came; send it once, before all else", cause: .secondHello)
+    static let helloTimeout = GoAway(
+        .deadlineExceeded, "no HELLO came in time; send it right after connecting", cause: .helloTimeout)
+    static let draining = GoAway(
+        .ok, "the server is stopping; open calls go on, make new ones elsewhere", cause: .draining)
+    /// A connection that has not said HELLO when its server stops: whatever it sends now is not run.
+    static let stopped = GoAway(
+        .unavailable, "the server is stopping; nothing of this connection was run, call elsewhere or later",
+        cause: .draining)
+
+    static func idle(after time: String) -> GoAway {
+        GoAway(.ok, "no call came for \(time); connect again for the next one", cause: .idle)
+    }
+
+    static func halfOpen(after time: String) -> GoAway {
+        GoAway(
+            .deadlineExceeded,
+            "nothing came for \(time), not even a PONG for the PING; answer every PING and read what is sent",
+            cause: .halfOpen)
+    }
+
+    static func frameTimeout(after time: String) -> GoAway {
+        GoAway(
+            .deadlineExceeded, "a frame was not whole \(time) after its first byte; send each frame at once",
+            cause: .frameTimeout)
+    }
+
+    /// - Parameter limit: How many connections there may be.
+    package static func tooManyConnections(_ limit: Int) -> GoAway {
+        GoAway(
+            .resourceExhausted, "\(limit) connections are open, as many as the server takes; close some or try later",
+            cause: .tooManyConnections)
+    }
 
     static func beforeHello(_ kind: Frame.Kind) -> GoAway {
-        GoAway(.invalidArgument, "a \(kind) came before HELLO; send HELLO first")
+        GoAway(.invalidArgument, "a \(kind) came before HELLO; send HELLO first", cause: .beforeHello)
     }
 
     static func unexpected(_ kind: Frame.Kind, from peer: String) -> GoAway {
-        GoAway(.invalidArgument, "a \(kind) came from a \(peer), which never sends one")
+        GoAway(.invalidArgument, "a \(kind) came from a \(peer), which never sends one", cause: .unexpectedKind)
     }
 
-    static let callZero = GoAway(.invalidArgument, "a REQUEST with call 0 came; number calls from 1")
+    static let callZero = GoAway(
+        .invalidArgument, "a REQUEST with call 0 came; number calls from 1", cause: .callZero)
 
     static func openCall(_ id: UInt64) -> GoAway {
-        GoAway(.invalidArgument, "a REQUEST with call \(id) came, which is open; give each open call its own id")
+        GoAway(
+            .invalidArgument, "a REQUEST with call \(id) came, which is open; give each open call its own id",
+            cause: .openCall)
     }
 }

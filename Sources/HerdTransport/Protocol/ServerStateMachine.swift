@@ -19,6 +19,12 @@ package struct ServerStateMachine<Call>: ~Copyable {
     private var state = State.awaitingHello
     /// A drain began before the client's HELLO came.
     private var drainsAfterHello = false
+    /// Why no new calls are started while draining.
+    private var drainRefusal = Refusal.draining
+    /// PINGs whose PONG has not come.
+    private var unansweredPings = 0
+    /// The last call has ended; what the peer sent before it saw the GOAWAY is awaited.
+    private var isParting = false
     private var calls = CallTable<Call>()
     /// Handlers still running whose call has ended.
     private var lingering = 0
@@ -49,6 +55,8 @@ package struct ServerStateMachine<Call>: ~Copyable {
         case credit(Call, UInt32)
         /// Send PONG with the same payload.
         case pong
+        /// The peer has seen the GOAWAY and will send no more calls: close.
+        case part
         case ignore
         /// The peer broke the rules: `end()`, send this GOAWAY, close.
         case fail(GoAway)
@@ -58,6 +66,8 @@ package struct ServerStateMachine<Call>: ~Copyable {
     package enum Refusal: Hashable, Sendable {
         case tooManyCalls(limit: Int)
         case draining
+        /// The connection is being closed because there were no calls on it.
+        case idle
     }
 
     package mutating func receive(_ frame: borrowing FrameView) -> FrameAction {
@@ -88,7 +98,8 @@ package struct ServerStateMachine<Call>: ~Copyable {
             guard let entry = calls[frame.call] else { return .ignore }
             return .credit(entry.call, frame.credit)
         case .ping: return .pong
-        case .pong, .goAway: return .ignore
+        case .pong: return pong()
+        case .goAway: return .ignore
         case .hello: return .fail(.secondHello)
         case .message, .end, .unspecified: return .fail(.unexpected(frame.kind, from: "client"))
         default: return .ignore
@@ -98,9 +109,23 @@ package struct ServerStateMachine<Call>: ~Copyable {
     private func request(_ id: UInt64) -> FrameAction {
         if id == 0 { return .fail(.callZero) }
         if calls.contains(id) { return .fail(.openCall(id)) }
-        if state == .draining { return .refuse(.draining) }
+        if state == .draining { return .refuse(drainRefusal) }
         if calls.count + lingering >= maximumOpenCalls { return .refuse(.tooManyCalls(limit: maximumOpenCalls)) }
         return .dispatch
+    }
+
+    private mutating func pong() -> FrameAction {
+        // One that answers no PING says nothing.
+        guard unansweredPings > 0 else { return .ignore }
+        unansweredPings -= 1
+        return isParting && unansweredPings == 0 && calls.isEmpty ? .part : .ignore
+    }
+
+    // MARK: - Keep-alive
+
+    /// A PING is sent.
+    package mutating func pinged() {
+        unansweredPings += 1
     }
 
     // MARK: - Greeting
@@ -150,11 +175,13 @@ package struct ServerStateMachine<Call>: ~Copyable {
 
     // MARK: - The end
 
-    /// Starts no more calls; the GOAWAY to tell the peer, nil where it knows or has yet to say HELLO.
+    /// Starts no more calls, because the server stops; the GOAWAY to tell the peer, nil where it knows or has yet to say
+    /// HELLO.
     package mutating func drain() -> GoAway? {
         switch state {
         case .open:
             state = .draining
+            drainRefusal = .draining
             return .draining
         case .awaitingHello:
             // HELLO is still answered, so that the calls pipelined behind it get to know that they were not started.
@@ -162,6 +189,23 @@ package struct ServerStateMachine<Call>: ~Copyable {
             return nil
         case .draining, .ended: return nil
         }
+    }
+
+    /// Starts no more calls on this connection, because there were none for so long; the GOAWAY to tell the peer, nil
+    /// where there is nothing to do: a call came meanwhile, or the connection ends anyway.
+    package mutating func sendAway(after time: String) -> GoAway? {
+        guard state == .open, calls.isEmpty else { return nil }
+        state = .draining
+        drainRefusal = .idle
+        return .idle(after: time)
+    }
+
+    /// The last call of a draining connection has ended: true if a PING is to be sent, whose PONG tells that the peer
+    /// has seen the GOAWAY, so that nothing of it is on the way any more.
+    package mutating func beginParting() -> Bool {
+        guard state == .draining, !isParting else { return false }
+        isParting = true
+        return true
     }
 
     /// Takes out open calls because the server stops; each is to be stopped and gets END UNAVAILABLE.

@@ -15,7 +15,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     // Everything below is touched on the event loop only; that is what makes the class Sendable.
     private let dispatcher: any CallDispatcher
     private let greeting: [String: String]
+    private let statistics: ConnectionStatistics
+    /// Why the connection is not to be served at all.
+    private let refusal: GoAway?
     private var machine: ServerStateMachine<ServerCall>
+    private var liveness: Liveness
     private var input: FrameInput
     private var output = FrameOutput()
     private var taken: [ServerOutput] = []
@@ -31,14 +35,28 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private var isReading = true
     private var isHandling = false
     private var isFlushing = false
+    /// A frame ended in the bytes that are handled now.
+    private var hasEndedFrame = false
+    /// Bytes were moved since memory was last given back.
+    private var isWarm = false
+    /// All bytes handed to the channel.
+    private var bytesWritten: UInt64 = 0
+    /// What the statistics do not know yet.
+    private var uncounted = (received: 0, sent: 0)
 
-    /// - Parameter name: What the server's HELLO calls it.
+    /// - Parameters:
+    ///   - name: What the server's HELLO calls it.
+    ///   - refusal: The GOAWAY that the connection gets instead of being served.
     package init(
-        dispatcher: any CallDispatcher, limits: ConnectionLimits, name: String, eventLoop: any EventLoop
+        dispatcher: any CallDispatcher, limits: ConnectionLimits, name: String, statistics: ConnectionStatistics,
+        refusal: GoAway? = nil, eventLoop: any EventLoop
     ) {
         self.dispatcher = dispatcher
         self.limits = limits
+        self.statistics = statistics
+        self.refusal = refusal
         self.eventLoop = eventLoop
+        liveness = Liveness(limits: limits, now: .now())
         greeting = [
             HelloKey.server: name,
             HelloKey.maximumFrameLength: String(limits.maximumFrameLength),
@@ -51,6 +69,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// The channel option that makes a channel unwritable at the number of unsent bytes where reading stops.
     package static var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
         .init(low: ConnectionLimits.maximumUnsentBytes / 2, high: ConnectionLimits.maximumUnsentBytes)
+    }
+
+    /// The channel option that bounds what a channel keeps for its next read: of 10,000 connections most are idle.
+    package static var receiveAllocator: AdaptiveRecvByteBufferAllocator {
+        AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 1024, maximum: 16 << 10)
     }
 
     // MARK: - Channel
@@ -69,20 +92,24 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     private func connected() {
-        guard helloDeadline == .distantFuture else { return }
+        guard helloDeadline == .distantFuture, !machine.hasEnded else { return }
+        statistics.accept()
+        if let refusal { return end(refusal) }
         helloDeadline = .now() + limits.helloTimeout
         setTimer()
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !machine.hasEnded else { return }
         let bytes = unwrapInboundIn(data)
+        uncounted.received += bytes.readableBytes
+        guard !machine.hasEnded else { return }
         guard isReading else { return input.keep(bytes) }
         handleInput { input, handle in input.receive(bytes, handle) }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         flush()
+        warmUp()
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -93,6 +120,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     package func channelInactive(context: ChannelHandlerContext) {
         let calls = machine.end()
         timer.cancel()
+        publishTransfer()
         output.discard()
         if !isHandling { input.discard() }
         for (_, call) in calls { call.stop(CallError(.cancelled, "the client is gone")) }
@@ -106,8 +134,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     // MARK: - Frames
 
     private func handle(_ frame: FrameView, _ arrival: NIODeadline) -> FrameInput.Continuation {
+        hasEndedFrame = true
         switch machine.receive(frame) {
         case .dispatch:
+            liveness.called(at: arrival)
             dispatcher.dispatch(frame, arrival: arrival, on: self)
         case .authorize:
             greet(frame)
@@ -119,7 +149,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         case .credit(let call, let credit):
             call.addCredit(credit)
         case .pong:
-            output.append(Frame(.pong), payloadCount: frame.payload.count) { $0.copyMemory(from: frame.payload) }
+            let payload = UnsafeRawBufferPointer(
+                rebasing: frame.payload.prefix(ConnectionLimits.maximumPongPayload))
+            output.append(Frame(.pong), payloadCount: payload.count) { $0.copyMemory(from: payload) }
+        case .part:
+            close()
         case .ignore:
             break
         case .fail(let reason):
@@ -135,23 +169,35 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
     ) {
         let arrival = NIODeadline.now()
+        liveness.heard(at: arrival)
         isHandling = true
+        hasEndedFrame = false
         let outcome = body(&input) { handle($0, arrival) }
         isHandling = false
         if case .malformed(let error) = outcome { end(GoAway(error)) }
-        if machine.hasEnded { input.discard() }
+        if machine.hasEnded {
+            input.discard()
+        } else if !input.isEmpty && isReading {
+            liveness.frameGoesOn(at: arrival, isNew: hasEndedFrame)
+            setTimer()
+        } else {
+            liveness.frameEnded()
+        }
     }
 
     private func greet(_ hello: FrameView) {
         do throws(CallError) {
             try dispatcher.greet(hello.metadata)
         } catch {
-            return end(GoAway(error.code, error.message))
+            return end(GoAway(error.code, error.message, cause: .unauthenticated))
         }
         let goAway = machine.accept()
         helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
-        if let goAway { output.append(goAway.frame) }
+        guard let goAway else { return }
+        output.append(goAway.frame)
+        // The drain has begun and, for all it knew, nothing was open.
+        if lingerDeadline != .distantFuture { part() }
     }
 
     // MARK: - Answers on the event loop
@@ -195,6 +241,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     private func stop(_ call: ServerCall, _ reason: CallError) {
+        if machine.openCalls == 0 { liveness.called(at: .now()) }
         call.stop(reason)
         fail(call.token.id, reason)
     }
@@ -215,27 +262,40 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             case .end(let token, let bytes):
                 if machine.finish(token) { output.append(wireBytes: bytes) }
             }
+            // In pieces: a thousand long answers at once must not make one buffer.
+            if output.count > ConnectionLimits.maximumUnsentBytes { write() }
         }
         taken.removeAll(keepingCapacity: taken.count <= 1024)
+        if machine.openCalls == 0 { liveness.called(at: .now()) }
         flush()
+        warmUp()
     }
 
     // MARK: - Back-pressure
 
     private func flush() {
-        guard let context else { return output.discard() }
-        if !output.isEmpty {
-            let bytes = output.take()
-            isFlushing = true
-            context.writeAndFlush(NIOAny(bytes), promise: nil)
-            isFlushing = false
-            output.reuse(bytes)
-        }
+        if abandonDeadline != .distantFuture, machine.openCalls == 0, lingerDeadline == .distantFuture { part() }
+        write()
         resolveCongestion()
-        if abandonDeadline != .distantFuture, machine.openCalls == 0, lingerDeadline == .distantFuture {
-            lingerDeadline = .now() + ConnectionLimits.lingerTime
-            setTimer()
-        }
+    }
+
+    private func write() {
+        guard let context else { return output.discard() }
+        guard !output.isEmpty else { return }
+        let bytes = output.take()
+        let count = bytes.readableBytes
+        bytesWritten += UInt64(count)
+        uncounted.sent += count
+        if uncounted.received + uncounted.sent >= 64 << 10 { publishTransfer() }
+        isFlushing = true
+        context.writeAndFlush(NIOAny(bytes), promise: nil)
+        isFlushing = false
+        output.reuse(bytes)
+    }
+
+    private func publishTransfer() {
+        statistics.transferred(received: uncounted.received, sent: uncounted.sent)
+        uncounted = (0, 0)
     }
 
     /// Reads on, and lets streams go on, if and only if the socket keeps up with what is to be sent.
@@ -258,7 +318,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func setTimer() {
         let ending = min(abandonDeadline, min(lingerDeadline, closeDeadline))
-        let due = min(machine.earliestDeadline, min(helloDeadline, ending))
+        var due = min(machine.earliestDeadline, min(helloDeadline, ending))
+        if !machine.hasEnded {
+            due = min(due, liveness.due(hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello))
+            if isWarm { due = min(due, liveness.quietAt) }
+        }
         timer.wake(at: due, on: eventLoop, self)
     }
 
@@ -269,6 +333,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             context?.close(promise: nil)
             return
         }
+        checkLiveness(at: now)
         if helloDeadline <= now {
             helloDeadline = .distantFuture
             if let reason = machine.helloTimedOut() { end(reason) }
@@ -282,10 +347,62 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         setTimer()
     }
 
+    private func checkLiveness(at now: NIODeadline) {
+        guard !machine.hasEnded else { return }
+        if liveness.isQuiet(at: now) { noteProgress(at: now) }
+        while !machine.hasEnded {
+            switch liveness.check(at: now, hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello) {
+            case .none:
+                if isWarm && liveness.isQuiet(at: now) { giveMemoryBack() }
+                return
+            case .ping: ping()
+            case .giveUp: end(.halfOpen(after: (limits.keepaliveInterval + limits.keepaliveTimeout).text))
+            case .frameOverdue: end(.frameTimeout(after: limits.frameTimeout.text))
+            case .sendAway:
+                guard let goAway = machine.sendAway(after: limits.idleTimeout.text) else { continue }
+                statistics.ended(.idle)
+                output.append(goAway.frame)
+                part()
+            }
+        }
+    }
+
+    private func ping() {
+        machine.pinged()
+        output.append(Frame(.ping))
+    }
+
+    /// Notes how much of what was sent the peer's system has taken.
+    private func noteProgress(at now: NIODeadline) {
+        guard let context else { return }
+        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let inFlight = SocketQueue.unacknowledgedBytes(of: context.channel)
+        let rest = UInt64(clamping: unsent + inFlight)
+        liveness.took(bytes: bytesWritten - min(bytesWritten, rest), rest: rest, at: now)
+    }
+
+    /// Bytes were moved: sees to it that the memory they took is given back once it is quiet.
+    private func warmUp() {
+        guard !isWarm else { return }
+        isWarm = true
+        setTimer()
+    }
+
+    /// Gives back what was kept so that the next burst finds it.
+    private func giveMemoryBack() {
+        isWarm = false
+        publishTransfer()
+        input.giveMemoryBack()
+        output.giveMemoryBack()
+        taken = []
+        outbox.giveMemoryBack()
+    }
+
     // MARK: - The end
 
-    /// Takes no more calls, lets the open ones end, closes: at once where the client closes when it has no open call,
-    /// else a moment after the last call, in which late requests get to know that they were not started.
+    /// Takes no more calls, lets the open ones end, closes: with the client where it closes when it has no open call,
+    /// else once it has answered a PING sent after the last call, so that late requests get to know that they were not
+    /// started.
     ///
     /// - Parameter timeout: When calls still open get END UNAVAILABLE.
     package func drain(timeout: TimeAmount) {
@@ -294,6 +411,13 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         abandonDeadline = min(abandonDeadline, .now() + timeout)
         abandon { $0.endsWithDrain }
         flush()
+        setTimer()
+    }
+
+    /// The last call of a connection that takes no more has ended: waits for what the client sent before it knew.
+    private func part() {
+        if machine.beginParting() { ping() }
+        lingerDeadline = .now() + ConnectionLimits.lingerTime
         setTimer()
     }
 
@@ -306,8 +430,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// Sends what is to be sent, lets the client see it, closes.
     private func close() {
+        if machine.isAwaitingHello { output.append(GoAway.stopped.frame) }
         _ = machine.end()
-        flush()
+        write()
         context?.close(mode: .output, promise: nil)
         helloDeadline = .distantFuture
         abandonDeadline = .distantFuture
@@ -323,6 +448,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         for (_, call) in machine.end() {
             call.stop(CallError(.cancelled, "the connection ended: \(reason.message)"))
         }
+        statistics.ended(reason.cause)
         output.append(reason.frame)
         if !isReading {
             isReading = true
@@ -352,6 +478,10 @@ extension ServerStateMachine.Refusal {
         case .draining:
             CallError(
                 .unavailable, "the server is stopping; call elsewhere or later",
+                metadata: [CallError.notStartedKey: "1"])
+        case .idle:
+            CallError(
+                .unavailable, "the connection was idle for long and is being closed; call on a new one",
                 metadata: [CallError.notStartedKey: "1"])
         }
     }

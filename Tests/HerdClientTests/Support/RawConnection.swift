@@ -27,6 +27,13 @@ final class RawConnection: Sendable {
         return RawConnection(channel: channel, frames: frames)
     }
 
+    /// Takes over a connection that was accepted; call on its event loop.
+    static func accepted(_ channel: any Channel) throws -> RawConnection {
+        let (frames, continuation) = AsyncStream<Frame>.makeStream()
+        try channel.pipeline.syncOperations.addHandler(Collector(continuation))
+        return RawConnection(channel: channel, frames: frames)
+    }
+
     func send(_ frames: Frame...) {
         send(bytes: frames.flatMap { $0.wireBytes() })
     }
@@ -72,6 +79,22 @@ final class RawConnection: Sendable {
 
     func close() async throws {
         try await channel.close().get()
+    }
+
+    // MARK: - As a server
+
+    /// Takes the client's HELLO and says it back.
+    func greetClient(_ metadata: [String: String] = [:]) async throws {
+        _ = try await next(.hello)
+        send(Frame(.hello, metadata: metadata, version: 1))
+    }
+
+    /// Answers every REQUEST so, until the client leaves; what is nil is not answered.
+    func serve(_ answer: @escaping @Sendable (Frame) -> Frame?) async throws {
+        while let frame = await frames.next() {
+            guard frame.kind == .request else { continue }
+            if let answer = answer(frame) { send(answer) }
+        }
     }
 }
 

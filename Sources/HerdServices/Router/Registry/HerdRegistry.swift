@@ -11,6 +11,8 @@ struct RegistrySnapshot: Sendable {
     var policyCounter: UInt64 = 0
     /// By name.
     var models: [ModelProfile] = []
+    /// The same models as they are handed out, in the order of their names' bytes.
+    var entries: [RegisteredModel] = []
     var policies: [String: (policy: RoutingPolicy, revision: UInt64)] = [:]
 }
 
@@ -23,6 +25,7 @@ final class HerdRegistry: Sendable {
     private let store: StoreEnvironment
     private let logger: Logger
     private let current = Mutex(RegistrySnapshot())
+    private let modelChanges = ChangeSignal()
     /// Called after every change, with the snapshot that is now in force.
     private let changed: @Sendable (RegistrySnapshot) -> Void
 
@@ -69,6 +72,19 @@ final class HerdRegistry: Sendable {
         return RemoveModelResponse(registryRevision: revision)
     }
 
+    /// Sends the whole herd, then what changes, until the caller goes or the server drains.
+    func watchModels(_ send: (ModelsEvent) async throws -> Void) async throws {
+        var sent: RegistrySnapshot?
+        for await _ in modelChanges.changes() {
+            let now = snapshot
+            if let sent, sent.revision == now.revision { continue }
+            for event in ModelChanges(from: sent?.entries ?? [], to: now.entries).events(revision: now.revision) {
+                try await send(event)
+            }
+            sent = now
+        }
+    }
+
     // MARK: - Policies
 
     func putPolicy(_ request: PutPolicyRequest) async throws -> PutPolicyResponse {
@@ -112,11 +128,13 @@ final class HerdRegistry: Sendable {
     /// concurrent changes to get wrong. An older read never replaces a newer one.
     private func refresh() throws {
         let logger = logger
+        let known = snapshot.entries
         let fresh = try store.read { transaction in
             let models = try Self.models.all(in: transaction) { logger.error("damaged record left out: \($0)") }
             let policies = try Self.policies.all(in: transaction) { logger.error("damaged record left out: \($0)") }
             var snapshot = RegistrySnapshot(revision: models.revision, policyCounter: policies.revision)
             snapshot.models = models.records.map(ModelProfile.init)
+            snapshot.entries = RegisteredModel.all(models.records, reusing: known)
             for record in policies.records {
                 snapshot.policies[record.name] = (RoutingPolicy(record), record.revision)
             }
@@ -127,5 +145,6 @@ final class HerdRegistry: Sendable {
             snapshot = fresh
             changed(fresh)
         }
+        modelChanges.tell()
     }
 }

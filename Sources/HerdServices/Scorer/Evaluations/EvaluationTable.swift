@@ -77,14 +77,20 @@ struct EvaluationTable: Sendable {
     /// - Parameters:
     ///   - models: only these models; empty = all.
     ///   - tasks: only these tasks; empty = all.
+    ///   - read: is told of every row how many of how many were read before it; throws to stop.
     ///   - damaged: is told of each row that can't be read; it is left out.
     func trainingRows(
-        models wanted: Set<String>, tasks: Set<String>, damaged: (String) -> Void
+        models wanted: Set<String>, tasks: Set<String>, read: (_ done: Int, _ total: Int) throws -> Void,
+        damaged: (String) -> Void
     ) throws -> (rows: [TrainingRow], models: [String]) {
         var records: [(EvaluationRecord, PromptEmbedding)] = []
         var names: Set<String> = []
         try store.read { transaction in
+            let total = Int(clamping: try transaction.count(of: Self.evaluations))
+            var done = 0
             try transaction.scan(Self.evaluations) { stored in
+                try read(done, total)
+                done += 1
                 let record: EvaluationRecord
                 do {
                     record = try EvaluationRecord(stored: try stored.value())

@@ -1688,7 +1688,7 @@ const ProtobufCMessageDescriptor herd__v1__watch_models_request__descriptor =
   (ProtobufCMessageInit) herd__v1__watch_models_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__models_event__field_descriptors[3] =
+static const ProtobufCFieldDescriptor herd__v1__models_event__field_descriptors[4] =
 {
   {
     "registry_revision",
@@ -1726,8 +1726,21 @@ static const ProtobufCFieldDescriptor herd__v1__models_event__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "partial",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ModelsEvent, partial),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__models_event__field_indices_by_name[] = {
+  3,   /* field[3] = partial */
   1,   /* field[1] = put */
   0,   /* field[0] = registry_revision */
   2,   /* field[2] = removed */
@@ -1735,7 +1748,7 @@ static const unsigned herd__v1__models_event__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__models_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__v1__models_event__descriptor =
 {
@@ -1745,7 +1758,7 @@ const ProtobufCMessageDescriptor herd__v1__models_event__descriptor =
   "Herd__V1__ModelsEvent",
   "herd.v1",
   sizeof(Herd__V1__ModelsEvent),
-  3,
+  4,
   herd__v1__models_event__field_descriptors,
   herd__v1__models_event__field_indices_by_name,
   1,  herd__v1__models_event__number_ranges,

@@ -267,18 +267,33 @@ struct  Herd__V1__WatchModelsRequest
      }
 
 
+/*
+ * First the whole herd, in as many events as it takes, then every change as soon as the watcher takes it. A slow watcher
+ * gets what has changed since its last event, not each change. The watch ends with UNAVAILABLE when the server drains;
+ * a new watch begins with the whole herd again: forget what an earlier one told.
+ */
 struct  Herd__V1__ModelsEvent
 {
   ProtobufCMessage base;
+  /*
+   * The revision that the herd has once this event is applied, or the last of its events where `partial` is set.
+   */
   uint64_t registry_revision;
+  /*
+   * New and changed models.
+   */
   size_t n_put;
   Herd__V1__Model **put;
   size_t n_removed;
   char **removed;
+  /*
+   * More events of the same revision follow.
+   */
+  protobuf_c_boolean partial;
 };
 #define HERD__V1__MODELS_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__models_event__descriptor) \
-    , 0, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0 }
 
 
 struct  Herd__V1__Policy

@@ -308,10 +308,16 @@ struct  Herd__V1__TrainEvent
     , HERD__V1__TRAIN_EVENT__EVENT__NOT_SET, {0} }
 
 
+/*
+ * One part of the work after the other: "reading" the evaluations, "topics", "cross-validation", "fitting", "storing".
+ */
 struct  Herd__V1__TrainProgress
 {
   ProtobufCMessage base;
   char *phase;
+  /*
+   * Of `total`: evaluations while reading, else steps of the training as a whole.
+   */
   uint64_t done;
   uint64_t total;
 };

@@ -1,0 +1,37 @@
+import HerdFrames
+import HerdMessages
+import HerdTransport
+
+extension HerdServer {
+    /// What Status tells of connections, as figures:
+    ///
+    /// - `connections_limit`, `connections_accepted`: how many may be open, and how many came;
+    /// - `connections_refused`: over the limit;
+    /// - `accept_failures`: how often the process had no room for a connection, which then waited;
+    /// - `keepalive_closed`, `idle_closed`, `unauthenticated`: ended for silence, for idleness, for bad credentials;
+    /// - `protocol_errors`, and each kind that occurred as `protocol_errors_KIND`;
+    /// - `bytes_received`, `bytes_sent`: of each open connection up to 64 KiB less;
+    /// - `texts_with_nul`: texts in which a U+0000 became U+FFFD on output, in the whole process.
+    var connectionFigures: [String: Double] {
+        let ended = connectionStatistics.endedConnections
+        var figures: [String: Double] = [
+            "connections_limit": Double(maximumConnections),
+            "connections_accepted": Double(connectionStatistics.accepted),
+            "connections_refused": Double(listenerStatistics.refused),
+            "accept_failures": Double(listenerStatistics.failures),
+            "keepalive_closed": Double(ended[.halfOpen] ?? 0),
+            "idle_closed": Double(ended[.idle] ?? 0),
+            "unauthenticated": Double(ended[.unauthenticated] ?? 0),
+            "bytes_received": Double(connectionStatistics.bytesReceived),
+            "bytes_sent": Double(connectionStatistics.bytesSent),
+            "texts_with_nul": Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL),
+        ]
+        var errors: UInt64 = 0
+        for (cause, count) in ended where cause.isProtocolError {
+            errors += count
+            figures["protocol_errors_\(cause.rawValue)"] = Double(count)
+        }
+        figures["protocol_errors"] = Double(errors)
+        return figures
+    }
+}

@@ -1,0 +1,54 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// What became of connections that a server did not take, counted and, now and then, logged.
+final class ListenerStatistics: Sendable {
+    private let state = NIOLockedValueBox(State())
+
+    fileprivate struct State {
+        var refused: UInt64 = 0
+        var failures: UInt64 = 0
+        var nextLog = NIODeadline.uptimeNanoseconds(0)
+    }
+
+    /// Connections over the limit.
+    var refused: UInt64 { state.withLockedValue { $0.refused } }
+
+    /// How often the system had no room for a connection.
+    var failures: UInt64 { state.withLockedValue { $0.failures } }
+
+    func refused(peer: String, _ logger: Logger) {
+        let isLogged = state.withLockedValue { state in
+            state.refused += 1
+            return state.isToBeLogged()
+        }
+        if isLogged {
+            logger.warning(
+                "connections over the limit are refused",
+                metadata: ["peer": "\(peer)", "remedy": "close some, or raise server.max_connections"])
+        }
+    }
+
+    func acceptFailed(_ error: any Error, _ logger: Logger) {
+        let isLogged = state.withLockedValue { state in
+            state.failures += 1
+            return state.isToBeLogged()
+        }
+        if isLogged {
+            logger.error(
+                "connections wait because there is no room for them",
+                metadata: ["error": "\(error)", "remedy": "raise ulimit -n, or lower server.max_connections"])
+        }
+    }
+}
+
+extension ListenerStatistics.State {
+    /// At most one line in ten seconds: a flood of connections must not flood the log.
+    fileprivate mutating func isToBeLogged() -> Bool {
+        let now = NIODeadline.now()
+        guard now >= nextLog else { return false }
+        nextLog = now + .seconds(10)
+        return true
+    }
+}

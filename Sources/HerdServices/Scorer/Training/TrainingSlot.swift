@@ -1,0 +1,59 @@
+import HerdFrames
+import Synchronization
+
+/// Lets one training run at a time.
+///
+/// A training that was taken back goes on until its next step; whoever comes meanwhile waits for that rather than being
+/// turned away.
+final class TrainingSlot: Sendable {
+    private enum State {
+        case free
+        case taken
+        /// Taken back, and about to end.
+        case stopping
+    }
+
+    /// How long to wait for a training that goes on: that its caller has gone may be heard only a moment later.
+    private static let patience = Duration.seconds(1)
+
+    private let state = Mutex(State.free)
+    private let signal = ChangeSignal()
+
+    /// Runs `body` once no other training runs; ABORTED where one goes on.
+    func run<Result>(_ body: () async throws -> Result) async throws -> Result {
+        try await take()
+        defer {
+            state.withLock { $0 = .free }
+            signal.tell()
+        }
+        return try await withTaskCancellationHandler {
+            try await body()
+        } onCancel: {
+            state.withLock { if case .taken = $0 { $0 = .stopping } }
+            signal.tell()
+        }
+    }
+
+    private func take() async throws(CallError) {
+        let deadline = ContinuousClock.now + Self.patience
+        let alarm = Task { [signal] in
+            try? await Task.sleep(until: deadline, clock: .continuous)
+            signal.tell()
+        }
+        defer { alarm.cancel() }
+        for await _ in signal.changes() {
+            let before = state.withLock { state in
+                let before = state
+                if case .free = state { state = .taken }
+                return before
+            }
+            switch before {
+            case .free: return
+            case .stopping: continue
+            case .taken where ContinuousClock.now < deadline: continue
+            case .taken: throw CallError(.aborted, "another training is running; wait for it and repeat")
+            }
+        }
+        throw CallError(.cancelled, "the call was stopped")
+    }
+}

@@ -1,0 +1,95 @@
+import Glibc
+import NIOCore
+
+/// The socket file of a server that listens on a path, from its making to its removal.
+struct UnixListener: Sendable {
+    /// A bound socket that does not listen yet; whoever listens on it closes it.
+    let socket: NIOBSDSocket.Handle
+    private let path: String
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// The longest path, in bytes: what `sockaddr_un` holds with its NUL.
+    static let maximumPathLength = 107
+
+    /// Binds `path` with that mode; a file that a server left there which listens no more is replaced.
+    ///
+    /// The mode is set before the file appears. Two processes that replace one stale file at the same instant are not
+    /// kept apart here; herdd's stores are.
+    ///
+    /// - Throws: `UnixListenerError`.
+    init(path: String, mode: UInt32) throws(UnixListenerError) {
+        self.path = path
+        guard path.utf8.count <= Self.maximumPathLength else {
+            throw UnixListenerError(
+                "the path is \(path.utf8.count) bytes long and a socket's may have \(Self.maximumPathLength); use a "
+                    + "shorter one")
+        }
+        try Self.removeStaleFile(at: path)
+        let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+        guard socket >= 0 else { throw .system("a socket can't be made", errno) }
+        // Linux gives the file the mode of the socket it is bound to.
+        guard fchmod(socket, mode) == 0, Self.withAddress(path, { bind(socket, $0, $1) }) == 0 else {
+            let code = errno
+            Glibc.close(socket)
+            throw .system("the socket file can't be made", code)
+        }
+        self.socket = socket
+        var status = stat()
+        _ = lstat(path, &status)
+        device = status.st_dev
+        inode = status.st_ino
+    }
+
+    /// Removes the file, unless another server has replaced it meanwhile.
+    func remove() {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
+        unlink(path)
+    }
+
+    private static func removeStaleFile(at path: String) throws(UnixListenerError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw UnixListenerError("there is a file that is no socket; remove it or use another path")
+        }
+        let probe = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
+        guard probe >= 0 else { throw .system("a socket can't be made", errno) }
+        defer { Glibc.close(probe) }
+        let isAnswered = withAddress(path) { connect(probe, $0, $1) } == 0
+        // A full queue is a listener's too; only a refusal says that nobody listens.
+        guard !isAnswered, errno == ECONNREFUSED else {
+            throw UnixListenerError("another process listens there; stop it or use another path")
+        }
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw .system("the socket file that an earlier server left can't be removed", errno)
+        }
+    }
+
+    private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { target in
+            target.copyBytes(from: path.utf8.prefix(maximumPathLength))
+        }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}
+
+/// Why a server can't listen on a path, in a sentence with the remedy.
+package struct UnixListenerError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+
+    static func system(_ what: String, _ code: CInt) -> UnixListenerError {
+        UnixListenerError("\(what): \(String(cString: strerror(code))); check the folder and its permissions")
+    }
+}

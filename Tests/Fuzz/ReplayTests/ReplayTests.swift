@@ -1,0 +1,34 @@
+import Foundation
+import FuzzTargets
+import Testing
+
+/// Every input that `make fuzz` kept, and each that once found something, still finds nothing.
+@Suite struct ReplayTests {
+    private static let corpora = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Corpora")
+
+    @Test(arguments: FuzzTarget.all.map(\.name))
+    func `the corpus finds nothing`(name: String) throws {
+        let target = try #require(FuzzTarget.named(name))
+        let files = try FileManager.default.contentsOfDirectory(
+            at: Self.corpora.appending(path: name), includingPropertiesForKeys: nil)
+        #expect(!files.isEmpty)
+        for file in files {
+            let violation = try Data(contentsOf: file).withUnsafeBytes { target.run($0) }
+            #expect(violation == nil, "\(name)/\(file.lastPathComponent)")
+        }
+    }
+
+    @Test(arguments: FuzzTarget.all.map(\.name))
+    func `inputs cut short and bent find nothing`(name: String) throws {
+        let target = try #require(FuzzTarget.named(name))
+        for seed in target.seeds().prefix(4) {
+            for length in seed.indices {
+                var bytes = Array(seed[...length])
+                #expect(bytes.withUnsafeBytes { target.run($0) } == nil)
+                bytes[length] ^= 0x80
+                #expect(bytes.withUnsafeBytes { target.run($0) } == nil)
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""What `hostile.py` sends, and what it expects."""
