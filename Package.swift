@@ -131,7 +131,7 @@ let package = Package(
         .testTarget(
             name: "HerdStoreTests",
             dependencies: ["HerdStore", "CLMDB", "store-torture", .product(name: "Logging", package: "swift-log")],
-            exclude: ["Torture"]),
+            exclude: ["Torture", "Preload"]),
         .executableTarget(
             name: "store-torture",
             dependencies: ["HerdStore", "CLMDB", .product(name: "Logging", package: "swift-log")],
