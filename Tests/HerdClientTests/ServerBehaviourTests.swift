@@ -137,10 +137,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff], Frame(.request, call: 1).wireBytes(),
-        Frame(.hello, version: 1).wireBytes(), Frame(.unspecified).wireBytes(),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff], Frame(.request, call: 1).wireBytes(),
+            Frame(.hello, version: 1).wireBytes(), Frame(.unspecified).wireBytes(),
+        ] as [[UInt8]])
     func `a server that breaks the protocol gets GOAWAY, its calls UNAVAILABLE`(bytes: [UInt8]) async throws {
         let server = try await ScriptedServer.start()
         let client = server.client(.impatient)

@@ -55,7 +55,7 @@ struct CallAttempts: Sendable {
                 }
                 retries.failed(error, progress, on: endpoint, wasGreeted: connection.wasGreeted)
                 guard let next = nextAttempt(after: error, progress, &retries) else {
-                    return Started(event: event)
+                    return connection.wasGreeted ? Started(event: event) : notReached(retries.lastError)
                 }
                 if next > .now() {
                     guard await pause(until: next) else { return takenBack }
@@ -73,7 +73,9 @@ struct CallAttempts: Sendable {
         guard now < end else { return nil }
         // The pool paces attempts to connect.
         if progress == .neverStarted { return now }
-        guard progress == .turnedDown || isIdempotent, retries.count < pool.configuration.maximumRetries else { return nil }
+        guard progress == .turnedDown || isIdempotent, retries.count < pool.configuration.maximumRetries else {
+            return nil
+        }
         var next = now
         if !pool.hasOther(than: retries.tried) {
             let wanted = error.retryAfter ?? .zero

@@ -1,5 +1,5 @@
 import Glibc
-import HerdReflection
+import HerdJSON
 import HerdStore
 
 /// `herdd verify` and `herdd restore`: work on stores that no service has open, in a process of its own, which a badly

@@ -1,4 +1,4 @@
-import HerdReflection
+import HerdJSON
 import HerdStore
 
 extension StoreMaintenance {

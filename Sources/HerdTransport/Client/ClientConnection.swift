@@ -90,7 +90,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
                     }
                 }
             address.connect(bootstrap).whenFailure { error in
-                let reason = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+                let reason = ConnectFailure(error: error)
                 self.fail(CallError(.unavailable, "cannot connect to \(self.peer): \(reason)", cause: error))
             }
         }

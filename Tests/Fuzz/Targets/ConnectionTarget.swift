@@ -57,7 +57,8 @@ private final class ScriptedServer: CallDispatcher {
     init() {
         let limits = ConnectionLimits(maximumFrameLength: 2_048, maximumOpenCalls: 4)
         let connection = ServerConnection(
-            dispatcher: self, limits: limits, name: "fuzz", eventLoop: channel.eventLoop)
+            dispatcher: self, limits: limits, name: "fuzz", statistics: ConnectionStatistics(),
+            eventLoop: channel.eventLoop)
         try? channel.pipeline.syncOperations.addHandler(connection)
         try? channel.connect(to: SocketAddress(unixDomainSocketPath: "/fuzz")).wait()
     }

@@ -8,7 +8,8 @@ import Testing
 
 /// Several servers for the time of a test; where nothing is registered, Route answers with the server's index.
 func withServers(
-    _ count: Int, register: (Int, HerdServer) -> Void = { index, server in
+    _ count: Int,
+    register: (Int, HerdServer) -> Void = { index, server in
         server.immediate(Router.route) { _, _ in routed("\(index)") }
     }, _ body: ([TestServer]) async throws -> Void
 ) async throws {
