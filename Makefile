@@ -13,9 +13,10 @@ help: ## List the targets.
 install: ## Install what a Debian 12 with the Swift toolchain lacks.
 	@Scripts/install.sh
 
-build: install ## Build herdd and herdctl (release).
+build: install ## Build herdd, herdctl and herd-load (release).
 	swift build $(SWIFT_FLAGS) --product herdd
 	swift build $(SWIFT_FLAGS) --product herdctl
+	swift build $(SWIFT_FLAGS) --product herd-load
 
 run: ## Install, build, start a demonstration herd, train it, route a dozen prompts; leaves it running.
 	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
