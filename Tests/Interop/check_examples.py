@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import check_wire
+from attacks import codes
 
 README = pathlib.Path(__file__).resolve().parents[2] / "Protos" / "README.md"
 BLOCK = re.compile(r"^```hex (client|server)( varies)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -138,6 +139,8 @@ class Explainer:
 
     @staticmethod
     def number(field, value: int) -> str:
+        if field.full_name == "herd.rpc.v1.Frame.code":
+            return f"{value} ({codes.name(value)})"
         if field.enum_type:
             return f"{value} ({field.enum_type.values_by_number[value].name})"
         return ("false", "true")[value] if field.type == field.TYPE_BOOL else str(value)

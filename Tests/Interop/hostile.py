@@ -65,7 +65,7 @@ class Run:
             mark = "ok    " if result["ok"] else "FAILED"
             note = "" if result["ok"] else f"  expected {result['expected']}; seen: {result['seen']}\n        rule: {result['rule']}"
             took = f"  ({result['seconds']} s)" if "seconds" in result else ""
-            print(f"{mark}  {result['case']}{took}  {result.get('measured', '')}{note}".rstrip(), flush=True)
+            print(f"{mark}  {result['case']}{took}  {result.get('measured', '')}".rstrip() + f"{note}\n", end="", flush=True)
         return result
 
     def group(self, name: str, cases: list) -> None:
@@ -73,13 +73,9 @@ class Run:
 
         before = server.anonymous_memory(self.target.pid)
         start = time.perf_counter()
-        for case in cases:
-            if not case.waits:
-                self.one(case)
-        waiting = [case for case in cases if case.waits]
-        if waiting:
-            with ThreadPoolExecutor(len(waiting)) as pool:
-                list(pool.map(self.one, waiting))
+        # Those that wait for a time-out of the server wait side by side.
+        with ThreadPoolExecutor(len(cases) if cases[0].waits else 1) as pool:
+            list(pool.map(self.one, cases))
         self.windows.append((name, start, time.perf_counter()))
         self.recovery(name, before)
 
@@ -171,12 +167,16 @@ def attack(target, options, chosen, quiet_connections) -> Run:
         chosen = chosen + [
             Case("fuzz.random", "fuzz", "whatever comes, the server answers in whole frames and ends in order", False,
                  lambda target: fuzz.run(target, options.random))]
-    seconds = 3 if target.full else 1.5
+    seconds = 3 if target.full else 0.8
+    active = [case for case in chosen if not case.waits]
+    groups = {name: [case for case in active if case.group == name] for name in dict.fromkeys(case.group for case in active)}
+    if waiting := [case for case in chosen if case.waits]:
+        groups["waiting"] = waiting
     for _ in range(options.repeats):
         run.phase("quiet", seconds)
         run.phase("benign", seconds, BenignLoad)
-        for group in dict.fromkeys(case.group for case in chosen):
-            run.group(group, [case for case in chosen if case.group == group])
+        for name, cases in groups.items():
+            run.group(name, cases)
         run.phase("quiet", seconds)
         run.phase("benign", seconds, BenignLoad)
     run.bystander = run.judge(bystander)
@@ -223,9 +223,10 @@ def start(parser, options) -> int:
     if not options.json:
         print(f"seed {options.seed}")
     if options.herdd:
-        with server.Server(options.herdd, server.SHORT_TIMEOUTS) as herd:
+        timeouts = server.LONG if options.full else server.SHORT
+        with server.Server(options.herdd, server.environment(timeouts)) as herd:
             server.teach(herd.address)
-            run = measure(herd.address, herd.process.pid, options, chosen, Target, server.TIMEOUTS)
+            run = measure(herd.address, herd.process.pid, options, chosen, Target, timeouts)
             run.add({
                 "case": "the server lives", "rule": "nothing a peer sends can hurt the server",
                 "ok": herd.is_running, "expected": "a running process", "seen": f"exit status {herd.process.poll()}"})
@@ -235,7 +236,7 @@ def start(parser, options) -> int:
                 "ok": not log, "expected": "no line of level error", "seen": log[:400]})
     else:
         host, _, port = options.router.rpartition(":")
-        run = measure((host, int(port)), options.pid, options, chosen, Target, server.DEFAULT_TIMEOUTS)
+        run = measure((host, int(port)), options.pid, options, chosen, Target, server.DEFAULTS)
     failed = sum(not result["ok"] for result in run.results)
     if options.json:
         print(json.dumps({"seed": options.seed, "results": run.results, "bystander": run.bystander,

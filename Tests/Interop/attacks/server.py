@@ -11,7 +11,20 @@ from herd.v1 import admin_pb2, registry_pb2, router_pb2, scorer_pb2
 from herd_client import Client
 
 DEMO = pathlib.Path(__file__).resolve().parents[3] / "Demo"
+#: The server's own time-outs, in seconds, and how many connections it takes.
+DEFAULTS = {"hello": 5, "frame": 30, "keepalive_interval": 60, "keepalive_timeout": 20, "idle": 3600,
+            "max_connections": 10_000}
+#: Those that the suite starts it with: silence is to be waited for; the longer ones leave time to stop reading for 10 s.
+SHORT = {"hello": 1, "frame": 1, "keepalive_interval": 2, "keepalive_timeout": 1, "idle": 4, "max_connections": 1500}
+LONG = {"hello": 5, "frame": 5, "keepalive_interval": 15, "keepalive_timeout": 5, "idle": 30, "max_connections": 1500}
 PROMPTS = ("reverse lantern", "copy that", "49 + 81", "sort: pear, fig, apple", "What day is it?", "请把这个句子翻译成英文")
+
+
+def environment(timeouts: dict[str, float]) -> dict[str, str]:
+    """What herdd reads the time-outs from."""
+    keys = {name: f"HERD_SERVER_{name.upper()}{'' if name.startswith(('keepalive', 'max')) else '_TIMEOUT'}"
+            for name in timeouts}
+    return {keys[name]: str(value) for name, value in timeouts.items()}
 
 
 class Server:
@@ -91,9 +104,3 @@ def anonymous_memory(pid: int) -> int:
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
     raise SystemExit(f"hostile.py: process {pid} is gone")
-
-
-#: Time-outs, in seconds: the server's own, and those that the tests start it with.
-DEFAULT_TIMEOUTS = {"hello": 5.0}
-TIMEOUTS = DEFAULT_TIMEOUTS
-SHORT_TIMEOUTS: dict[str, str] = {}
