@@ -125,6 +125,15 @@ def long_texts(target: Target):
             peer.expect_alive()
 
 
+@case("messages", "Wrong input gets INVALID_ARGUMENT naming the field: a tenant, which every decision keeps, is a name")
+def long_tenants(target: Target):
+    with target.connect() as peer:
+        for length in (401, 1_000_000, 4_000_000):
+            call = peer.request(ROUTE, field(1, "reverse lantern"), metadata={"tenant": "t" * length})
+            peer.expect_end(call, INVALID_ARGUMENT, says="tenant")
+        peer.expect_end(peer.request(ROUTE, field(1, "reverse lantern"), metadata={"tenant": "t" * 400}), OK)
+
+
 @case("messages", "an empty REQUEST of every unary method gets its END")
 def empty_requests(target: Target):
     from herd.v1 import admin_pb2, refiner_pb2, registry_pb2, router_pb2, scorer_pb2
