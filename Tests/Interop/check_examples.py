@@ -101,7 +101,7 @@ class Explainer:
     def frame_lines(self, body: bytes) -> list[str]:
         frame = self.frame.FromString(body)
         if frame.SerializeToString(deterministic=True) != body:
-            raise Mistake("a frame is not packed as protobuf packs it: fields in the order of their numbers, no defaults")
+            raise Mistake("a frame is packed otherwise than protobuf does: fields by number, no defaults")
         if frame.kind == self.frame.REQUEST:
             service, _, name = frame.method.partition("/")
             self.methods[frame.call] = self.pool.FindServiceByName(service).methods_by_name[name]
@@ -211,7 +211,7 @@ def main() -> int:
 
 
 def check(options) -> int:
-    from herd.v1 import admin_pb2, registry_pb2, router_pb2, scorer_pb2  # noqa: F401, the descriptors to look methods up
+    from herd.v1 import admin_pb2, registry_pb2, router_pb2, scorer_pb2  # noqa: F401, for their descriptors
 
     text = README.read_text(encoding="utf-8")
     found = conversations(text)

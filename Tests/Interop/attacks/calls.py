@@ -241,7 +241,8 @@ def credit_for_unary_calls(target: Target):
 def huge_numbers(target: Target):
     with target.connect() as peer:
         peer.expect_end(peer.request(PROBE, field(1, 1) + field(2, 2**32 - 1)), INVALID_ARGUMENT, says="bytes")
-        peer.expect_end(peer.request("herd.v1.Registry/ListModels", field(1, field(1, 2**32 - 1))), OK, INVALID_ARGUMENT)
+        peer.expect_end(peer.request("herd.v1.Registry/ListModels", field(1, field(1, 2**32 - 1))), OK,
+                        INVALID_ARGUMENT)
         peer.expect_end(peer.request("herd.v1.Registry/ListModels", field(1, field(2, "\x01nonsense"))), OK,
                         INVALID_ARGUMENT)
         call = peer.request(PROBE, ENDLESS, credit=2**32 - 1)

@@ -72,7 +72,8 @@ def no_credit_for_a_while(target: Target):
         if peer.messages[call] > allowed:
             raise Wrong(f"no more than {allowed} messages without credit", f"{peer.messages[call]}")
         if answered < 10 or slowest > 2:
-            raise Wrong("other calls of the connection going on", f"{answered} answered, the slowest in {slowest:.1f} s")
+            raise Wrong("other calls of the connection going on",
+                        f"{answered} answered, the slowest in {slowest:.1f} s")
         peer.send(kind=Frame.CREDIT, call=call, credit=64)
         read(peer, call, count, 64)
         peer.expect_end(call, OK)

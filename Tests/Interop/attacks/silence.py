@@ -28,12 +28,12 @@ def half_a_frame(target: Target):
         with target.connect() as peer:
             peer.expect_alive()
             peer.send_bytes(data[:length])
-            expect_goaway_after(peer, DEADLINE_EXCEEDED, target.timeouts["frame"])
+            expect_goaway_after(peer, DEADLINE_EXCEEDED, target.limits["frame"])
 
 
-@case("silence", "one byte a second: GOAWAY DEADLINE_EXCEEDED after the frame time-out, whether or not bytes come", waits=True)
+@case("silence", "one byte a second: GOAWAY DEADLINE_EXCEEDED after the frame time-out, bytes or not", waits=True)
 def frame_one_byte_a_second(target: Target):
-    limit = target.timeouts["frame"]
+    limit = target.limits["frame"]
     with target.connect() as peer:
         peer.expect_alive()
         peer.send_bytes(packed(kind=Frame.PING, payload=bytes(100_000))[:100])
@@ -48,21 +48,21 @@ def frame_one_byte_a_second(target: Target):
 @case("silence", "whole frames, however small and rare, are no unfinished frame", waits=True)
 def slow_but_whole_frames(target: Target):
     with target.connect() as peer:
-        end = time.monotonic() + target.timeouts["frame"] * 2
+        end = time.monotonic() + target.limits["frame"] * 2
         while time.monotonic() < end:
             peer.send(kind=99)
             peer.expect_alive()
-            time.sleep(target.timeouts["frame"] / 10)
+            time.sleep(target.limits["frame"] / 10)
 
 
-@case("silence", "a half-open peer: no PONG for the PING: GOAWAY DEADLINE_EXCEEDED, its calls are cancelled", waits=True)
+@case("silence", "half-open: no PONG for the PING: GOAWAY DEADLINE_EXCEEDED, its calls are cancelled", waits=True)
 def half_open(target: Target):
     with target.connect(answers_pings=False) as peer:
         call = peer.request(PROBE, ENDLESS, credit=3, timeout=3600)
         while peer.messages.get(call, 0) < 3:
             peer.receive()
         expect_goaway_after(
-            peer, DEADLINE_EXCEEDED, target.timeouts["keepalive_interval"] + target.timeouts["keepalive_timeout"])
+            peer, DEADLINE_EXCEEDED, target.limits["keepalive_interval"] + target.limits["keepalive_timeout"])
         if peer.pings != 1:
             raise Wrong("one PING before it is given up", f"{peer.pings}")
 
@@ -72,7 +72,7 @@ def answered_pings(target: Target):
     with target.connect() as peer:
         call = peer.request(PROBE, ENDLESS, credit=1, timeout=3600)
         peer.receive()
-        peer.silence(2 * (target.timeouts["keepalive_interval"] + target.timeouts["keepalive_timeout"]))
+        peer.silence(2 * (target.limits["keepalive_interval"] + target.limits["keepalive_timeout"]))
         if not peer.pings:
             raise Wrong("PINGs in the silence", "none")
         peer.send(kind=Frame.CANCEL, call=call)
@@ -83,7 +83,7 @@ def answered_pings(target: Target):
 def idle_connection(target: Target):
     with target.connect() as peer:
         peer.expect_alive()
-        frame = peer.receive(target.timeouts["idle"] + 5)
+        frame = peer.receive(target.limits["idle"] + 5)
         if frame is None or frame.kind != Frame.GOAWAY or frame.code != OK:
             raise Wrong("GOAWAY OK after the idle time-out", told(frame))
         # A call that crosses it gets to know that it was not started.
@@ -97,7 +97,7 @@ def idle_connection(target: Target):
 @case("silence", "PINGs do not keep a connection that makes no calls", waits=True)
 def idle_but_pinging(target: Target):
     with target.connect() as peer:
-        end = time.monotonic() + target.timeouts["idle"] + 5
+        end = time.monotonic() + target.limits["idle"] + 5
         while time.monotonic() < end:
             peer.send(kind=Frame.PING, payload=b"still here")
             frame = peer.receive()
@@ -111,13 +111,13 @@ def idle_but_pinging(target: Target):
 def idle_and_deaf(target: Target):
     with target.connect(answers_pings=False) as peer:
         peer.expect_alive()
-        peer.receive(target.timeouts["idle"] + 5)
+        peer.receive(target.limits["idle"] + 5)
         peer.expect_closed(5)
 
 
 @case("connections", "more connections than server.max_connections: GOAWAY RESOURCE_EXHAUSTED for those over it")
 def too_many_connections(target: Target):
-    limit = int(target.timeouts["max_connections"])
+    limit = int(target.limits["max_connections"])
     peers: list[Peer] = []
     try:
         refused = 0
