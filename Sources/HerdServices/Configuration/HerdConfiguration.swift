@@ -31,6 +31,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         server.drainTimeoutSeconds = try Self.positive(reader, "server.drain_timeout", server.drainTimeoutSeconds)
         server.eventLoops = try Self.positive(reader, "server.event_loops", server.eventLoops)
         server.maxConnections = try Self.positive(reader, "server.max_connections", server.maxConnections)
+        server.helloTimeoutSeconds = try Self.positive(reader, "server.hello_timeout", server.helloTimeoutSeconds)
         server.frameTimeoutSeconds = try Self.positive(reader, "server.frame_timeout", server.frameTimeoutSeconds)
         server.keepaliveIntervalSeconds = try Self.positive(
             reader, "server.keepalive_interval", server.keepaliveIntervalSeconds)
@@ -182,6 +183,8 @@ package struct ServerLimits: Sendable, Equatable {
     package var eventLoops = 1
     /// `server.max_connections`: connections served at once, in each service; what is over is refused.
     package var maxConnections = 10_000
+    /// `server.hello_timeout`: seconds a client may take to say HELLO.
+    package var helloTimeoutSeconds = 5
     /// `server.frame_timeout`: seconds a frame may take from its first byte to its last.
     package var frameTimeoutSeconds = 30
     /// `server.keepalive_interval`: seconds of silence after which a client gets a PING.

@@ -14,6 +14,7 @@ extension ServerConfiguration {
         maximumTimeout = .seconds(limits.maxTimeoutSeconds)
         drainTimeout = .seconds(limits.drainTimeoutSeconds)
         maximumConnections = limits.maxConnections
+        helloTimeout = .seconds(limits.helloTimeoutSeconds)
         frameTimeout = .seconds(limits.frameTimeoutSeconds)
         keepaliveInterval = .seconds(limits.keepaliveIntervalSeconds)
         keepaliveTimeout = .seconds(limits.keepaliveTimeoutSeconds)
