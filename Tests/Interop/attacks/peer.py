@@ -201,3 +201,16 @@ class Peer:
 def packed(**fields) -> bytes:
     """A frame as it goes over the wire, from the fields of `herd.rpc.v1.Frame`."""
     return prefixed(Frame(**fields).SerializeToString())
+
+
+def expect_connection(target) -> None:
+    """There is room for a connection, within some seconds of others' closing."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with target.connect() as peer:
+                return peer.expect_alive()
+        except Wrong:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -7,7 +7,7 @@ from herd.rpc.v1.frame_pb2 import Frame
 from .case import Target, case
 from .codes import OK
 from .packing import field
-from .peer import HEALTH, PROBE, ROUTE, Wrong, packed, told
+from .peer import HEALTH, PROBE, ROUTE, Wrong, expect_connection, packed, told
 
 ENDLESS = field(1, 2**64 - 1) + field(2, 1000)
 
@@ -70,8 +70,7 @@ def reset_in_streams(target: Target):
 def connection_storm(target: Target):
     for _ in range(1000):
         target.connect(hello=False).socket.close()
-    with target.connect() as peer:
-        peer.expect_alive()
+    expect_connection(target)
 
 
 @case("sockets", "a connection with over 1 MiB unsent is not read; when it is read again every PING has its PONG")
