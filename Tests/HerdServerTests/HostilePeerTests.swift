@@ -20,9 +20,7 @@ import Testing
                 connection.send(first, Frame(.hello, version: 1))
                 for call in 1...64 as ClosedRange<UInt64> {
                     connection.send(
-                        Frame(
-                            .request, call: call, method: Router.route.path,
-                            payload: [UInt8](repeating: 0, count: 65_536)))
+                        Frame(.request, call: call, method: Router.route.path, payload: filler))
                 }
                 let goAway = try await connection.next(.goAway)
                 #expect(goAway.code == (first.kind == .hello ? .failedPrecondition : .invalidArgument))
