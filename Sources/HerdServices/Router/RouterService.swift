@@ -137,6 +137,7 @@ final class RouterService: Sendable {
             "predictor_version": view.predictor?.version ?? "",
             "scorer": follower.isScorerAvailable ? "connected" : "away",
             "registry_revision": "\(view.registry.revision)",
+            "pid": ProcessNumber.text,
         ]
     }
 }

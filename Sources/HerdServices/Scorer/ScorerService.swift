@@ -120,6 +120,9 @@ final class ScorerService: Sendable {
     }
 
     var facts: [String: String] {
-        ["predictor_version": versions.current?.predictor.version ?? "", "embedding_table": table.checksum]
+        [
+            "predictor_version": versions.current?.predictor.version ?? "", "embedding_table": table.checksum,
+            "pid": ProcessNumber.text,
+        ]
     }
 }
