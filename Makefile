@@ -1,7 +1,7 @@
 # Herd. `make run` shows the product, `make test` proves it; `make help` lists the rest.
 
 SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
-SWIFT_SOURCES := Package.swift Sources Tests
+SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
 .PHONY: run stop build test thin-client measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format
