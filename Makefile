@@ -32,7 +32,7 @@ stop: ## Stop the demonstration herd.
 test: install ## All tests (release build).
 	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
 
-thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may (make test does it too).
+thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may.
 	@Scripts/thin-client.sh
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
