@@ -1,7 +1,7 @@
 # Herd. `make run` shows the product, `make test` proves it; `make help` lists the rest.
 
 SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
-SWIFT_SOURCES := Package.swift Sources Tests
+SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
 .PHONY: run stop build test thin-client measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format
@@ -32,7 +32,7 @@ stop: ## Stop the demonstration herd.
 test: install ## All tests (release build).
 	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
 
-thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may (make test does it too).
+thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may.
 	@Scripts/thin-client.sh
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
