@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// A program of another package that depends on this one with `traits: []`.
