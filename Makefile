@@ -4,7 +4,8 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test measure hostile fuzz test-tsan test-asan lint format protos install help
+.PHONY: run stop build test thin-client measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: protos install help
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,6 +32,9 @@ stop: ## Stop the demonstration herd.
 test: install ## All tests (release build).
 	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
 
+thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may (make test does it too).
+	@Scripts/thin-client.sh
+
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh
 
@@ -42,6 +46,14 @@ test-tsan: install ## The concurrent suites under the thread sanitizer.
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build/asan --filter 'HerdStoreTests|HerdMessagesTests|HerdFramesTests'
+
+kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
+	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \
+		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter KillLoopTests
+
+power-loss: install ## CUTS simulated power cuts at random moments (SEED repeats a run); the same.
+	HERD_CUTS=$(or $(CUTS),200) HERD_SEED=$(SEED) \
+		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter PowerLossTests
 
 SECONDS := 10
 fuzz: install ## Attack every decoder with libFuzzer for SECONDS each (SECONDS=10; TARGETS="frames message.*").

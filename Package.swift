@@ -145,7 +145,7 @@ let package = Package(
         .testTarget(
             name: "HerdStoreTests",
             dependencies: ["HerdStore", "CLMDB", "store-torture", .product(name: "Logging", package: "swift-log")],
-            exclude: ["Torture"]),
+            exclude: ["Torture", "Preload"]),
         .executableTarget(
             name: "store-torture",
             dependencies: ["HerdStore", "CLMDB", .product(name: "Logging", package: "swift-log")],
@@ -208,7 +208,10 @@ let package = Package(
             ], exclude: ["Fixtures"]),
         .testTarget(
             name: "HerdCommandsTests",
-            dependencies: ["HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction"]),
+            dependencies: [
+                "HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+            ]),
         .testTarget(
             name: "HerdLoadTests",
             dependencies: [

@@ -32,7 +32,7 @@ import Logging
 /// ```
 ///
 /// - **Reads** are synchronous closures over a snapshot: an `await` inside does not compile, and the transaction and all
-///   that points into the map cannot leave the closure. Many run at once; none waits for the writer. A read costs 70 ns
+///   that points into the map cannot leave the closure. Many run at once; none waits for the writer. A read costs 85 ns
 ///   beside its lookups: one can serve many. A read that lasts keeps the pages of its snapshot from being used again.
 /// - **Writes** run one after another on the store's own thread and are lent the transaction `inout`. A closure that throws
 ///   is undone alone. Many share one commit and its fsync. A value is at most 2 GiB, a key 1 to 511 bytes; `OrderedBytes`

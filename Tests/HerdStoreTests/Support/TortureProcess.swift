@@ -10,10 +10,12 @@ final class TortureProcess {
     private let input = Pipe()
     private var buffered = Data()
 
-    init(_ arguments: [String]) throws {
+    /// - Parameter environment: added to this process's.
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         process.executableURL = URL(filePath: program).deletingLastPathComponent().appending(path: "store-torture")
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         process.standardOutput = output
         process.standardInput = input
         try process.run()
@@ -43,6 +45,11 @@ final class TortureProcess {
         var lines: [String] = []
         while let line = try nextLine() { lines.append(line) }
         return lines
+    }
+
+    /// Gives it a line of input.
+    func send(_ line: String) throws {
+        try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
     }
 
     func kill() {

@@ -10,6 +10,11 @@ import Logging
 ///     store-torture soak FOLDER SEED ROUNDS     changes the store in every way, opening it again after each round
 ///     store-torture measure FOLDER RECORDS      prints what reads and writes cost; build it with -c release
 ///     store-torture damage FOLDER SEED ROUNDS   opens and uses copies of the store with random damage
+///     store-torture mixed FOLDER SEED STEPS     changes the store in ways that can be checked, printing what is acknowledged
+///     store-torture check FOLDER SEED           prints how many of these steps the store holds
+///     store-torture trace FOLDER STEPS          makes the same changes with the recorder of writes preloaded
+///     store-torture cuts TRACE FOLDER SEED COUNT   cuts the power at random points of a trace and opens what is left
+///     store-torture lies TRACE FOLDER SEED COUNT   the same on a disk that never keeps its word
 @main
 enum StoreTorture {
     static let names = Table<String>("names")
@@ -32,6 +37,16 @@ enum StoreTorture {
             try await soak(arguments[1], seed: UInt64(arguments[2]) ?? 0, rounds: Int(arguments[3]) ?? 0)
         case ("damage", 4):
             try await damage(arguments[1], seed: UInt64(arguments[2]) ?? 0, rounds: Int(arguments[3]) ?? 0)
+        case ("mixed", 4):
+            try await mixed(arguments[1], seed: UInt64(arguments[2]) ?? 0, steps: UInt64(arguments[3]) ?? .max / 2)
+        case ("check", 3):
+            try await check(arguments[1], seed: UInt64(arguments[2]) ?? 0)
+        case ("trace", 3):
+            try await traced(arguments[1], seed: WriteTrace.seed, steps: UInt64(arguments[2]) ?? 0)
+        case ("cuts", 5), ("lies", 5):
+            try await cuts(
+                arguments[1], arguments[2], seed: UInt64(arguments[3]) ?? 0, count: Int(arguments[4]) ?? 0,
+                honest: arguments[0] == "cuts")
         default:
             usage()
         }
@@ -53,7 +68,9 @@ enum StoreTorture {
 
     private static func usage() {
         FileHandle.standardError.write(
-            Data("usage: store-torture write|hold|full|soak|measure|damage FOLDER ...\n".utf8))
+            Data(
+                "usage: store-torture write|hold|full|soak|measure|damage|mixed|check|trace|cuts|lies FOLDER ...\n".utf8
+            ))
         exit(2)
     }
 

@@ -47,11 +47,14 @@ final class Daemon: Sendable {
     let addresses: [String: (host: String, port: Int)]
 
     /// Starts it and returns once everything listens.
-    init(_ arguments: [String], in folder: URL) async throws {
+    ///
+    /// - Parameter environment: added to this process's.
+    init(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) async throws {
         let readyFile = folder.appending(path: "ready-\(UUID().uuidString).json")
         process = Process()
         process.executableURL = Programs.herdd
         process.arguments = arguments + ["--ready-file", readyFile.path, "--log-level", "error"]
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         process.standardError = FileHandle.standardError
         try Blocking.start(process)
         let deadline = ContinuousClock.now + .seconds(20)

@@ -60,10 +60,6 @@ class Bystander:
         return [latency for time_, latency in zip(self.times, self.latencies) if start <= time_ < end]
 
 
-def p99(latencies: list[float]) -> float:
-    return sorted(latencies)[int(len(latencies) * 0.99)] if latencies else float("nan")
-
-
 class BenignLoad:
     """As busy as the attackers are, with nothing but calls as they should be: what the CPU's share alone costs."""
 
