@@ -80,7 +80,7 @@ struct Main: AsyncParsableCommand {
             throw ExitCode(failure.exitCode)
         }
         for warning in report.warnings { LiveRun.tell("herd-load: \(warning)\n") }
-        print(json ? report.json.text() : report.table, terminator: json ? "\n" : "")
+        print(json ? report.json : report.table, terminator: "")
         guard report.exitCode == 0 else { throw ExitCode(report.exitCode) }
     }
 

@@ -38,7 +38,7 @@ struct LoadRunTests {
             #expect(abs(report.requestsPerSecond - rate) < 1)
             #expect(report.latencies.percentile(0.5) <= report.latencies.maximum)
             #expect(report.table.contains("requests/s") && report.table.contains("p99.9"))
-            #expect(report.json.text().contains("\"requests_per_second\": "))
+            #expect(report.json.contains("\"requests_per_second\": "))
         }
     }
 

@@ -38,8 +38,8 @@ struct PromptsTests {
             do {
                 _ = try Prompts.read(path)
                 Issue.record("\(path) was read")
-            } catch let failure as LoadFailure {
-                #expect(failure.exitCode == code)
+            } catch {
+                #expect(error.exitCode == code)
             }
         }
         #expect(throws: LoadFailure.self) { try read([0x61, 0x0A, 0xFF]) }

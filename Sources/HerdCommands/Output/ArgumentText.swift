@@ -1,4 +1,5 @@
 import Glibc
+import HerdReflection
 
 /// The command line as it came, before it is text.
 package enum ArgumentText {
@@ -17,7 +18,7 @@ package enum ArgumentText {
     /// What is wrong with the bytes of the arguments, the program's name first; nil if nothing is.
     package static func problem(in arguments: [[UInt8]]) -> String? {
         for (index, bytes) in arguments.enumerated() where String(validating: bytes, as: UTF8.self) == nil {
-            let shown = TextTable.escaped(String(decoding: bytes.prefix(80), as: UTF8.self))
+            let shown = PrintableText.escaped(String(decoding: bytes.prefix(80), as: UTF8.self))
             return "argument \(index), '\(shown)', is not valid UTF-8; write it in UTF-8"
         }
         return nil

@@ -1,4 +1,5 @@
 package import HerdMessages
+import HerdReflection
 
 /// A server's status for people: every figure, in groups.
 package enum StatusText {
@@ -64,7 +65,7 @@ package enum StatusText {
         let indent = title.isEmpty ? "" : "  "
         let lines = rows.map { name, value in
             let padding = String(repeating: " ", count: width - name.count + 2)
-            return "\(indent)\(TextTable.escaped(name))\(padding)\(TextTable.escaped(value))\n"
+            return "\(indent)\(PrintableText.escaped(name))\(padding)\(PrintableText.escaped(value))\n"
         }
         return (title.isEmpty ? "" : title + "\n") + lines.joined()
     }

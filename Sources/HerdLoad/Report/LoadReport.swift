@@ -1,4 +1,4 @@
-package import HerdJSON
+import HerdJSON
 
 /// What a run came to.
 package struct LoadReport: Sendable {
@@ -103,13 +103,14 @@ extension LoadReport {
         }.joined()
     }
 
-    package var json: JSONNode {
+    /// JSON in several lines, with latencies in milliseconds.
+    package var json: String {
         var percentiles: [(key: String, value: JSONNode)] = Self.percentiles.map { name, share in
             (name, .number(Double(latencies.percentile(share)) / 1e6))
         }
         percentiles.append(("max", .number(Double(latencies.maximum) / 1e6)))
         percentiles.append(("mean", .number(latencies.mean / 1e6)))
-        return .object([
+        let report = JSONNode.object([
             ("workload", .string(workload)), ("servers", .array(servers.map(JSONNode.string))),
             ("connections", .number(connections)), ("in_flight", .number(inFlight)),
             ("seconds", .number(elapsedSeconds)), ("interrupted", .bool(wasInterrupted)),
@@ -122,6 +123,7 @@ extension LoadReport {
             ("own_cpu_processors", .number(ownProcessors)), ("processors", .number(processors)),
             ("warnings", .array(warnings.map(JSONNode.string))),
         ])
+        return report.text() + "\n"
     }
 
     /// Three digits that count, or all before the point.
