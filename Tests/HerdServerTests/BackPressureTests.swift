@@ -83,9 +83,9 @@ import Testing
             let connection = try await server.greet(systemBuffer: 65_536)
             try await connection.setReading(false)
             let ping = Frame(.ping, payload: [UInt8](repeating: 7, count: 64)).wireBytes()
-            // 16 MB of PINGs, in pieces; once the server stops reading they stay with the peer.
+            // 10 MB of PINGs, in pieces; once the server stops reading they stay with the peer.
             let piece = Array(repeatElement(ping, count: 4096).joined())
-            let pieces = (16 << 20) / piece.count
+            let pieces = (10 << 20) / piece.count
             for _ in 0..<pieces { connection.send(bytes: piece) }
             let other = try await server.greet()
             for _ in 0..<50 {

@@ -66,8 +66,7 @@ import Testing
             #expect(goAway.code == .ok)
             _ = try await connection.next(.ping)
             // What was on the way gets to know that it was not started.
-            connection.send(.route(7))
-            connection.send(Frame(.pong))
+            connection.send(.route(7), Frame(.pong))
             let end = try await connection.next(.end)
             #expect(end.code == .unavailable)
             #expect(end.metadata == ["not-started": "1"])

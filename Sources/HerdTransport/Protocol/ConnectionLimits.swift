@@ -56,6 +56,10 @@ package struct ConnectionLimits: Sendable {
 
     /// After how much silence a connection gives back the memory it keeps for the next burst: 5 s.
     static let trimTime = TimeAmount.seconds(5)
+
+    /// How many bytes a connection has moved before it is worth looking for free memory afterwards: 32 KiB, which may
+    /// have been a thousand calls.
+    static let minimumFreedBytes = 32 << 10
 }
 
 /// The metadata keys of HELLO.

@@ -50,6 +50,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private var bytesWritten: UInt64 = 0
     /// What the statistics do not know yet.
     private var uncounted = (received: 0, sent: 0)
+    /// Bytes moved since the dispatcher was last told of freed memory.
+    private var bytesMoved = 0
 
     /// - Parameters:
     ///   - name: What the server's HELLO calls it.
@@ -132,6 +134,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         output.discard()
         if !isHandling { input.discard() }
         for (_, call) in calls { call.stop(CallError(.cancelled, "the client is gone")) }
+        tellOfFreedMemory()
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -325,6 +328,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func publishTransfer() {
         statistics.transferred(received: uncounted.received, sent: uncounted.sent)
+        bytesMoved += uncounted.received + uncounted.sent
         uncounted = (0, 0)
     }
 
@@ -440,6 +444,13 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         output.giveMemoryBack()
         taken = []
         outbox.giveMemoryBack()
+        tellOfFreedMemory()
+    }
+
+    private func tellOfFreedMemory() {
+        guard bytesMoved > ConnectionLimits.minimumFreedBytes else { return }
+        bytesMoved = 0
+        dispatcher.freedMemory()
     }
 
     // MARK: - The end
