@@ -151,8 +151,12 @@ class Run:
         """What the bystander saw; the p99 under attack is held against that of the benign load."""
         bystander.stop()
 
+        windows: dict[str, list[Window]] = {}
+        for window in self.windows:
+            windows.setdefault(window.name, []).append(window)
+
         def latencies(name: str, repeat: int | None = None) -> list[float]:
-            return [latency for window in self.windows if window.name == name and repeat in (None, window.repeat)
+            return [latency for window in windows[name] if repeat in (None, window.repeat)
                     for latency in bystander.between(window.start, window.end)]
 
         # In the waiting group the attackers mostly sleep: it would only flatter.
@@ -165,7 +169,7 @@ class Run:
                 / percentile(latencies(reference, repeat), 0.99) for repeat in range(self.options.repeats))
 
         figures = {name: summary(latencies(name)) for name in ["quiet", "benign", *groups]}
-        cases = {window.name: summary(latencies(window.name)) for window in self.windows if "." in window.name}
+        cases = {name: summary(latencies(name)) for name in windows if "." in name}
         if not self.options.json:
             worst = sorted(cases, key=lambda name: cases[name]["max_us"], reverse=True)[:5]
             print("bystander, microseconds:")
