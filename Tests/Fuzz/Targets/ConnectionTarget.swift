@@ -109,6 +109,8 @@ private final class ScriptedServer: CallDispatcher {
 
     func refused(_ request: FrameView) {}
 
+    func freedMemory() {}
+
     private func answer(_ call: ServerCall) {
         do throws(CallError) {
             try call.end(payloadCount: 1) { $0[0] = 9 }
