@@ -28,6 +28,21 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 127, 128, 16_383, 16_384, 4_000_000] as [UInt32])
+    func `a probe's messages have the length asked for`(bytes: UInt32) async throws {
+        try await withServer { server in
+            let connection = try await server.greet()
+            connection.send(.probe(1, count: 2, bytes: bytes))
+            for _ in 0..<2 {
+                let message = try await connection.next(.message)
+                let payload = try ProbeMessage(packed: message.payload).payload
+                #expect(payload.count == Int(bytes))
+                #expect(message.payload == ProbeMessage(payload: payload).pack())
+            }
+            #expect(try await connection.next(.end).code == .ok)
+        }
+    }
+
     @Test func `a peer that stops reading holds up its stream, and nobody else`() async throws {
         let sent = Counter()
         let chunk = [UInt8](repeating: 1, count: 65_536)

@@ -41,8 +41,8 @@ package struct ConnectionLimits: Sendable {
     static let discardTime = TimeAmount.seconds(1)
 
     /// How long a drained connection without open calls is kept for its client to close it, or to answer the PING that
-    /// says that it has seen the GOAWAY: 2 s.
-    static let lingerTime = TimeAmount.seconds(2)
+    /// says that it has seen the GOAWAY: 5 s.
+    static let lingerTime = TimeAmount.seconds(5)
 
     /// How long a connection's input is handled before other connections are looked at: a peer that pipelines thousands
     /// of calls must not keep its neighbours waiting for all of them.
