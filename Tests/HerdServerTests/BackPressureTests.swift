@@ -115,16 +115,16 @@ import Testing
 
     @Test func `a peer that pipelines thousands of calls does not keep its neighbours waiting`() async throws {
         try await withServer { server in
-            // A tenth of a millisecond each.
+            // A third of a millisecond each.
             server.immediate(Router.route) { _, _ in
-                let end = ContinuousClock.now + .microseconds(100)
+                let end = ContinuousClock.now + .microseconds(300)
                 while ContinuousClock.now < end {}
                 return RouteResponse()
             }
         } _: { server in
             let greedy = try await server.greet()
             let other = try await server.greet()
-            // A third of a second of work in one go.
+            // A second of work in one go.
             greedy.send(bytes: (1...3000).flatMap { Frame.route($0).wireBytes() })
             let first = try await greedy.next(.end)
             #expect(first.code == .ok)

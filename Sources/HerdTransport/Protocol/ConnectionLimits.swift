@@ -44,6 +44,9 @@ package struct ConnectionLimits: Sendable {
     /// says that it has seen the GOAWAY: 5 s.
     static let lingerTime = TimeAmount.seconds(5)
 
+    /// How long a connection that has not said HELLO is kept when its server stops, for a HELLO that is on the way: 2 s.
+    static let silentLingerTime = TimeAmount.seconds(2)
+
     /// How long a connection's input is handled before other connections are looked at: a peer that pipelines thousands
     /// of calls must not keep its neighbours waiting for all of them.
     static let turnTime = TimeAmount.microseconds(500)

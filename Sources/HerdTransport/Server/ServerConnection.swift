@@ -472,7 +472,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// The last call of a connection that takes no more has ended: waits for what the client sent before it knew.
     private func part() {
         if machine.beginParting() { ping() }
-        lingerDeadline = .now() + ConnectionLimits.lingerTime
+        lingerDeadline =
+            .now() + (machine.isAwaitingHello ? ConnectionLimits.silentLingerTime : ConnectionLimits.lingerTime)
         setTimer()
     }
 
