@@ -52,7 +52,7 @@ package struct ConnectionLimits: Sendable {
     static let turnTime = TimeAmount.microseconds(500)
 
     /// How long others have before the connection goes on.
-    static let turnPause = TimeAmount.microseconds(50)
+    static let turnPause = TimeAmount.microseconds(100)
 
     /// How much of a PING's payload its PONG gives back, in bytes: enough to tell pings apart, too little to flood.
     static let maximumPongPayload = 64
