@@ -110,15 +110,15 @@ package final class ClientCall: Sendable {
         waiter?.resume()
     }
 
-    /// Sets the outcome; false if there is one already.
-    func finish(_ outcome: ClientOutcome) -> Bool {
-        let (isFirst, waiter) = state.withLockedValue { state -> (Bool, UnsafeContinuation<Void, Never>?) in
-            guard state.outcome == nil else { return (false, nil) }
+    /// Sets the outcome, unless there is one already, having called `count` before anybody can see it.
+    func finish(_ outcome: ClientOutcome, count: () -> Void) {
+        let waiter = state.withLockedValue { state -> UnsafeContinuation<Void, Never>? in
+            guard state.outcome == nil else { return nil }
+            count()
             state.outcome = outcome
-            return (true, state.waiter.take())
+            return state.waiter.take()
         }
         waiter?.resume()
-        return isFirst
     }
 }
 

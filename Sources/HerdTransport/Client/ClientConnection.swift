@@ -235,7 +235,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     private func finish(_ call: ClientCall, _ outcome: ClientOutcome) {
-        if call.finish(outcome) { callCounter.wrappingSubtract(1, ordering: .relaxed) }
+        // Whoever sees the call ended has room for another one.
+        call.finish(outcome) { callCounter.wrappingSubtract(1, ordering: .relaxed) }
     }
 
     // MARK: - Calls
