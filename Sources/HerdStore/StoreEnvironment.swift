@@ -195,6 +195,9 @@ package final class StoreEnvironment: Sendable {
         return statistics
     }
 
+    /// Why the last commit failed; nil while writing works.
+    package var writeFailure: StoreError? { counters.withLock { counters in counters.failure } }
+
     /// Runs `body` with the environment held open; nil where it is closed.
     @unsafe func withHandle<R>(_ body: (OpaquePointer) -> R) -> R? {
         unsafe readers.withEnvironment(body)
