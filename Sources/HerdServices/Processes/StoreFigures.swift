@@ -33,6 +33,12 @@ enum StoreFigures {
         return figures
     }
 
+    /// What is no number.
+    static func facts(_ store: StoreEnvironment) -> [String: String] {
+        let backup = (try? store.lastBackupMilliseconds) ?? 0
+        return ["store_last_backup": backup > 0 ? WallClock.text(milliseconds: backup) : "never"]
+    }
+
     /// Why the store makes its service a degraded one: it cannot be written to for now.
     static func degradedReasons(_ store: StoreEnvironment) -> [String] {
         switch store.writeFailure?.code {

@@ -121,5 +121,6 @@ final class ScorerService: Sendable {
 
     var facts: [String: String] {
         ["predictor_version": versions.current?.predictor.version ?? "", "embedding_table": table.checksum]
+            .merging(StoreFigures.facts(store)) { own, _ in own }
     }
 }
