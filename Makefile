@@ -1,10 +1,11 @@
 # Herd. `make run` shows the product, `make test` proves it; `make help` lists the rest.
 
 SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
-SWIFT_SOURCES := Package.swift Sources Tests
+SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format protos install help
+.PHONY: run stop build test thin-client measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: protos install help
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -12,9 +13,10 @@ help: ## List the targets.
 install: ## Install what a Debian 12 with the Swift toolchain lacks.
 	@Scripts/install.sh
 
-build: install ## Build herdd and herdctl (release).
+build: install ## Build herdd, herdctl and herd-load (release).
 	swift build $(SWIFT_FLAGS) --product herdd
 	swift build $(SWIFT_FLAGS) --product herdctl
+	swift build $(SWIFT_FLAGS) --product herd-load
 
 run: ## Install, build, start a demonstration herd, train it, route a dozen prompts; leaves it running.
 	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
@@ -29,6 +31,9 @@ stop: ## Stop the demonstration herd.
 # everything anew in turns.
 test: install ## All tests (release build).
 	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
+
+thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may.
+	@Scripts/thin-client.sh
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh

@@ -12,6 +12,7 @@ let package = Package(
         .library(name: "HerdClient", targets: ["HerdClient"]),
         .executable(name: "herdd", targets: ["herdd"]),
         .executable(name: "herdctl", targets: ["herdctl"]),
+        .executable(name: "herd-load", targets: ["herd-load"]),
     ],
     traits: [
         .trait(name: "Server", description: "The router, scorer and refiner services and the command line tools."),
@@ -110,6 +111,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
                 .product(name: "Yams", package: "Yams", condition: server),
             ]),
+        .target(
+            name: "HerdLoad",
+            dependencies: [
+                "HerdClient", "HerdMessages", "HerdFrames", "HerdJSON",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ]),
+        .executableTarget(
+            name: "herd-load",
+            dependencies: [
+                "HerdLoad",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
+            ]),
         .executableTarget(
             name: "herdd",
             dependencies: [
@@ -194,7 +208,16 @@ let package = Package(
             ], exclude: ["Fixtures"]),
         .testTarget(
             name: "HerdCommandsTests",
-            dependencies: ["HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction"]),
+            dependencies: [
+                "HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
+            ]),
+        .testTarget(
+            name: "HerdLoadTests",
+            dependencies: [
+                "HerdLoad", "HerdServer", "HerdTransport", "HerdFrames",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),

@@ -4,6 +4,7 @@ import HerdCommands
 @main
 enum Main {
     static func main() async {
+        ArgumentText.refuseInvalid()
         await HerdctlCommand.main()
     }
 }

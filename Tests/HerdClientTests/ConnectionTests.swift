@@ -96,6 +96,19 @@ import Testing
         }
     }
 
+    @Test func `a connection that the server ended for idleness is made anew`() async throws {
+        var configuration = ServerConfiguration()
+        configuration.idleTimeout = .milliseconds(30)
+        try await withServer(configuration) { server in
+            let client = server.client()
+            for _ in 0..<3 {
+                #expect(try await client.isServing())
+                try await within { while server.server.connectionCount > 0 { await Task.yield() } }
+            }
+            client.close()
+        }
+    }
+
     // MARK: - Stopping
 
     @Test func `a server that stops lets open calls end and starts no more`() async throws {

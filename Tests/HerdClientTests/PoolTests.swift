@@ -152,7 +152,7 @@ import Testing
     @Test func `calls do not wait for a server that takes connections and says nothing`() async throws {
         let silent = try await SilentServer.start()
         try await withServers(1) { servers in
-            var configuration = ClientConfiguration()
+            var configuration = ClientConfiguration.impatient
             configuration.connectTimeout = .seconds(60)
             let client = HerdClient(endpoints: [silent.address, servers[0].address], configuration: configuration)
             // Those that went to the silent one are made at the other as soon as that is there.

@@ -27,7 +27,7 @@ import Testing
     @Test func `a server that takes the connection and says nothing`() async throws {
         let server = try await SilentServer.start()
         var configuration = ClientConfiguration.impatient
-        configuration.connectTimeout = .milliseconds(30)
+        configuration.connectTimeout = .milliseconds(600)
         let error = await HerdClient(address: server.address, configuration: configuration).routeError()
         #expect(error?.code == .unavailable)
         #expect(error?.message == "\(server.address) took the connection but said no HELLO in time")
@@ -170,6 +170,80 @@ import Testing
         connection.send(.routed(two, "x"), .routed(three, "x"))
         #expect(try await [first, second, third] == ["x", "x", "x"])
         client.close()
+    }
+
+    @Test func `requests wait in the client while the server does not read`() async throws {
+        let server = try await ScriptedServer.start()
+        let client = server.client()
+        async let first = client.decision("")
+        let connection = try await server.greet()
+        connection.send(.routed(try await connection.next(.request)))
+        _ = try await first
+        try await connection.setReading(false)
+        let megabyte = [UInt8](repeating: 7, count: 1 << 20)
+        let calls = (0..<32).map { _ in
+            Task { try await client.call(path: "x/Method", payload: megabyte, timeout: .seconds(60)) }
+        }
+        // One that runs out of time meanwhile, and one that is taken back.
+        await expect(.deadlineExceeded) {
+            try await client.call(path: "x/Method", payload: megabyte, timeout: .milliseconds(50))
+        }
+        let taken = Task { try await client.call(path: "x/Method", payload: megabyte, timeout: .seconds(60)) }
+        taken.cancel()
+        await expect(.cancelled) { try await taken.value }
+        try await connection.setReading(true)
+        async let script: Void = connection.serve { Frame(.end, call: $0.call, payload: [1]) }
+        for call in calls { #expect(try await call.value == [1]) }
+        client.close()
+        try await script
+    }
+
+    @Test func `thousands of waiting calls are taken back quickly`() async throws {
+        let server = try await ScriptedServer.start()
+        let client = server.client()
+        let calls = Task {
+            await client.failures(of: 10_000) { _ = try await client.call(path: "x/Method", payload: []) }
+        }
+        let connection = try await server.greet(["max-calls": "1"])
+        let request = try await connection.next(.request)
+        calls.cancel()
+        #expect(try await within { await calls.value }.count == 10_000)
+        #expect(try await connection.next(.cancel).call == request.call)
+        try await connection.expectNothingFromClient()
+        // The connection takes calls as before.
+        async let answer = client.decision("")
+        connection.send(.routed(try await connection.next(.request), "later"))
+        #expect(try await answer == "later")
+        client.close()
+    }
+
+    @Test func `whatever a server sends, calls end and the client goes on`() async throws {
+        let seed = UInt64.random(in: 0 ... .max)
+        print("whatever a server sends: seed \(seed)")
+        var random = SeededGenerator(seed)
+        let server = try await ScriptedServer.start()
+        for _ in 0..<30 {
+            let client = server.client(.impatient)
+            let calls = Task {
+                await client.failures(of: 3) {
+                    _ = try await client.call(path: "x/Method", payload: [1], timeout: .milliseconds(40))
+                    for try await _ in client.stream(path: "x/Stream", payload: [1], timeout: .milliseconds(40)) {}
+                }
+            }
+            let connection = try await server.greet()
+            for _ in 0..<Int.random(in: 1...30, using: &random) {
+                var frame = Frame(
+                    Frame.Kind(rawValue: .random(in: 2...10, using: &random)),
+                    call: .random(in: 0...8, using: &random))
+                frame.code = StatusCode(rawValue: .random(in: 0...17, using: &random))
+                frame.credit = .random(in: 0...9, using: &random)
+                if Bool.random(using: &random) { frame.metadata = ["not-started": "1", "retry-after-ms": "-1"] }
+                connection.send(frame)
+            }
+            if Bool.random(using: &random) { try? await connection.close() }
+            _ = try await within { await calls.value }
+            client.close()
+        }
     }
 
     // MARK: - Silence

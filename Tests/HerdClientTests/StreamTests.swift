@@ -207,7 +207,7 @@ import Testing
             connection.send(Frame(.cancel, call: 1))
             #expect(try await connection.next(.end).code == .cancelled)
             try await codes.counter.wait(for: 1)
-            connection.send(Frame(.request, call: 2, method: method, timeoutMicroseconds: 500_000, credit: 1))
+            connection.send(Frame(.request, call: 2, method: method, timeoutMicroseconds: 2_000_000, credit: 1))
             _ = try await connection.next(.message)
             #expect(try await connection.next(.end).code == .deadlineExceeded)
             try await codes.counter.wait(for: 2)

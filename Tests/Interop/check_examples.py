@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import check_wire
+from attacks import codes
 
 README = pathlib.Path(__file__).resolve().parents[2] / "Protos" / "README.md"
 BLOCK = re.compile(r"^```hex (client|server)( varies)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,7 +101,7 @@ class Explainer:
     def frame_lines(self, body: bytes) -> list[str]:
         frame = self.frame.FromString(body)
         if frame.SerializeToString(deterministic=True) != body:
-            raise Mistake("a frame is not packed as protobuf packs it: fields in the order of their numbers, no defaults")
+            raise Mistake("a frame is packed otherwise than protobuf does: fields by number, no defaults")
         if frame.kind == self.frame.REQUEST:
             service, _, name = frame.method.partition("/")
             self.methods[frame.call] = self.pool.FindServiceByName(service).methods_by_name[name]
@@ -138,6 +139,8 @@ class Explainer:
 
     @staticmethod
     def number(field, value: int) -> str:
+        if field.full_name == "herd.rpc.v1.Frame.code":
+            return f"{value} ({codes.name(value)})"
         if field.enum_type:
             return f"{value} ({field.enum_type.values_by_number[value].name})"
         return ("false", "true")[value] if field.type == field.TYPE_BOOL else str(value)
@@ -208,7 +211,7 @@ def main() -> int:
 
 
 def check(options) -> int:
-    from herd.v1 import admin_pb2, registry_pb2, router_pb2, scorer_pb2  # noqa: F401, the descriptors to look methods up
+    from herd.v1 import admin_pb2, registry_pb2, router_pb2, scorer_pb2  # noqa: F401, for their descriptors
 
     text = README.read_text(encoding="utf-8")
     found = conversations(text)

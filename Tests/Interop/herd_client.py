@@ -61,8 +61,8 @@ class Client:
             elif frame.kind == Frame.END:
                 self.ended[frame.call] = frame
             elif frame.kind == Frame.PING:
-                self.send(Frame(kind=Frame.PONG))
-            elif frame.kind == Frame.GOAWAY:
+                self.send(Frame(kind=Frame.PONG, payload=frame.payload))
+            elif frame.kind == Frame.GOAWAY and frame.code:
                 raise CallFailed(frame.code, frame.message, dict(frame.metadata), goaway=True)
         end = self.ended.pop(call)
         if end.code:

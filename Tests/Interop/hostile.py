@@ -21,166 +21,11 @@ import pathlib
 import random
 import sys
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import check_wire
-
-ALLOWED_GROWTH = 5_000_000
-
-
-class Run:
-    """One run against one server: what was found, in order."""
-
-    def __init__(self, target, options):
-        self.target, self.options = target, options
-        self.results: list[dict] = []
-        self.windows: list[tuple[str, float, float]] = []
-        self.case_windows: list[tuple[str, float, float]] = []
-
-    # Cases
-
-    def one(self, case) -> dict:
-        from attacks.peer import Wrong
-
-        started = time.perf_counter()
-        result: dict = {"case": case.name, "rule": case.rule, "ok": True}
-        try:
-            if measured := case.run(self.target):
-                result["measured"] = measured
-        except Wrong as wrong:
-            result |= {"ok": False, "expected": wrong.expected, "seen": wrong.seen}
-        except Exception as error:
-            result |= {"ok": False, "expected": "that the case runs", "seen": f"{type(error).__name__}: {error}"}
-        result["seconds"] = round(time.perf_counter() - started, 3)
-        self.case_windows.append((case.name, started, time.perf_counter()))
-        return self.add(result)
-
-    def add(self, result: dict) -> dict:
-        self.results.append(result)
-        if not self.options.json:
-            mark = "ok    " if result["ok"] else "FAILED"
-            note = "" if result["ok"] else f"  expected {result['expected']}; seen: {result['seen']}\n        rule: {result['rule']}"
-            took = f"  ({result['seconds']} s)" if "seconds" in result else ""
-            print(f"{mark}  {result['case']}{took}  {result.get('measured', '')}{note}".rstrip(), flush=True)
-        return result
-
-    def group(self, name: str, cases: list) -> None:
-        from attacks import server
-
-        before = server.anonymous_memory(self.target.pid)
-        start = time.perf_counter()
-        for case in cases:
-            if not case.waits:
-                self.one(case)
-        waiting = [case for case in cases if case.waits]
-        if waiting:
-            with ThreadPoolExecutor(len(waiting)) as pool:
-                list(pool.map(self.one, waiting))
-        self.windows.append((name, start, time.perf_counter()))
-        self.recovery(name, before)
-
-    def recovery(self, name: str, before: int) -> None:
-        """Memory, connections and calls are as before the group, within some seconds."""
-        from attacks import server
-
-        deadline = time.monotonic() + 10
-        while True:
-            growth = server.anonymous_memory(self.target.pid) - before
-            connections, calls = server.figures(self.target.address)
-            clean = connections <= self.options.others and calls <= self.options.idle_calls
-            if growth <= ALLOWED_GROWTH and clean or time.monotonic() > deadline:
-                break
-            time.sleep(0.05)
-        self.add({
-            "case": f"{name}: memory returns", "rule": "server memory (RssAnon) returns to within 5 MB",
-            "ok": growth <= ALLOWED_GROWTH, "expected": "at most 5 MB more than before",
-            "seen": f"{growth / 1e6:+.1f} MB", "measured": f"{growth / 1e6:+.1f} MB of {before / 1e6:.1f}",
-        })
-        self.add({
-            "case": f"{name}: nothing is left", "rule": "EOF cancels open calls; CANCEL frees all that the call holds",
-            "ok": clean,
-            "expected": f"at most {self.options.others} connections and {self.options.idle_calls} calls open",
-            "seen": f"{connections} connections, {calls} calls",
-        })
-
-    # The bystander
-
-    def phase(self, name: str, seconds: float, load=None) -> None:
-        busy = load(self.target.address) if load else None
-        # The first moments of a load, when its process is made, are not what is measured.
-        time.sleep(0.2)
-        start = time.perf_counter()
-        time.sleep(seconds)
-        self.windows.append((name, start, time.perf_counter()))
-        if busy:
-            busy.stop()
-
-    def judge(self, bystander) -> dict:
-        from attacks.bystander import p99
-
-        bystander.stop()
-        latencies: dict[str, list[float]] = {}
-        for name, start, end in self.windows:
-            kind = name if name in ("quiet", "benign") else "attack"
-            latencies.setdefault(kind, []).extend(bystander.between(start, end))
-            if kind == "attack":
-                latencies.setdefault(name, []).extend(bystander.between(start, end))
-        figures = {
-            name: {"calls": len(found), "p50_us": round(p50(found) * 1e6), "p99_us": round(p99(found) * 1e6),
-                   "max_us": round(max(found, default=0) * 1e6)} for name, found in latencies.items()}
-        if not self.options.json:
-            print("bystander, microseconds:")
-            for name, row in figures.items():
-                print(f"  {name:12}{row['calls']:8} calls  p50 {row['p50_us']:6}  p99 {row['p99_us']:6}  max {row['max_us']:7}")
-        worst = {name: max(bystander.between(start, end), default=0) for name, start, end in self.case_windows}
-        for name in sorted(worst, key=worst.get, reverse=True)[:5]:
-            figures[name] = {"max_us": round(worst[name] * 1e6)}
-            if not self.options.json:
-                print(f"  {name}: max {round(worst[name] * 1e6)}")
-        self.add({
-            "case": "bystander: no call fails", "rule": "a second connection's calls go on meanwhile",
-            "ok": not bystander.failures, "expected": "no failed call",
-            "seen": f"{len(bystander.failures)} failed: {'; '.join(bystander.failures[:3])}"})
-        reference = max(p99(latencies["quiet"]), p99(latencies["benign"]))
-        ratio = p99(latencies["attack"]) / reference
-        self.add({
-            "case": "bystander: p99", "rule": "a second connection's calls go on meanwhile with p99 within 2x",
-            "ok": ratio <= self.options.ratio, "expected": f"at most {self.options.ratio:g} times the p99 of the benign load",
-            "seen": f"{ratio:.2f} times", "measured": f"{ratio:.2f} times the benign load's, "
-            f"{p99(latencies['attack']) / p99(latencies['quiet']):.2f} times the quiet one"})
-        return figures
-
-
-def p50(latencies: list[float]) -> float:
-    return sorted(latencies)[len(latencies) // 2] if latencies else float("nan")
-
-
-def attack(target, options, chosen, quiet_connections) -> Run:
-    from attacks import fuzz
-    from attacks.bystander import BenignLoad, Bystander
-    from attacks.case import Case
-
-    run = Run(target, options)
-    bystander = Bystander(target.address)
-    options.others = quiet_connections + 1
-    if options.random:
-        chosen = chosen + [
-            Case("fuzz.random", "fuzz", "whatever comes, the server answers in whole frames and ends in order", False,
-                 lambda target: fuzz.run(target, options.random))]
-    seconds = 3 if target.full else 1.5
-    for _ in range(options.repeats):
-        run.phase("quiet", seconds)
-        run.phase("benign", seconds, BenignLoad)
-        for group in dict.fromkeys(case.group for case in chosen):
-            run.group(group, [case for case in chosen if case.group == group])
-        run.phase("quiet", seconds)
-        run.phase("benign", seconds, BenignLoad)
-    run.bystander = run.judge(bystander)
-    return run
 
 
 def main() -> int:
@@ -189,7 +34,8 @@ def main() -> int:
     where.add_argument("--herdd", metavar="PATH", help="the program to start and attack")
     where.add_argument("--router", metavar="HOST:PORT", help="a running router to attack; needs --pid")
     parser.add_argument("--pid", type=int, help="the process of --router, whose memory is watched")
-    parser.add_argument("--only", action="append", default=[], metavar="CASE", help="a case or a group; may be repeated")
+    parser.add_argument("--only", action="append", default=[], metavar="CASE",
+                        help="a case or a group; may be repeated")
     parser.add_argument("--list", action="store_true", help="the cases and their rules")
     parser.add_argument("--full", action="store_true", help="1 GB, 10 s, 1,000 connections: minutes")
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="the whole of it N times")
@@ -208,6 +54,7 @@ def start(parser, options) -> int:
     from attacks import server
     from attacks.all import CASES
     from attacks.case import Target
+    from attacks.run import Run
 
     chosen = [case for case in CASES if not options.only or case.name in options.only or case.group in options.only]
     if options.list:
@@ -223,9 +70,11 @@ def start(parser, options) -> int:
     if not options.json:
         print(f"seed {options.seed}")
     if options.herdd:
-        with server.Server(options.herdd, server.SHORT_TIMEOUTS) as herd:
+        limits = server.LONG if options.full else server.SHORT
+        with server.Server(options.herdd, limits) as herd:
             server.teach(herd.address)
-            run = measure(herd.address, herd.process.pid, options, chosen, Target, server.TIMEOUTS)
+            run = Run(Target(herd.address, herd.process.pid, options.full, options.seed, limits), options)
+            run.all(chosen)
             run.add({
                 "case": "the server lives", "rule": "nothing a peer sends can hurt the server",
                 "ok": herd.is_running, "expected": "a running process", "seen": f"exit status {herd.process.poll()}"})
@@ -235,7 +84,8 @@ def start(parser, options) -> int:
                 "ok": not log, "expected": "no line of level error", "seen": log[:400]})
     else:
         host, _, port = options.router.rpartition(":")
-        run = measure((host, int(port)), options.pid, options, chosen, Target, server.DEFAULT_TIMEOUTS)
+        run = Run(Target((host, int(port)), options.pid, options.full, options.seed, server.DEFAULTS), options)
+        run.all(chosen)
     failed = sum(not result["ok"] for result in run.results)
     if options.json:
         print(json.dumps({"seed": options.seed, "results": run.results, "bystander": run.bystander,
@@ -243,16 +93,6 @@ def start(parser, options) -> int:
     else:
         print(f"{len(run.results) - failed} passed, {failed} failed (seed {options.seed})")
     return 1 if failed else 0
-
-
-def measure(address, pid, options, chosen, target_type, timeouts) -> Run:
-    from attacks import server
-
-    # What the server's own parts hold open among themselves is no attacker's.
-    connections, calls = server.figures(address)
-    options.idle_calls = calls
-    target = target_type(address, pid, options.full, options.seed, timeouts)
-    return attack(target, options, chosen, connections)
 
 
 if __name__ == "__main__":

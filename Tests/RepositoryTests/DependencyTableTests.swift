@@ -7,6 +7,8 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "herdd": ["HerdServices"],
         "herdctl": ["HerdCommands"],
+        "herd-load": ["HerdLoad"],
+        "HerdLoad": ["HerdClient", "HerdMessages", "HerdFrames", "HerdJSON"],
         "HerdCommands": [
             "HerdClient", "HerdDatasets", "HerdPrediction", "HerdPolicy", "HerdReflection", "HerdJSON",
             "HerdMessages", "HerdFrames",

@@ -1,5 +1,8 @@
 #include "herd_arena.h"
 
+#if defined(__GLIBC__) || defined(__linux__)
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -150,4 +153,20 @@ void *herd_arena_grow(herd_arena *arena, size_t size) {
     use_chunk(arena, chunk);
     arena->next += rounded;
     return chunk->bytes;
+}
+
+void herd_memory_keep_small(void) {
+#ifdef __GLIBC__
+    // Setting one threshold ends the raising of both (mallopt(3)).
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    // A heap for each of many threads keeps that much more.
+    mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
+void herd_memory_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

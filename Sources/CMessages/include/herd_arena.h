@@ -43,6 +43,15 @@ static inline void *herd_arena_allocate(herd_arena *arena, size_t size) {
     return result;
 }
 
+/// Makes the C library give long blocks back to the system as soon as they are freed, in the whole process.
+///
+/// By default it raises its threshold for that with the first block of 4 MiB, up to 32 MiB, and keeps twice as much at
+/// the end of each thread's heap: one peer's long messages would leave the process tens of megabytes larger for good.
+void herd_memory_keep_small(void);
+
+/// Gives what is free in all heaps back to the system; takes milliseconds.
+void herd_memory_trim(void);
+
 #ifdef __cplusplus
 }
 #endif

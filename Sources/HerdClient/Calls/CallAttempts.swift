@@ -70,9 +70,9 @@ struct CallAttempts: Sendable {
     ) -> NIODeadline? {
         let now = NIODeadline.now()
         let end = retries.end(from: now, pool.configuration)
+        // At once where somebody else is there; else the pool paces attempts to connect.
+        if progress == .neverStarted { return now < end || pool.hasOther(than: retries.tried) ? now : nil }
         guard now < end else { return nil }
-        // The pool paces attempts to connect.
-        if progress == .neverStarted { return now }
         guard progress == .turnedDown || isIdempotent, retries.count < pool.configuration.maximumRetries else {
             return nil
         }

@@ -18,7 +18,7 @@ public struct ClientConfiguration: Sendable {
     /// How long one attempt to connect may take, and after it the server's HELLO. Default 5 s.
     public var connectTimeout = Duration.seconds(5)
     /// How long a call looks for a server, within its deadline, while none can be reached or it is to be made again.
-    /// Zero gives up at the first failure. Default 2 s.
+    /// Zero gives up when no server is there that it was not tried on. Default 2 s.
     public var retryWindow = Duration.seconds(2)
     /// The longest pause after the first failed attempt to connect; it doubles with every further one, and the pause is
     /// chosen at random below it. Default 50 ms.

@@ -55,7 +55,7 @@ package struct CallCommand: ServiceCommand {
             }
         } catch let error as CallError {
             for (key, value) in error.metadata.sorted(by: { $0.key < $1.key }) {
-                StandardError.print("herdctl: \(TextTable.escaped(key)): \(TextTable.escaped(value))")
+                StandardError.print("herdctl: \(PrintableText.escaped(key)): \(PrintableText.escaped(value))")
             }
             throw error
         }

@@ -40,7 +40,7 @@ package struct DescribeCommand: ServiceCommand {
         }
         let found = try name.map { try Description.named($0, in: descriptors) }
         if let found {
-            let text = output.json ? found.json.text() + "\n" : Self.printable(found.text)
+            let text = output.json ? found.json.text() + "\n" : PrintableText.escaped(found.text, keepsLines: true)
             return try StandardOutput.write(text)
         }
         try StandardOutput.write(
@@ -50,12 +50,6 @@ package struct DescribeCommand: ServiceCommand {
 
     private static func descriptors(_ client: HerdClient) async throws -> [UInt8] {
         try await client.call(HerdMessages.Admin.describe, DescribeRequest()).fileDescriptorSet
-    }
-
-    /// The text is the server's: its line ends stay, other control characters do not.
-    private static func printable(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { TextTable.escaped(String($0)) }
-            .joined(separator: "\n")
     }
 
     private static func table(_ descriptors: DescriptorSet, _ served: ServedMethods?) -> String {

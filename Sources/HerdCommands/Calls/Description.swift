@@ -33,13 +33,13 @@ package struct Description {
         if found.count == 1, let only = found.first { return only }
         guard found.isEmpty else {
             throw CommandFailure(
-                "'\(TextTable.escaped(name))' may be any of \(found.joined(separator: ", ")); write more of it",
+                "'\(PrintableText.escaped(name))' may be any of \(found.joined(separator: ", ")); write more of it",
                 exitCode: 64)
         }
         let ends = names.flatMap { [$0, MethodName.short($0), MethodName.last($0)] }
         let meant = NearestName.of(name, among: ends).map { "did you mean \($0)? " } ?? ""
         throw CommandFailure(
-            "there is no method, service, message or enum '\(TextTable.escaped(name))'; \(meant)"
+            "there is no method, service, message or enum '\(PrintableText.escaped(name))'; \(meant)"
                 + "herdctl describe lists the methods", exitCode: 66)
     }
 }

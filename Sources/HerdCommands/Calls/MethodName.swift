@@ -10,7 +10,7 @@ package enum MethodName {
     ) throws(CommandFailure) -> MethodDescription {
         let path = try resolve(name, paths: methods.map(\.path))
         guard let method = methods.first(where: { $0.path == path }) else {
-            throw CommandFailure("there is no method '\(TextTable.escaped(name))'", exitCode: 64)
+            throw CommandFailure("there is no method '\(PrintableText.escaped(name))'", exitCode: 64)
         }
         return method
     }
@@ -27,7 +27,7 @@ package enum MethodName {
         let names = paths + paths.map(short) + paths.map(last)
         let meant = NearestName.of(name, among: names).map { "did you mean \($0)? " } ?? ""
         throw CommandFailure(
-            "there is no method '\(TextTable.escaped(name))'; \(meant)herdctl describe lists all of them",
+            "there is no method '\(PrintableText.escaped(name))'; \(meant)herdctl describe lists all of them",
             exitCode: 64)
     }
 

@@ -29,8 +29,8 @@ struct ModelWatch: ServiceCommand {
 
     private static func lines(_ event: ModelsEvent) -> String {
         let changes =
-            event.put.map { "put \(TextTable.escaped($0.name))" }
-            + event.removed.map { "removed \(TextTable.escaped($0))" }
+            event.put.map { "put \(PrintableText.escaped($0.name))" }
+            + event.removed.map { "removed \(PrintableText.escaped($0))" }
         guard !changes.isEmpty else { return "revision \(event.registryRevision)\n" }
         return changes.map { "revision \(event.registryRevision): \($0)\n" }.joined()
     }

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import HerdFrames
+import HerdReflection
 
 /// A failure with the exit code that scripts act on (sysexits.h).
 package struct CommandFailure: Error {
@@ -36,7 +37,7 @@ package struct CommandFailure: Error {
 
     /// Prints the message on standard error and gives what a command throws to end with the code.
     package func report() -> ExitCode {
-        StandardError.print("herdctl: \(message)")
+        StandardError.print("herdctl: \(PrintableText.escaped(message, keepsLines: true))")
         return ExitCode(exitCode)
     }
 }

@@ -1,6 +1,7 @@
 package import ArgumentParser
 import HerdClient
 import HerdMessages
+import HerdReflection
 
 package struct DecisionCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -27,7 +28,7 @@ struct DecisionShow: ServiceCommand {
             var text = DecisionText.text(of: decision.response ?? RouteResponse())
             for outcome in decision.outcomes {
                 text += "outcome \(Float(outcome.outcome)) for \(outcome.model)"
-                text += outcome.comment.isEmpty ? "\n" : ": \(outcome.comment)\n"
+                text += outcome.comment.isEmpty ? "\n" : ": \(PrintableText.escaped(outcome.comment))\n"
             }
             return text
         }

@@ -1,4 +1,5 @@
 import HerdMessages
+import HerdReflection
 
 /// A decision for people: the choice, what it rests on, the ranking, and the terms where they were asked for.
 enum DecisionText {
@@ -19,7 +20,7 @@ enum DecisionText {
             lines.append("  unknown flags: \(reply.unknownFlags.joined(separator: ", "))")
         }
         lines.append("  decision \(reply.decisionId)")
-        return lines.joined(separator: "\n") + "\n" + ranking(reply.candidates)
+        return lines.map { PrintableText.escaped($0) + "\n" }.joined() + ranking(reply.candidates)
     }
 
     private static func ranking(_ candidates: [Candidate]) -> String {

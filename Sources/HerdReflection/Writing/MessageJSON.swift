@@ -31,7 +31,8 @@ package enum MessageFields {
 
     private static func lines(_ members: [(key: String, value: JSONNode)], indent: String) -> String {
         var text = ""
-        for (key, value) in members {
+        for (name, value) in members {
+            let key = PrintableText.escaped(name)
             switch value {
             case .null, .string(""), .number("0"), .bool(false), .array([]): continue
             case .object(let inner):
@@ -60,6 +61,6 @@ extension JSONNode {
     }
 
     fileprivate var plain: String {
-        if case .string(let value) = self { value } else { text(onOneLine: true) }
+        if case .string(let value) = self { PrintableText.escaped(value) } else { text(onOneLine: true) }
     }
 }

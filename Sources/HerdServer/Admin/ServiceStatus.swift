@@ -1,13 +1,17 @@
 /// What a service reports of itself in Admin/Health and Admin/Status.
+///
+/// Numbers and facts are found out only when they are asked for: Health, which is called often, needs neither.
 package struct ServiceStatus: Sendable {
     /// Why it is degraded, a sentence each; empty while all is well.
     package var degradedReasons: [String]
     private let findFigures: @Sendable () -> [String: Double]
     private let findFacts: @Sendable () -> [String: String]
 
-    /// - Parameters:
-    ///   - figures: found only for Status, since Health is asked often.
-    ///   - facts: the same.
+    /// Numbers, for example `cache_hits`.
+    package var figures: [String: Double] { findFigures() }
+    /// Facts, for example `predictor_version`.
+    package var facts: [String: String] { findFacts() }
+
     package init(
         degradedReasons: [String] = [], figures: @autoclosure @escaping @Sendable () -> [String: Double] = [:],
         facts: @autoclosure @escaping @Sendable () -> [String: String] = [:]
@@ -16,10 +20,4 @@ package struct ServiceStatus: Sendable {
         findFigures = figures
         findFacts = facts
     }
-
-    /// Numbers, for example `cache_hits`.
-    package var figures: [String: Double] { findFigures() }
-
-    /// Facts, for example `predictor_version`.
-    package var facts: [String: String] { findFacts() }
 }

@@ -9,6 +9,7 @@ final class ConnectionDispatcher: CallDispatcher {
     private let methods: MethodTable
     private let timeouts: CallTimeouts
     private let executor: EventLoopTaskExecutor
+    private let eventLoop: any EventLoop
     private let peer: String
     private let logger: Logger
     /// Known from HELLO on, and no call is dispatched before.
@@ -24,6 +25,7 @@ final class ConnectionDispatcher: CallDispatcher {
         self.methods = methods
         self.timeouts = timeouts
         executor = EventLoopTaskExecutor(eventLoop)
+        self.eventLoop = eventLoop
         self.peer = peer
         self.logger = logger
     }
@@ -39,7 +41,8 @@ final class ConnectionDispatcher: CallDispatcher {
             session = Session(principal: principal, peer: peer, logger: logger)
         } catch {
             logger.notice(
-                "connection refused", metadata: ["peer": "\(peer)", "client": "\(hello.client)", "why": "\(error)"])
+                "connection refused",
+                metadata: ["peer": "\(peer)", "client": "\(hello.client.prefix(200))", "why": "\(error)"])
             throw error
         }
     }
@@ -76,6 +79,10 @@ final class ConnectionDispatcher: CallDispatcher {
                     })
             }
         }
+    }
+
+    func freedMemory() {
+        server.memory.giveBackSoon(eventLoop)
     }
 
     func refused(_ request: FrameView) {

@@ -22,6 +22,7 @@ package final class HerdServer: Service {
     let startTime = NIODeadline.now()
     let connectionStatistics = ConnectionStatistics()
     let listenerStatistics = ListenerStatistics()
+    let memory = FreeMemory()
     private let ownsEventLoopGroup: Bool
     private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)

@@ -30,6 +30,15 @@ package struct HerdConfiguration: Sendable, Equatable {
         server.maxTimeoutSeconds = try Self.positive(reader, "server.max_timeout", server.maxTimeoutSeconds)
         server.drainTimeoutSeconds = try Self.positive(reader, "server.drain_timeout", server.drainTimeoutSeconds)
         server.eventLoops = try Self.positive(reader, "server.event_loops", server.eventLoops)
+        server.maxConnections = try Self.positive(reader, "server.max_connections", server.maxConnections)
+        server.helloTimeoutSeconds = try Self.positive(reader, "server.hello_timeout", server.helloTimeoutSeconds)
+        server.frameTimeoutSeconds = try Self.positive(reader, "server.frame_timeout", server.frameTimeoutSeconds)
+        server.keepaliveIntervalSeconds = try Self.positive(
+            reader, "server.keepalive_interval", server.keepaliveIntervalSeconds)
+        server.keepaliveTimeoutSeconds = try Self.positive(
+            reader, "server.keepalive_timeout", server.keepaliveTimeoutSeconds)
+        server.idleTimeoutSeconds = try Self.notNegative(reader, "server.idle_timeout", server.idleTimeoutSeconds)
+        server.unixSocketMode = reader.string(forKey: "server.unix_socket_mode", default: server.unixSocketMode)
         log.level = reader.string(forKey: "log.level", default: log.level)
         log.format = reader.string(forKey: "log.format", default: log.format)
         embeddingTable = reader.string(forKey: "embedding.table", default: embeddingTable)
@@ -84,6 +93,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         guard server.eventLoops <= 256 else {
             throw ConfigurationError("server.event_loops must be 1 to 256, not \(server.eventLoops)")
         }
+        _ = try Self.mode(server.unixSocketMode)
     }
 
     static func address(_ text: String) throws(ConfigurationError) -> EndpointAddress {
@@ -92,6 +102,27 @@ package struct HerdConfiguration: Sendable, Equatable {
                 "'\(text)' is not an address; write host:port, e.g. 127.0.0.1:7601 or [::1]:7601, or unix:PATH")
         }
         return address
+    }
+
+    /// The permissions that `server.unix_socket_mode` names.
+    static func mode(_ text: String) throws(ConfigurationError) -> UInt32 {
+        guard let mode = UInt32(text, radix: 8), mode <= 0o777, mode & 0o200 != 0 else {
+            throw ConfigurationError(
+                "server.unix_socket_mode '\(text)' is no octal mode of 0200 to 0777 that lets the server's own user "
+                    + "connect; write \"0600\" for that user alone, \"0660\" for its group, \"0666\" for all, in quotes"
+            )
+        }
+        return mode
+    }
+
+    private static func notNegative(
+        _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int
+    ) throws(ConfigurationError) -> Int {
+        let value = reader.int(forKey: key, default: standard)
+        guard (0...1_000_000_000).contains(value) else {
+            throw ConfigurationError("\(key.description) must be 0 to 1,000,000,000, not \(value)")
+        }
+        return value
     }
 
     private static func positive(
@@ -150,6 +181,20 @@ package struct ServerLimits: Sendable, Equatable {
     package var drainTimeoutSeconds = 10
     /// `server.event_loops`: threads that serve connections.
     package var eventLoops = 1
+    /// `server.max_connections`: connections served at once, in each service; what is over is refused.
+    package var maxConnections = 10_000
+    /// `server.hello_timeout`: seconds a client may take to say HELLO.
+    package var helloTimeoutSeconds = 5
+    /// `server.frame_timeout`: seconds a frame may take from its first byte to its last.
+    package var frameTimeoutSeconds = 30
+    /// `server.keepalive_interval`: seconds of silence after which a client gets a PING.
+    package var keepaliveIntervalSeconds = 60
+    /// `server.keepalive_timeout`: seconds the answer to it may take.
+    package var keepaliveTimeoutSeconds = 20
+    /// `server.idle_timeout`: seconds a connection without calls is kept; 0 keeps it forever.
+    package var idleTimeoutSeconds = 3_600
+    /// `server.unix_socket_mode`: permissions of Unix sockets' files, octal.
+    package var unixSocketMode = "0600"
 }
 
 package struct LogConfiguration: Sendable, Equatable {

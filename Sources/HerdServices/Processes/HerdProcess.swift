@@ -1,4 +1,5 @@
 import Glibc
+import HerdMessages
 import HerdTransport
 import Logging
 import ServiceLifecycle
@@ -20,6 +21,7 @@ package enum HerdProcess {
     package static func run(_ role: HerdRole, configuration: HerdConfiguration, readyFile: String?) async throws {
         // A peer that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        MessageMemory.keepSmall()
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
         var configuration = configuration

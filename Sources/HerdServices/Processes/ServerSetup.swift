@@ -13,6 +13,13 @@ extension ServerConfiguration {
         defaultTimeout = .seconds(limits.defaultTimeoutSeconds)
         maximumTimeout = .seconds(limits.maxTimeoutSeconds)
         drainTimeout = .seconds(limits.drainTimeoutSeconds)
+        maximumConnections = limits.maxConnections
+        helloTimeout = .seconds(limits.helloTimeoutSeconds)
+        frameTimeout = .seconds(limits.frameTimeoutSeconds)
+        keepaliveInterval = .seconds(limits.keepaliveIntervalSeconds)
+        keepaliveTimeout = .seconds(limits.keepaliveTimeoutSeconds)
+        idleTimeout = .seconds(limits.idleTimeoutSeconds)
+        unixSocketMode = try HerdConfiguration.mode(limits.unixSocketMode)
         version = HerdVersion.text
     }
 }

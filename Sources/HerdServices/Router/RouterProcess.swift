@@ -54,9 +54,12 @@ package final class RouterProcess: Service {
             ServiceStatus(degradedReasons: router.degradedReasons, figures: router.figures, facts: router.facts)
         }
         server.unary(Router.route) { request, context in
-            try router.routeCached(request, tenant: context.tenant)
+            // Every decision keeps its tenant.
+            if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+            return try router.routeCached(request, tenant: context.tenant)
         } _: { request, context in
-            try await answering { try await router.route(request, tenant: context.tenant) }
+            if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+            return try await answering { try await router.route(request, tenant: context.tenant) }
         }
         server.unary(Router.feedback) { request, _ in
             try await answering {

@@ -138,6 +138,7 @@ final class RouterService: Sendable {
             "predictor_version": view.predictor?.version ?? "",
             "scorer": follower.isScorerAvailable ? "connected" : "away",
             "registry_revision": "\(view.registry.revision)",
+            "pid": ProcessNumber.text,
         ].merging(StoreFigures.facts(store)) { own, _ in own }
     }
 }

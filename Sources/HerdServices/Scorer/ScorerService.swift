@@ -120,7 +120,9 @@ final class ScorerService: Sendable {
     }
 
     var facts: [String: String] {
-        ["predictor_version": versions.current?.predictor.version ?? "", "embedding_table": table.checksum]
-            .merging(StoreFigures.facts(store)) { own, _ in own }
+        [
+            "predictor_version": versions.current?.predictor.version ?? "", "embedding_table": table.checksum,
+            "pid": ProcessNumber.text,
+        ].merging(StoreFigures.facts(store)) { own, _ in own }
     }
 }

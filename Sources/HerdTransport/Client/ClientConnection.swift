@@ -44,6 +44,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     /// Calls that wait for the connection or for others to end, because the server takes so many at once.
     private var waiting = WaitingCalls()
     private var isLeaving = false
+    /// Waiting calls are being sent, which flushing may ask for anew.
+    private var isSending = false
     /// No call is sent any more.
     private var hasFailed = false
     /// What went wrong with the channel, to be told when it closes.
@@ -176,6 +178,13 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         retireIfDone()
     }
 
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard context.channel.isWritable, !hasFailed, !waiting.isEmpty else { return }
+        sendWaiting()
+        flush()
+        setTimer()
+    }
+
     package func channelInactive(context: ChannelHandlerContext) {
         let reason = channelError.map { ": \($0)" } ?? ""
         fail(CallError(.unavailable, "the connection to \(peer) was lost\(reason)", cause: channelError))
@@ -263,10 +272,27 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         if hasFailed || isLeaving {
             return failWaiting(CallError(.unavailable, "the connection to \(peer) takes no more calls"))
         }
-        while machine.hasRoom, let call = waiting.popFirst() { send(call) }
+        sendAsManyAsTaken()
         guard keepAlive.isResting, machine.openCalls > 0 else { return }
         if keepAlive.callOpened(at: .now()) == .ping { output.append(Frame(.ping)) }
     }
+
+    /// No more than the socket takes, too: requests wait as they are, rather than a second time in its buffers.
+    private func sendAsManyAsTaken() {
+        guard !isSending, !waiting.isEmpty, let channel = context?.channel, channel.isWritable else { return }
+        isSending = true
+        while machine.hasRoom, let call = waiting.popFirst() {
+            send(call)
+            if output.count > Self.longestBurst {
+                flush()
+                if !channel.isWritable { break }
+            }
+        }
+        isSending = false
+    }
+
+    /// In bytes, give or take a frame.
+    private static let longestBurst = 256 << 10
 
     private func send(_ call: ClientCall) {
         guard !call.isCancelled else { return finish(call, .cancelled(.neverStarted)) }

@@ -1,21 +1,21 @@
-import HerdFrames
-import NIOCore
+package import HerdFrames
+package import NIOCore
 
 /// The bytes of a connection that were read but not yet handled: an unfinished frame, or all that came while the
 /// connection was not to be read.
-struct FrameInput {
+package struct FrameInput {
     private let decoder: FrameDecoder
     private var pending = ByteBuffer()
 
-    init(maximumFrameLength: Int) {
+    package init(maximumFrameLength: Int) {
         decoder = FrameDecoder(maximumLength: maximumFrameLength)
     }
 
     /// Whether every byte was handled; else an unfinished frame is there, or frames that were held back.
-    var isEmpty: Bool { pending.readableBytes == 0 }
+    package var isEmpty: Bool { pending.readableBytes == 0 }
 
     /// What became of the bytes.
-    enum Outcome {
+    package enum Outcome {
         /// All whole frames were handled.
         case drained
         /// The handler asked to stop; call `resume` to go on.
@@ -24,7 +24,7 @@ struct FrameInput {
     }
 
     /// Whether the handler of a frame takes the next one.
-    enum Continuation {
+    package enum Continuation {
         case more
         case pause
     }
@@ -32,7 +32,7 @@ struct FrameInput {
     /// Handles every whole frame among what was left and `bytes`; the rest is kept.
     ///
     /// Frames are decoded where they lie: only an unfinished one is ever copied.
-    mutating func receive(_ bytes: consuming ByteBuffer, _ handle: (FrameView) -> Continuation) -> Outcome {
+    package mutating func receive(_ bytes: consuming ByteBuffer, _ handle: (FrameView) -> Continuation) -> Outcome {
         if pending.readableBytes > 0 {
             pending.writeBuffer(&bytes)
             return resume(handle)
@@ -46,12 +46,12 @@ struct FrameInput {
     }
 
     /// Keeps bytes that are not to be handled yet.
-    mutating func keep(_ bytes: consuming ByteBuffer) {
+    package mutating func keep(_ bytes: consuming ByteBuffer) {
         pending.writeBuffer(&bytes)
     }
 
     /// Handles what was left.
-    mutating func resume(_ handle: (FrameView) -> Continuation) -> Outcome {
+    package mutating func resume(_ handle: (FrameView) -> Continuation) -> Outcome {
         var bytes = pending
         pending = ByteBuffer()
         let outcome = decode(&bytes, handle)
@@ -69,12 +69,12 @@ struct FrameInput {
     }
 
     /// Frees what is kept for the next unfinished frame.
-    mutating func giveMemoryBack() {
+    package mutating func giveMemoryBack() {
         pending = isEmpty ? ByteBuffer() : ByteBuffer(bytes: pending.readableBytesView)
     }
 
     /// Throws everything away.
-    mutating func discard() {
+    package mutating func discard() {
         pending = ByteBuffer()
     }
 

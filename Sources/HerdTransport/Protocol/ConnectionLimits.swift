@@ -44,11 +44,22 @@ package struct ConnectionLimits: Sendable {
     /// says that it has seen the GOAWAY: 2 s.
     static let lingerTime = TimeAmount.seconds(2)
 
+    /// How long a connection's input is handled before other connections are looked at: a peer that pipelines thousands
+    /// of calls must not keep its neighbours waiting for all of them.
+    static let turnTime = TimeAmount.microseconds(500)
+
+    /// How long others have before the connection goes on.
+    static let turnPause = TimeAmount.microseconds(50)
+
     /// How much of a PING's payload its PONG gives back, in bytes: enough to tell pings apart, too little to flood.
     static let maximumPongPayload = 64
 
     /// After how much silence a connection gives back the memory it keeps for the next burst: 5 s.
     static let trimTime = TimeAmount.seconds(5)
+
+    /// How many bytes a connection has moved before it is worth looking for free memory afterwards: 32 KiB, which may
+    /// have been a thousand calls.
+    static let minimumFreedBytes = 32 << 10
 }
 
 /// The metadata keys of HELLO.

@@ -37,10 +37,13 @@ package struct Liveness {
 
     // MARK: - What happens
 
-    /// Bytes came, of whatever kind.
-    package mutating func heard(at now: NIODeadline) {
+    /// Bytes came, of whatever kind; true if a PING was out, so that what is due next is due earlier than it was.
+    @discardableResult
+    package mutating func heard(at now: NIODeadline) -> Bool {
         lastSign = now
+        guard pingedAt != nil else { return false }
         pingedAt = nil
+        return true
     }
 
     /// A call came, or the last open one ended.

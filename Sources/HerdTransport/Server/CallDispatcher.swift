@@ -14,4 +14,7 @@ package protocol CallDispatcher: AnyObject {
 
     /// A request that the connection turned down by itself: over its limit, or while draining.
     func refused(_ request: FrameView)
+
+    /// The connection moved many bytes, and is quiet or gone: the memory for them is free now.
+    func freedMemory()
 }

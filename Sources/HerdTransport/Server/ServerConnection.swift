@@ -32,8 +32,15 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private var lingerDeadline = NIODeadline.distantFuture
     /// When the connection is closed whether or not the client has seen all of it.
     private var closeDeadline = NIODeadline.distantFuture
+    /// Whether input is handled; if not, it is kept, and the channel is not read.
     private var isReading = true
+    private var isChannelRead = true
     private var isHandling = false
+    /// When the connection's turn began: input is handled for a while only, then other connections are looked at.
+    private var turnStart: NIODeadline?
+    private var framesOfTurn = 0
+    /// When it is this connection's turn again; it is not read till then.
+    private var nextTurn = NIODeadline.distantFuture
     private var isFlushing = false
     /// A frame ended in the bytes that are handled now.
     private var hasEndedFrame = false
@@ -43,6 +50,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private var bytesWritten: UInt64 = 0
     /// What the statistics do not know yet.
     private var uncounted = (received: 0, sent: 0)
+    /// Bytes moved since the dispatcher was last told of freed memory.
+    private var bytesMoved = 0
 
     /// - Parameters:
     ///   - name: What the server's HELLO calls it.
@@ -108,6 +117,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
+        turnStart = nil
         flush()
         warmUp()
     }
@@ -124,6 +134,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         output.discard()
         if !isHandling { input.discard() }
         for (_, call) in calls { call.stop(CallError(.cancelled, "the client is gone")) }
+        tellOfFreedMemory()
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -160,16 +171,34 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             end(reason)
         }
         if machine.hasEnded { return .pause }
-        guard output.count > ConnectionLimits.maximumUnsentBytes else { return .more }
-        flush()
+        if output.count > ConnectionLimits.maximumUnsentBytes { flush() }
+        endTurnIfLong()
         return isReading && !machine.hasEnded ? .more : .pause
+    }
+
+    /// Gives way to other connections when this one was heard for long.
+    ///
+    /// The event loop comes back from its tasks to its sockets only when no task is due: the next turn is a little off.
+    private func endTurnIfLong() {
+        framesOfTurn &+= 1
+        // Looking at the clock costs as much as a short call.
+        guard framesOfTurn & 15 == 0, let turnStart, !machine.hasEnded else { return }
+        let now = NIODeadline.now()
+        guard now - turnStart > ConnectionLimits.turnTime else { return }
+        nextTurn = now + ConnectionLimits.turnPause
+        isReading = false
+        timer.wake(at: nextTurn, on: eventLoop, self)
     }
 
     private func handleInput(
         _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
     ) {
         let arrival = NIODeadline.now()
-        liveness.heard(at: arrival)
+        if liveness.heard(at: arrival) { setTimer() }
+        if turnStart == nil {
+            turnStart = arrival
+            framesOfTurn = 0
+        }
         isHandling = true
         hasEndedFrame = false
         let outcome = body(&input) { handle($0, arrival) }
@@ -194,6 +223,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         let goAway = machine.accept()
         helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
+        setTimer()
         guard let goAway else { return }
         output.append(goAway.frame)
         // The drain has begun and, for all it knew, nothing was open.
@@ -266,7 +296,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             if output.count > ConnectionLimits.maximumUnsentBytes { write() }
         }
         taken.removeAll(keepingCapacity: taken.count <= 1024)
-        if machine.openCalls == 0 { liveness.called(at: .now()) }
+        if machine.openCalls == 0 {
+            liveness.called(at: .now())
+            setTimer()
+        }
         flush()
         warmUp()
     }
@@ -295,30 +328,44 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func publishTransfer() {
         statistics.transferred(received: uncounted.received, sent: uncounted.sent)
+        bytesMoved += uncounted.received + uncounted.sent
         uncounted = (0, 0)
     }
 
-    /// Reads on, and lets streams go on, if and only if the socket keeps up with what is to be sent.
+    /// Reads on, and lets streams go on, if and only if the socket keeps up with what is to be sent; does not read while
+    /// it is not the connection's turn.
     private func resolveCongestion() {
         guard let context else { return }
         let isWritable = context.channel.isWritable
         if outbox.resolveCongestion(isStalled: !isWritable) {
             machine.forEachCall { $0.wake() }
         }
-        guard isWritable != isReading, !machine.hasEnded else { return }
-        isReading = isWritable
-        try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
-        // Frames that were held back; where this is asked in the middle of handling, that goes on by itself.
-        guard isReading, !isHandling else { return }
-        handleInput { input, handle in input.resume(handle) }
-        flush()
+        guard !machine.hasEnded else { return }
+        let isToRead = isWritable && nextTurn == .distantFuture
+        if isToRead != isReading {
+            isReading = isToRead
+            if isReading && !isHandling {
+                // Frames that were held back; in the middle of handling that goes on by itself.
+                handleInput { input, handle in input.resume(handle) }
+                turnStart = nil
+                write()
+                return resolveCongestion()
+            }
+        }
+        if !isHandling { readChannel(isReading) }
+    }
+
+    private func readChannel(_ isRead: Bool) {
+        guard isRead != isChannelRead else { return }
+        isChannelRead = isRead
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: isRead)
     }
 
     // MARK: - Time
 
     private func setTimer() {
         let ending = min(abandonDeadline, min(lingerDeadline, closeDeadline))
-        var due = min(machine.earliestDeadline, min(helloDeadline, ending))
+        var due = min(min(machine.earliestDeadline, nextTurn), min(helloDeadline, ending))
         if !machine.hasEnded {
             due = min(due, liveness.due(hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello))
             if isWarm { due = min(due, liveness.quietAt) }
@@ -333,6 +380,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             context?.close(promise: nil)
             return
         }
+        if nextTurn <= now { nextTurn = .distantFuture }
         checkLiveness(at: now)
         if helloDeadline <= now {
             helloDeadline = .distantFuture
@@ -396,6 +444,13 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         output.giveMemoryBack()
         taken = []
         outbox.giveMemoryBack()
+        tellOfFreedMemory()
+    }
+
+    private func tellOfFreedMemory() {
+        guard bytesMoved > ConnectionLimits.minimumFreedBytes else { return }
+        bytesMoved = 0
+        dispatcher.freedMemory()
     }
 
     // MARK: - The end
@@ -450,10 +505,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         }
         statistics.ended(reason.cause)
         output.append(reason.frame)
-        if !isReading {
-            isReading = true
-            try? context?.channel.syncOptions?.setOption(.autoRead, value: true)
-        }
+        isReading = true
+        readChannel(true)
         close()
     }
 }

@@ -9,12 +9,12 @@ struct UnixListener: Sendable {
     private let device: dev_t
     private let inode: ino_t
 
-    /// The longest path, in bytes: what `sockaddr_un` holds with its NUL.
-    static let maximumPathLength = 107
+    /// The longest path, in bytes: what every client can dial; the system would take 107.
+    static let maximumPathLength = 103
 
     /// Binds `path` with that mode; a file that a server left there which listens no more is replaced.
     ///
-    /// The mode is set before the file appears. Two processes that replace one stale file at the same instant are not
+    /// The file never has a wider mode than it is to have. Two processes that replace one stale file at the same instant are not
     /// kept apart here; herdd's stores are.
     ///
     /// - Throws: `UnixListenerError`.
@@ -28,8 +28,9 @@ struct UnixListener: Sendable {
         try Self.removeStaleFile(at: path)
         let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw .system("a socket can't be made", errno) }
-        // Linux gives the file the mode of the socket it is bound to.
-        guard fchmod(socket, mode) == 0, Self.withAddress(path, { bind(socket, $0, $1) }) == 0 else {
+        // Linux gives the file the mode of the socket it is bound to, less the umask.
+        guard fchmod(socket, mode) == 0, Self.withAddress(path, { bind(socket, $0, $1) }) == 0, chmod(path, mode) == 0
+        else {
             let code = errno
             Glibc.close(socket)
             throw .system("the socket file can't be made", code)

@@ -15,11 +15,14 @@ final class RawConnection: Sendable {
         self.frames = .init(frames)
     }
 
-    /// - Parameter receiveBuffer: How many bytes the system keeps for the peer; 0 lets it decide.
-    static func connect(to address: EndpointAddress, receiveBuffer: Int = 0) async throws -> RawConnection {
+    /// - Parameter systemBuffer: How many bytes the system keeps for the peer each way; 0 lets it decide.
+    static func connect(to address: EndpointAddress, systemBuffer: Int = 0) async throws -> RawConnection {
         let (frames, continuation) = AsyncStream<Frame>.makeStream()
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        if receiveBuffer > 0 { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer) }
+        if systemBuffer > 0 {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: systemBuffer)
+                .channelOption(.socketOption(.so_sndbuf), value: systemBuffer)
+        }
         bootstrap =
             bootstrap
             .channelInitializer { channel in
@@ -53,6 +56,26 @@ final class RawConnection: Sendable {
         let frame = try #require(try await next(), sourceLocation: sourceLocation)
         #expect(frame.kind == kind, "\(frame)", sourceLocation: sourceLocation)
         return frame
+    }
+
+    /// The next frame that is of another kind.
+    func next(otherThan kind: Frame.Kind) async throws -> Frame? {
+        try await within(.seconds(60)) {
+            var frame = await self.frames.next()
+            while frame?.kind == kind { frame = await self.frames.next() }
+            return frame
+        }
+    }
+
+    /// Takes so many frames, all of which have to be of that kind, without looking at each.
+    func take(_ count: Int, _ kind: Frame.Kind, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let taken = try await within(.seconds(60)) {
+            for index in 0..<count {
+                guard await self.frames.next()?.kind == kind else { return index }
+            }
+            return count
+        }
+        #expect(taken == count, sourceLocation: sourceLocation)
     }
 
     /// Expects GOAWAY with that code and then the end of the connection.
@@ -94,7 +117,7 @@ extension RawConnection {
         _ method: UnaryMethod<Request, Response>, _ request: Request, id: UInt64 = 1_000_000
     ) async throws -> Response {
         send(Frame(.request, call: id, method: method.path, payload: request.pack()))
-        let end = try await next(.end)
+        let end = try #require(try await next(otherThan: .ping))
         #expect(end.call == id)
         #expect(end.code == .ok, "\(end.message)")
         return try Response(packed: end.payload)

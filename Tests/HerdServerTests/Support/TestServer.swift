@@ -28,13 +28,13 @@ struct TestServer {
 
     var address: EndpointAddress { addresses[0] }
 
-    func connect(receiveBuffer: Int = 0) async throws -> RawConnection {
-        try await RawConnection.connect(to: address, receiveBuffer: receiveBuffer)
+    func connect(systemBuffer: Int = 0) async throws -> RawConnection {
+        try await RawConnection.connect(to: address, systemBuffer: systemBuffer)
     }
 
     /// A connection that has exchanged HELLOs.
-    func greet(receiveBuffer: Int = 0) async throws -> RawConnection {
-        let connection = try await connect(receiveBuffer: receiveBuffer)
+    func greet(systemBuffer: Int = 0) async throws -> RawConnection {
+        let connection = try await connect(systemBuffer: systemBuffer)
         connection.send(Frame(.hello, version: 1))
         _ = try await connection.next(.hello)
         return connection

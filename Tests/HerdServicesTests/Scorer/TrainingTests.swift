@@ -37,7 +37,7 @@ import Testing
 
     @Test func aTrainingThatIsTakenBackStopsAndTheNextOneRuns() async throws {
         try await withTestHerd { herd in
-            try await importCopies(4, into: herd)
+            try await importCopies(1, into: herd)
             for seed in 10..<13 as Range<UInt64> {
                 try await leave(herd.router.stream(Scorer.train, TrainRequest(seed: seed, promote: true)))
                 // At once, while the one before has perhaps not yet heard of it.
@@ -63,7 +63,7 @@ import Testing
 
     @Test func twoTrainingsAtOnceAreRefused() async throws {
         try await withTestHerd { herd in
-            try await importCopies(4, into: herd)
+            try await importCopies(1, into: herd)
             let long = herd.router.stream(Scorer.train, TrainRequest(seed: 20))
             var events = long.makeAsyncIterator()
             _ = try await events.next()

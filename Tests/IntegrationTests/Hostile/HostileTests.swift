@@ -44,6 +44,10 @@ struct HostileTests {
         let missing = try await ProjectPython.run(
             "Tests/Interop/hostile.py", ["--herdd", "/nonexistent/herdd", "--only", "rules"])
         #expect(missing.status != 0)
+        let strict = try await ProjectPython.run(
+            "Tests/Interop/hostile.py", ["--herdd", Programs.herdd.path, "--only", "rules", "--ratio", "0"])
+        #expect(strict.status == 1, "nothing is within 0 times the benign load's p99")
+        #expect(strict.output.contains("FAILED  bystander: p99"))
     }
 
     private func attack(_ arguments: [String]) async throws -> Report {

@@ -24,7 +24,7 @@ import Testing
             load.cancel()
             await load.value
             let lines = try await Programs.run(Programs.herdctl, ["status"], environment: address)
-            #expect(lines.output.contains("store_last_backup: 20") && lines.output.contains("store_max_commit_ms"))
+            #expect(lines.output.contains("store last backup") && lines.output.contains("max commit ms"))
             let status = try await client.call(Admin.status, StatusRequest())
             #expect(status.figures["store_last_backup_unix_seconds"] ?? 0 > 1_700_000_000)
             client.close()

@@ -1,6 +1,6 @@
 """Every case, in the order in which they run."""
 
-from . import calls, framing, messages, readers, rules, sockets  # noqa: F401, they register their cases
+from . import calls, framing, messages, readers, rules, silence, sockets  # noqa: F401, they register their cases
 from .case import CASES
 
 __all__ = ["CASES"]

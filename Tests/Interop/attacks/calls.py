@@ -51,6 +51,18 @@ def two_thousand_routes_at_once(target: Target):
         peer.expect_alive()
 
 
+@case("calls", ONE_END + "; long prompts hold nobody up")
+def long_prompts_at_once(target: Target):
+    # Just short enough to be looked at between others' calls, each another text, so that none is cached.
+    with target.connect(patience=30) as peer:
+        for call in range(1, 201):
+            peer.request(ROUTE, RouteRequest(prompt=f"{call} " + "alpha beta " * 5800).SerializeToString(), call=call)
+        for call in range(1, 201):
+            peer.expect_end(call, OK, FAILED_PRECONDITION, RESOURCE_EXHAUSTED)
+        peer.ids = iter(range(1000, 2000))
+        peer.expect_alive()
+
+
 def expect_room(peer: Peer) -> None:
     """Calls that were cancelled count until their handlers have returned: a moment later there is room again."""
     deadline = time.monotonic() + 5
@@ -229,7 +241,8 @@ def credit_for_unary_calls(target: Target):
 def huge_numbers(target: Target):
     with target.connect() as peer:
         peer.expect_end(peer.request(PROBE, field(1, 1) + field(2, 2**32 - 1)), INVALID_ARGUMENT, says="bytes")
-        peer.expect_end(peer.request("herd.v1.Registry/ListModels", field(1, field(1, 2**32 - 1))), OK, INVALID_ARGUMENT)
+        peer.expect_end(peer.request("herd.v1.Registry/ListModels", field(1, field(1, 2**32 - 1))), OK,
+                        INVALID_ARGUMENT)
         peer.expect_end(peer.request("herd.v1.Registry/ListModels", field(1, field(2, "\x01nonsense"))), OK,
                         INVALID_ARGUMENT)
         call = peer.request(PROBE, ENDLESS, credit=2**32 - 1)

@@ -27,8 +27,8 @@ class Target:
     #: Whether to take the time for the figures of the issue: 1 GB, 10 s.
     full: bool
     seed: int
-    #: Time-outs that the server was started with, in seconds, by their key.
-    timeouts: dict[str, float]
+    #: What the server was started with: time-outs in seconds, and how many connections it takes.
+    limits: dict[str, float]
 
     def connect(self, **options) -> Peer:
         return Peer(self.address, **options)

@@ -92,7 +92,8 @@ def empty_frame(target: Target):
 
 @case("framing", MALFORMED)
 def truncated_fields(target: Target):
-    for body in (b"\x08", b"\x42\xff\xff\xff\xff\x0f", b"\x1a\x05ab", b"\x2a\xff\xff\x7f", b"\x99\x01\x00", b"\x8d\x01\x00"):
+    for body in (b"\x08", b"\x42\xff\xff\xff\xff\x0f", b"\x1a\x05ab", b"\x2a\xff\xff\x7f",
+                 b"\x99\x01\x00", b"\x8d\x01\x00"):
         refused(target, HELLO + body)
 
 
@@ -143,7 +144,8 @@ def duplicate_fields(target: Target):
 @case("framing", "fields may be added: unknown ones are skipped")
 def unknown_fields(target: Target):
     with target.connect() as peer:
-        extra = field(500, 1) + field(501, b"x" * 1000) + varint(502 << 3 | 1) + bytes(8) + varint(503 << 3 | 5) + bytes(4)
+        extra = field(500, 1) + field(501, b"x" * 1000)
+        extra += varint(502 << 3 | 1) + bytes(8) + varint(503 << 3 | 5) + bytes(4)
         peer.send_bytes(prefixed(extra + field(1, 2) + field(2, 1) + field(3, HEALTH) + extra))
         peer.expect_end(1, OK)
         next(peer.ids)
@@ -165,7 +167,8 @@ def metadata_of_many_pairs(target: Target):
 @case("framing", "metadata that means nothing to the server is let through; the call is answered")
 def odd_metadata(target: Target):
     odd = {
-        "traceparent": "nonsense\r\nx: y\x00\x1b[2J", "tenant": "t" * 100, "": "", "a\x00b": "\x00", "authorization": "x" * 9000,
+        "traceparent": "nonsense\r\nx: y\x00\x1b[2J", "tenant": "t" * 100, "": "", "a\x00b": "\x00",
+        "authorization": "x" * 9000,
         "retry-after-ms": "-1", "not-started": "1", "max-frame-bytes": "-5", "max-calls": "99999999999999999999999",
     }
     with target.connect(hello=False) as peer:
@@ -261,7 +264,7 @@ def half_a_hello_then_silence(target: Target):
 def hello_one_byte_a_second(target: Target):
     with target.connect(hello=False) as peer:
         data = packed(kind=Frame.HELLO, version=1, metadata={"client": "s" * 1000})
-        limit = target.timeouts["hello"]
+        limit = target.limits["hello"]
         started = time.monotonic()
         for byte in data:
             if time.monotonic() - started > limit + 1:
@@ -276,11 +279,11 @@ def goaways_instead_of_hello(target: Target):
     with target.connect(hello=False) as peer:
         for _ in range(100):
             peer.send(kind=Frame.GOAWAY)
-        peer.expect_goaway(DEADLINE_EXCEEDED, patience=target.timeouts["hello"] + 3)
+        peer.expect_goaway(DEADLINE_EXCEEDED, patience=target.limits["hello"] + 3)
 
 
 def no_hello(target: Target, data: bytes) -> None:
-    limit = target.timeouts["hello"]
+    limit = target.limits["hello"]
     with target.connect(hello=False) as peer:
         started = time.monotonic()
         peer.send_bytes(data)
@@ -299,7 +302,7 @@ def many_silent_connections(target: Target):
         with target.connect() as peer:
             peer.expect_alive()
         for peer in peers:
-            peer.expect_goaway(DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, patience=target.timeouts["hello"] + 5)
+            peer.expect_goaway(DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, patience=target.limits["hello"] + 5)
     finally:
         for peer in peers:
             peer.socket.close()

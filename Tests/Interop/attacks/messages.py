@@ -69,8 +69,8 @@ def nested_groups(target: Target):
 
 @case("messages", SCAN)
 def bad_utf8(target: Target):
-    for bad in (b"\xff", b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80",
-                b"\xf8\x88\x80\x80\x80", b"\x80", b"abc\xe2\x82", b"a" * 70_000 + b"\xff"):
+    for bad in (b"\xff", b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80",
+                b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\x80", b"abc\xe2\x82", b"a" * 70_000 + b"\xff"):
         refused(target, ROUTE, field(1, bad), says="UTF-8")
         refused(target, ROUTE, field(2, field(1, "user") + field(2, field(1, bad))), says="UTF-8")
         refused(target, PUT_MODEL, field(1, field(1, bad)), says="UTF-8")
@@ -123,6 +123,15 @@ def long_texts(target: Target):
         with target.connect() as peer:
             peer.expect_end(peer.request(ROUTE, field(1, prompt)), OK, INVALID_ARGUMENT, 9)
             peer.expect_alive()
+
+
+@case("messages", "Wrong input gets INVALID_ARGUMENT naming the field: a tenant, which every decision keeps, is a name")
+def long_tenants(target: Target):
+    with target.connect() as peer:
+        for length in (401, 1_000_000, 4_000_000):
+            call = peer.request(ROUTE, field(1, "reverse lantern"), metadata={"tenant": "t" * length})
+            peer.expect_end(call, INVALID_ARGUMENT, says="tenant")
+        peer.expect_end(peer.request(ROUTE, field(1, "reverse lantern"), metadata={"tenant": "t" * 400}), OK)
 
 
 @case("messages", "an empty REQUEST of every unary method gets its END")

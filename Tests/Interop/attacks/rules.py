@@ -148,11 +148,11 @@ def unasked_pongs(target: Target):
         peer.expect_alive()
 
 
-@case("rules", "PING is answered with PONG of the same payload, in order, whatever its fields")
+@case("rules", "PING is answered with PONG of the first 64 bytes of its payload, in order, whatever its fields")
 def pings(target: Target):
     with target.connect() as peer:
         for payload in (b"", b"x", bytes(range(256)), b"y" * 1_000_000):
             peer.send_bytes(packed(kind=Frame.PING, payload=payload, call=9, method="m", version=7))
             pong = peer.receive()
-            if pong is None or pong.kind != Frame.PONG or pong.payload != payload:
-                raise Wrong(f"PONG with the {len(payload)} bytes of its PING", told(pong))
+            if pong is None or pong.kind != Frame.PONG or pong.payload != payload[:64]:
+                raise Wrong(f"PONG with up to 64 of the {len(payload)} bytes of its PING", told(pong))

@@ -11,20 +11,33 @@ from herd.v1 import admin_pb2, registry_pb2, router_pb2, scorer_pb2
 from herd_client import Client
 
 DEMO = pathlib.Path(__file__).resolve().parents[3] / "Demo"
-PROMPTS = ("reverse lantern", "copy that", "49 + 81", "sort: pear, fig, apple", "What day is it?", "请把这个句子翻译成英文")
+#: The server's own limits: time-outs in seconds, and how many connections it takes.
+DEFAULTS = {"hello": 5, "frame": 30, "keepalive_interval": 60, "keepalive_timeout": 20, "idle": 3600,
+            "max_connections": 10_000}
+#: Those that the suite starts it with: silence is to be waited for; the longer ones let a reader stop for 10 s.
+SHORT = {"hello": 1, "frame": 1, "keepalive_interval": 2, "keepalive_timeout": 2, "idle": 4, "max_connections": 500}
+LONG = {"hello": 5, "frame": 5, "keepalive_interval": 15, "keepalive_timeout": 5, "idle": 30, "max_connections": 1500}
+PROMPTS = ("reverse lantern", "copy that", "49 + 81", "sort: pear, fig, apple", "What day is it?",
+           "请把这个句子翻译成英文")
+
+
+def environment(limits: dict[str, float]) -> dict[str, str]:
+    """What herdd reads them from."""
+    suffixes = {"hello": "_TIMEOUT", "frame": "_TIMEOUT", "idle": "_TIMEOUT"}
+    return {f"HERD_SERVER_{name.upper()}{suffixes.get(name, '')}": str(value) for name, value in limits.items()}
 
 
 class Server:
     """One herdd process, gone at the end of the `with`."""
 
-    def __init__(self, herdd: str, environment: dict[str, str]):
+    def __init__(self, herdd: str, limits: dict[str, float]):
         self.folder = tempfile.TemporaryDirectory(prefix="herd-hostile-")
         ready = pathlib.Path(self.folder.name, "ready.json")
         command = [herdd, "all", "--data", f"{self.folder.name}/data", "--listen", "127.0.0.1:0", "--scorer-listen",
                    "127.0.0.1:0", "--ready-file", str(ready), "--log-level", "error"]
         # The log goes to a file: a flood of complaints must neither block the server nor drown the results.
         self.log = pathlib.Path(self.folder.name, "herdd.log")
-        self.process = subprocess.Popen(command, env=os.environ | environment, stderr=self.log.open("wb"))
+        self.process = subprocess.Popen(command, env=os.environ | environment(limits), stderr=self.log.open("wb"))
         deadline = time.monotonic() + 30
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -91,9 +104,3 @@ def anonymous_memory(pid: int) -> int:
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
     raise SystemExit(f"hostile.py: process {pid} is gone")
-
-
-#: Time-outs, in seconds: the server's own, and those that the tests start it with.
-DEFAULT_TIMEOUTS = {"hello": 5.0}
-TIMEOUTS = DEFAULT_TIMEOUTS
-SHORT_TIMEOUTS: dict[str, str] = {}
