@@ -37,7 +37,7 @@ awk 'NR % 20 == 1' Demo/evaluations.jsonl >"$folder/rows.jsonl"
 "$bin/herdctl" import "$folder/rows.jsonl" >/dev/null
 "$bin/herdctl" train --promote --note "a fixture" >/dev/null
 for _ in $(seq 200); do
-    "$bin/herdctl" status | grep -q 'state: SERVING' && break
+    "$bin/herdctl" status --json | grep -q '"SERVING"' && break
     sleep 0.05
 done
 "$bin/herdctl" route "reverse lantern" --json >"$folder/decision.json"

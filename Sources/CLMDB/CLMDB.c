@@ -58,15 +58,16 @@ int herd_lmdb_cursor_move(
     return status;
 }
 
-int herd_lmdb_free_pages(MDB_txn *transaction, size_t *pages) {
+int herd_lmdb_free_pages(MDB_txn *transaction, size_t most, size_t *pages) {
     MDB_cursor *cursor;
     // Table 0 lists the free pages: each value is a count and as many page numbers.
     int status = mdb_cursor_open(transaction, 0, &cursor);
     *pages = 0;
     if (status != MDB_SUCCESS) return status;
     MDB_val key = {0}, value = {0};
-    while ((status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+    for (size_t records = 0; records < most; records++) {
         size_t count = 0;
+        if ((status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) != MDB_SUCCESS) break;
         if (value.mv_size >= sizeof count) memcpy(&count, value.mv_data, sizeof count);
         *pages += count;
     }

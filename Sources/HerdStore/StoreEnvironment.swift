@@ -181,19 +181,28 @@ package final class StoreEnvironment: Sendable {
                 statistics.entries = TransactionView.sum(statistics.entries, size.entries)
                 statistics.bytes = TransactionView.sum(statistics.bytes, size.bytes)
             }
-            let stored = try? Meta.value(Meta.backupKey, in: transaction)
-            statistics.lastBackupMilliseconds =
-                stored.flatMap { bytes in
-                    UInt64(keyBytes: unsafe bytes.span.bytes)
-                } ?? 0
             statistics.freeBytes = try transaction.freeBytes
         }
         statistics.maxBytes = options.maxBytes
         statistics.schemaVersion = options.schemaVersion
         statistics.damagedRecords = directory.damagedRecords
+        statistics.lastBackupMilliseconds = try lastBackupMilliseconds
         statistics.fileBytes = unsafe withHandle { environment in unsafe Self.fileBytes(environment) } ?? 0
         return statistics
     }
+
+    /// When the last backup was complete, in milliseconds since 1970; 0 = never, or not to be told.
+    package var lastBackupMilliseconds: UInt64 {
+        get throws(StoreError) {
+            try read { transaction throws(StoreError) in
+                let stored = (try? transaction.value(for: Meta.backupKey, in: Meta.table)) ?? nil
+                return stored.flatMap { bytes in UInt64(keyBytes: unsafe bytes.span.bytes) } ?? 0
+            }
+        }
+    }
+
+    /// Why the last commit failed; nil while writing works.
+    package var writeFailure: StoreError? { counters.withLock { counters in counters.failure } }
 
     /// Runs `body` with the environment held open; nil where it is closed.
     @unsafe func withHandle<R>(_ body: (OpaquePointer) -> R) -> R? {

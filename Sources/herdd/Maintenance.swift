@@ -40,10 +40,12 @@ struct RestoreCommand: ParsableCommand {
     var backup: String
     @Argument(help: "The data folder to be; it must be missing or empty.")
     var data: String
+    @Flag(help: "Restore although some records are damaged; they stay unreadable.")
+    var keepDamaged = false
     @OptionGroup var output: MaintenanceOptions
 
     func run() throws {
-        try output.end(with: output.maintenance.restore(backup, to: data))
+        try output.end(with: output.maintenance.restore(backup, to: data, keepsDamaged: keepDamaged))
     }
 }
 

@@ -37,8 +37,8 @@ int herd_lmdb_cursor_move(
     const void *_Nullable *_Nonnull key, size_t *_Nonnull key_length,
     const void *_Nullable *_Nonnull value, size_t *_Nonnull value_length);
 
-/// How many pages of the file are free, by the list that a reading transaction sees.
-int herd_lmdb_free_pages(MDB_txn *_Nonnull transaction, size_t *_Nonnull pages);
+/// How many pages of the file are free, by the first `most` records of the list that a reading transaction sees.
+int herd_lmdb_free_pages(MDB_txn *_Nonnull transaction, size_t most, size_t *_Nonnull pages);
 
 /// A pipe, reading end first, that no child process inherits; 0, or -1 with errno.
 int herd_pipe(int *_Nonnull ends);

@@ -21,7 +21,7 @@ struct DaemonProgram {
         // Only with a bar to draw and to wipe must anything pass through here.
         guard StandardError.isTerminal else { return try wait(for: start(arguments, output: nil, errors: nil)) }
         let (output, errors) = (try ChildPipe(), try ChildPipe())
-        let process = try start(arguments + ["--progress"], output: output, errors: errors)
+        let process = try start(arguments[..<1] + ["--progress"] + arguments[1...], output: output, errors: errors)
         output.closeWriteEnd()
         errors.closeWriteEnd()
         let text = Self.show(output, errors)

@@ -24,7 +24,7 @@ package struct VerifyCommand: ParsableCommand {
     package init() {}
 
     package func run() throws {
-        try StoreCheck.run(["verify", folder] + (json ? ["--json"] : []), folder: folder, json: json)
+        try StoreCheck.run(["verify"] + (json ? ["--json"] : []) + ["--", folder], folder: folder, json: json)
     }
 }
 
@@ -47,13 +47,16 @@ package struct RestoreCommand: ParsableCommand {
     var backup: String
     @Argument(help: "The data folder to be.")
     var data: String
+    @Flag(help: "Restore although some records are damaged; they are reported and stay unreadable.")
+    var keepDamaged = false
     @Flag(help: "Print JSON instead of a line for people.")
     var json = false
 
     package init() {}
 
     package func run() throws {
-        try StoreCheck.run(["restore", backup, data] + (json ? ["--json"] : []), folder: backup, json: json)
+        let flags = (keepDamaged ? ["--keep-damaged"] : []) + (json ? ["--json"] : [])
+        try StoreCheck.run(["restore"] + flags + ["--", backup, data], folder: backup, json: json)
     }
 }
 

@@ -40,16 +40,23 @@ package struct StoreMaintenance {
     /// - Parameters:
     ///   - backup: a store, or a folder of stores.
     ///   - target: the store's, or the stores' folder to be; missing or empty.
+    ///   - keepsDamaged: restores what has damaged records too; they stay as they are. A file that is damaged as a whole
+    ///     is never restored.
     /// - Returns: as `verify`, and 73 for a target that holds something.
-    package func restore(_ backup: String, to target: String) -> Int32 {
+    package func restore(_ backup: String, to target: String, keepsDamaged: Bool) -> Int32 {
         finishing { () throws(MaintenanceFailure) in
             let folders = try StoreFolders(backup)
             // Before the work, and again when it is done.
             try checkVacant(target)
             let reports = try check(folders)
-            if let report = reports.first(where: { !$0.isSound }) {
-                write(Self.text(of: report), to: STDERR_FILENO)
+            for report in reports where !report.isSound { write(Self.text(of: report), to: STDERR_FILENO) }
+            guard reports.allSatisfy({ $0.structureProblem == nil }) else {
                 throw MaintenanceFailure("the backup '\(backup)' is damaged, so nothing was restored", EX_DATAERR)
+            }
+            guard keepsDamaged || reports.allSatisfy(\.isSound) else {
+                throw MaintenanceFailure(
+                    "records of the backup '\(backup)' are damaged, so nothing was restored; restore another backup, or "
+                        + "everything but these with --keep-damaged", EX_DATAERR)
             }
             try copy(folders, to: target)
             if json {
@@ -57,7 +64,7 @@ package struct StoreMaintenance {
                     JSONNode.object([
                         ("path", .string(folders.isSingle ? target : "\(target)/\(StoreFolders.name(of: store))")),
                         ("kind", .string(report.kind)), ("entries", .number(report.entries)),
-                        ("file_bytes", .number(report.fileBytes)),
+                        ("file_bytes", .number(report.fileBytes)), ("damaged_records", .number(report.damagedRecords)),
                     ])
                 }
                 write(JSONNode.object([("restored", .array(stores))]).text() + "\n", to: STDOUT_FILENO)

@@ -32,4 +32,20 @@ enum StoreFigures {
         for table in statistics.tables { figures["store_entries_\(table.name)"] = Double(table.entries) }
         return figures
     }
+
+    /// What is no number.
+    static func facts(_ store: StoreEnvironment) -> [String: String] {
+        let backup = (try? store.lastBackupMilliseconds) ?? 0
+        return ["store_last_backup": backup > 0 ? WallClock.text(milliseconds: backup) : "never"]
+    }
+
+    /// Why the store makes its service a degraded one: it cannot be written to for now.
+    static func degradedReasons(_ store: StoreEnvironment) -> [String] {
+        switch store.writeFailure?.code {
+        case nil: []
+        case .diskFull?: ["the store's disk is full, nothing can be written; free space"]
+        case .notWritable?: ["the store's disk is not writable"]
+        default: ["the store can't be written; see the service's log"]
+        }
+    }
 }

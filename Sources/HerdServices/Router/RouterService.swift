@@ -113,8 +113,9 @@ final class RouterService: Sendable {
 
     /// Why the router is degraded; empty while it is not.
     var degradedReasons: [String] {
-        if !follower.isScorerAvailable { return ["the scorer is away"] }
-        return follower.current == nil ? ["no predictor yet"] : []
+        let store = StoreFigures.degradedReasons(store)
+        if !follower.isScorerAvailable { return store + ["the scorer is away"] }
+        return store + (follower.current == nil ? ["no predictor yet"] : [])
     }
 
     var figures: [String: Double] {
@@ -138,7 +139,7 @@ final class RouterService: Sendable {
             "scorer": follower.isScorerAvailable ? "connected" : "away",
             "registry_revision": "\(view.registry.revision)",
             "pid": ProcessNumber.text,
-        ]
+        ].merging(StoreFigures.facts(store)) { own, _ in own }
     }
 }
 

@@ -45,7 +45,8 @@ package final class ScorerProcess: Service {
         let scorer = scorer
         server.reportStatus {
             ServiceStatus(
-                degradedReasons: scorer.versions.current == nil ? ["no predictor yet"] : [], figures: scorer.figures,
+                degradedReasons: StoreFigures.degradedReasons(scorer.store)
+                    + (scorer.versions.current == nil ? ["no predictor yet"] : []), figures: scorer.figures,
                 facts: scorer.facts)
         }
         server.immediate(Scorer.predict) { request, _ in try answering { try scorer.predict(request) } }

@@ -123,6 +123,6 @@ final class ScorerService: Sendable {
         [
             "predictor_version": versions.current?.predictor.version ?? "", "embedding_table": table.checksum,
             "pid": ProcessNumber.text,
-        ]
+        ].merging(StoreFigures.facts(store)) { own, _ in own }
     }
 }

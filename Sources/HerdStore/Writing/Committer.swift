@@ -15,6 +15,8 @@ import Synchronization
         var writes: UInt64 = 0
         var failedWrites: UInt64 = 0
         var lostWrites: UInt64 = 0
+        /// Why the last commit failed; nil where it did not.
+        var failure: StoreError?
     }
 
     /// What the thread shares with the environment's other parts.
@@ -123,6 +125,7 @@ import Synchronization
             counters.longestCommitNanoseconds = max(counters.longestCommitNanoseconds, duration)
             if status == MDB_SUCCESS {
                 counters.commits += 1
+                counters.failure = nil
             } else {
                 counters.failedCommits += 1
                 counters.lostWrites += deferred
@@ -135,6 +138,7 @@ import Synchronization
                 "a commit failed and its writes are undone",
                 metadata: ["error": "\(error)", "awaited": "\(waiting.count)", "deferred": "\(deferred)"])
             failure = error
+            surroundings.counters.withLock { counters in counters.failure = error }
         }
         for finish in waiting { finish(failure) }
     }

@@ -23,6 +23,8 @@ import Testing
             #expect(writes.count > before.count, "writers went on during the backup")
             load.cancel()
             await load.value
+            let lines = try await Programs.run(Programs.herdctl, ["status"], environment: address)
+            #expect(lines.output.contains("store last backup") && lines.output.contains("max commit ms"))
             let status = try await client.call(Admin.status, StatusRequest())
             #expect(status.figures["store_last_backup_unix_seconds"] ?? 0 > 1_700_000_000)
             client.close()
@@ -58,6 +60,8 @@ import Testing
             func run(_ arguments: [String]) async throws -> (status: Int32, output: String, errors: String) {
                 try await Programs.run(Programs.herdctl, arguments, environment: address)
             }
+            _ = try await client.call(
+                Registry.putModel, PutModelRequest(model: Model(name: "fallback-model", free: true)))
             // The wire takes absolute paths only; herdctl makes them.
             let relative = await code(client, BackupRequest(directory: "backups"))
             #expect(relative == .invalidArgument)
@@ -86,6 +90,16 @@ import Testing
             #expect(cut.status == 65 && cut.output.contains("\"sound\": false"))
             #expect(try await run(["restore", first, folder.appending(path: "x").path]).status == 65)
             #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "x").path))
+
+            // One damaged record costs a restoration only its own.
+            try Self.flip("fallback-model", in: whole).write(to: URL(filePath: first + "/router/data.mdb"))
+            let flipped = try await run(["verify", first])
+            #expect(flipped.status == 65 && flipped.output.contains("table models, key 'fallback-model'"), "\(flipped)")
+            let target = folder.appending(path: "kept").path
+            #expect(try await run(["restore", first, target]).status == 65)
+            #expect(!FileManager.default.fileExists(atPath: target))
+            #expect(try await run(["restore", first, target, "--keep-damaged"]).status == 0)
+            #expect(try await run(["verify", target]).status == 65)
 
             // A second process on the folder.
             let holder = try await Daemon.all(in: folder)
@@ -156,6 +170,17 @@ import Testing
             let path: String
         }
         let copies: [Copy]
+    }
+
+    /// Flips a bit in every record that follows a key of that name.
+    private static func flip(_ name: String, in data: Data) -> Data {
+        var (data, start) = (data, data.startIndex)
+        while let range = data.range(of: Data(name.utf8), in: start..<data.endIndex) {
+            // The name is in the record too, after its checksum.
+            data[range.upperBound] ^= 1
+            start = range.upperBound + name.utf8.count + 16
+        }
+        return data
     }
 
     private func code(_ client: HerdClient, _ request: BackupRequest) async -> StatusCode? {

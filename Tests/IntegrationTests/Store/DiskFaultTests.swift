@@ -22,6 +22,8 @@ import Testing
             try disk.fail("f")
             try await refuses(client)
             #expect(try await route(client).model == "fallback")
+            let health = try await client.call(Admin.health, HealthRequest())
+            #expect(health.state == .degraded && health.reasons.contains { $0.contains("disk is full") })
             try await WireWrites.check(writes.all.filter(\.isRead), with: client, "full")
             client.close()
             herd.kill()
