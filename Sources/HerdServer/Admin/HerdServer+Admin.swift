@@ -22,10 +22,10 @@ extension HerdServer {
             guard request.bytes <= maximumProbeBytes else {
                 throw CallError(.invalidArgument, "bytes must be at most \(maximumProbeBytes), not \(request.bytes)")
             }
-            let message = ProbeMessage(payload: [UInt8](repeating: 0, count: Int(request.bytes)))
             var rest = request.count
             while rest > 0 {
-                try await writer.send(message)
+                try await writer.call.waitForCredit()
+                try writer.call.sendProbe(payloadCount: Int(request.bytes))
                 rest -= 1
             }
         }
@@ -58,3 +58,26 @@ extension HerdServer {
 
 /// The longest payload of a Probe, in bytes: with its frame it stays under 4 MiB.
 private let maximumProbeBytes: UInt32 = 4_000_000
+
+extension ServerCall {
+    /// Sends a ProbeMessage of so many zeros, written where it is sent from: a probe measures the connection and holds no
+    /// message of its own.
+    fileprivate func sendProbe(payloadCount: Int) throws(CallError) {
+        var header: [UInt8] = []
+        if payloadCount > 0 {
+            // Field 1, length-delimited, and the length as a varint.
+            header = [0x0a]
+            var length = payloadCount
+            while length >= 0x80 {
+                header.append(UInt8(truncatingIfNeeded: length) | 0x80)
+                length >>= 7
+            }
+            header.append(UInt8(length))
+        }
+        try send(payloadCount: header.count + payloadCount) { target in
+            target.copyBytes(from: header)
+            UnsafeMutableRawBufferPointer(rebasing: target[header.count...])
+                .initializeMemory(as: UInt8.self, repeating: 0)
+        }
+    }
+}

@@ -307,6 +307,7 @@ package final class HerdServer: Service {
             state.connections.removeValue(forKey: id)
             state.refused.remove(id)
         }
+        memory.giveBackSoon(connection.eventLoop)
         finishIfStopped()
     }
 

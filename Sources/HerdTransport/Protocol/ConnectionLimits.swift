@@ -41,15 +41,18 @@ package struct ConnectionLimits: Sendable {
     static let discardTime = TimeAmount.seconds(1)
 
     /// How long a drained connection without open calls is kept for its client to close it, or to answer the PING that
-    /// says that it has seen the GOAWAY: 2 s.
-    static let lingerTime = TimeAmount.seconds(2)
+    /// says that it has seen the GOAWAY: 5 s.
+    static let lingerTime = TimeAmount.seconds(5)
+
+    /// How long a connection that has not said HELLO is kept when its server stops, for a HELLO that is on the way: 2 s.
+    static let silentLingerTime = TimeAmount.seconds(2)
 
     /// How long a connection's input is handled before other connections are looked at: a peer that pipelines thousands
     /// of calls must not keep its neighbours waiting for all of them.
     static let turnTime = TimeAmount.microseconds(500)
 
     /// How long others have before the connection goes on.
-    static let turnPause = TimeAmount.microseconds(50)
+    static let turnPause = TimeAmount.microseconds(100)
 
     /// How much of a PING's payload its PONG gives back, in bytes: enough to tell pings apart, too little to flood.
     static let maximumPongPayload = 64

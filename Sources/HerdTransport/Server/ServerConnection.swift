@@ -39,7 +39,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// When the connection's turn began: input is handled for a while only, then other connections are looked at.
     private var turnStart: NIODeadline?
     private var framesOfTurn = 0
-    /// When it is this connection's turn again; it is not read till then.
+    /// The turn is over; the connection is not read until `nextTurn`, which is set when all was sent.
+    private var isTurnOver = false
     private var nextTurn = NIODeadline.distantFuture
     private var isFlushing = false
     /// A frame ended in the bytes that are handled now.
@@ -185,9 +186,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         guard framesOfTurn & 15 == 0, let turnStart, !machine.hasEnded else { return }
         let now = NIODeadline.now()
         guard now - turnStart > ConnectionLimits.turnTime else { return }
-        nextTurn = now + ConnectionLimits.turnPause
+        isTurnOver = true
         isReading = false
-        timer.wake(at: nextTurn, on: eventLoop, self)
     }
 
     private func handleInput(
@@ -341,7 +341,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             machine.forEachCall { $0.wake() }
         }
         guard !machine.hasEnded else { return }
-        let isToRead = isWritable && nextTurn == .distantFuture
+        let isToRead = isWritable && !isTurnOver
         if isToRead != isReading {
             isReading = isToRead
             if isReading && !isHandling {
@@ -352,7 +352,13 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
                 return resolveCongestion()
             }
         }
-        if !isHandling { readChannel(isReading) }
+        guard !isHandling else { return }
+        readChannel(isReading)
+        if isTurnOver && nextTurn == .distantFuture {
+            // Counted from here, lest it be due at once, in the same round of the event loop.
+            nextTurn = .now() + ConnectionLimits.turnPause
+            timer.wake(at: nextTurn, on: eventLoop, self)
+        }
     }
 
     private func readChannel(_ isRead: Bool) {
@@ -380,7 +386,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             context?.close(promise: nil)
             return
         }
-        if nextTurn <= now { nextTurn = .distantFuture }
+        if nextTurn <= now {
+            nextTurn = .distantFuture
+            isTurnOver = false
+        }
         checkLiveness(at: now)
         if helloDeadline <= now {
             helloDeadline = .distantFuture
@@ -472,7 +481,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// The last call of a connection that takes no more has ended: waits for what the client sent before it knew.
     private func part() {
         if machine.beginParting() { ping() }
-        lingerDeadline = .now() + ConnectionLimits.lingerTime
+        lingerDeadline =
+            .now() + (machine.isAwaitingHello ? ConnectionLimits.silentLingerTime : ConnectionLimits.lingerTime)
         setTimer()
     }
 
