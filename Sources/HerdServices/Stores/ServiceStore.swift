@@ -6,8 +6,8 @@ import Logging
 /// The version rises whenever a record changes its meaning. To add a step: raise `schemaVersion`, append a `StoreMigration`
 /// from the version before, which must not use code that later steps may change, make a fixture of the version before with
 /// `Scripts/store/fixture.sh` if there is none yet, and hold in the tests what the step makes of it.
-enum ServiceStore {
-    static let schemaVersion: UInt32 = 2
+package enum ServiceStore {
+    package static let schemaVersion: UInt32 = 2
 
     /// - Parameters:
     ///   - service: "router" or "scorer".

@@ -113,7 +113,7 @@ import Testing
             ("router", Table<String>("followed_predictor"), "in_force"),
             ("scorer", Table("predictor_in_force"), "in_force"),
         ] {
-            let store = try StoreEnvironment(path: herd.folder.appending(path: service).path, tables: [table.id])
+            let store = try Self.store(service, in: herd.folder, table.id)
             try await store.write { transaction in try transaction.put([0xFF, 0xFF], for: key, in: table) }
             await store.close()
         }
@@ -150,9 +150,15 @@ import Testing
         try await again.stop()
     }
 
+    private static func store(_ service: String, in folder: URL, _ table: TableID) throws -> StoreEnvironment {
+        var options = StoreOptions()
+        options.schemaVersion = ServiceStore.schemaVersion
+        return try StoreEnvironment(path: folder.appending(path: service).path, tables: [table], options: options)
+    }
+
     private func damage(_ version: String, in folder: URL) async throws {
         let table = Table<String>("predictors")
-        let store = try StoreEnvironment(path: folder.appending(path: "scorer").path, tables: [table.id])
+        let store = try Self.store("scorer", in: folder, table.id)
         try await store.write { transaction in
             var bytes = try transaction.value(for: version, in: table) ?? []
             // The predictor is the record's last and longest field.
