@@ -94,6 +94,7 @@ let package = Package(
                 "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
                 "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),

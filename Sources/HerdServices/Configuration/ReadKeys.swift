@@ -1,5 +1,5 @@
 import Configuration
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Records what is read: the list of all keys, and the first value that is of the wrong kind, which the reader would
 /// silently replace by the default.
@@ -9,7 +9,7 @@ final class ReadKeys: AccessReporter {
         var failure: String?
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     func report(_ event: AccessEvent) {
         let key = event.metadata.key.components.joined(separator: ".")
@@ -21,14 +21,14 @@ final class ReadKeys: AccessReporter {
             if case .failure(let error) = provider.result { failure = "\(error)" }
         }
         let kind = event.metadata.valueType.rawValue
-        state.withLock { state in
+        state.withLockedValue { state in
             state.keys.insert(key)
             if let failure, state.failure == nil { state.failure = "\(key) must be of the kind \(kind): \(failure)" }
         }
     }
 
-    var all: Set<String> { state.withLock { $0.keys } }
+    var all: Set<String> { state.withLockedValue { $0.keys } }
 
     /// A sentence that names the key.
-    var failure: String? { state.withLock { $0.failure } }
+    var failure: String? { state.withLockedValue { $0.failure } }
 }

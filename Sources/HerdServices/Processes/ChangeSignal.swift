@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Wakes everybody who waits for something to change. A waiter that is busy is woken once for all that happened
 /// meanwhile, and looks for itself what that was: nothing is queued for the slow.
@@ -8,12 +8,12 @@ final class ChangeSignal: Sendable {
         var nextID: UInt64 = 0
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// An element at once, then one after every change or several.
     func changes() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let id = state.withLock { state in
+        let id = state.withLockedValue { state in
             let id = state.nextID
             state.nextID += 1
             state.waiters[id] = continuation
@@ -21,13 +21,13 @@ final class ChangeSignal: Sendable {
         }
         continuation.yield()
         continuation.onTermination = { [weak self] _ in
-            self?.state.withLock { state in _ = state.waiters.removeValue(forKey: id) }
+            self?.state.withLockedValue { state in _ = state.waiters.removeValue(forKey: id) }
         }
         return stream
     }
 
     func tell() {
-        let waiters = state.withLock { Array($0.waiters.values) }
+        let waiters = state.withLockedValue { Array($0.waiters.values) }
         for waiter in waiters { waiter.yield() }
     }
 }

@@ -4,6 +4,7 @@ import HerdMessages
 import HerdPolicy
 import HerdStore
 import Logging
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// The router: registry, prediction cache, decisions.
@@ -145,15 +146,15 @@ final class RouterService: Sendable {
 
 /// The view in force; replaced whole, so that a decision sees one consistent state.
 final class CurrentView: Sendable {
-    private let state = Mutex(RoutingView(registry: RegistrySnapshot(), predictor: nil))
+    private let state = NIOLockedValueBox(RoutingView(registry: RegistrySnapshot(), predictor: nil))
 
-    var current: RoutingView { state.withLock { $0 } }
+    var current: RoutingView { state.withLockedValue { $0 } }
 
     func update(registry: RegistrySnapshot) {
-        state.withLock { $0 = RoutingView(registry: registry, predictor: $0.predictor) }
+        state.withLockedValue { $0 = RoutingView(registry: registry, predictor: $0.predictor) }
     }
 
     func update(predictor: FollowedPredictor?) {
-        state.withLock { $0 = RoutingView(registry: $0.registry, predictor: predictor) }
+        state.withLockedValue { $0 = RoutingView(registry: $0.registry, predictor: predictor) }
     }
 }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The newest predictions, in memory: there at once, while the store's copy waits up to 100 ms for its commit, and still
 /// at hand for prompts that come in bursts.
@@ -11,14 +11,14 @@ final class RecentPredictions: Sendable {
         var older: [UInt128: CachedPrediction] = [:]
     }
 
-    private let generations = Mutex(Generations())
+    private let generations = NIOLockedValueBox(Generations())
 
     func get(_ fingerprint: UInt128) -> CachedPrediction? {
-        generations.withLock { $0.newer[fingerprint] ?? $0.older[fingerprint] }
+        generations.withLockedValue { $0.newer[fingerprint] ?? $0.older[fingerprint] }
     }
 
     func put(_ prediction: CachedPrediction, under fingerprint: UInt128) {
-        generations.withLock { generations in
+        generations.withLockedValue { generations in
             if generations.newer.count >= Self.generationSize {
                 generations.older = generations.newer
                 generations.newer = [:]

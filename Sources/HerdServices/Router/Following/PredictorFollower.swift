@@ -3,6 +3,7 @@ import HerdFrames
 import HerdMessages
 import HerdStore
 import Logging
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// Follows the predictor version in force at the scorer, and asks it for predictions.
@@ -22,7 +23,7 @@ final class PredictorFollower: Sendable {
     private let store: StoreEnvironment
     private let logger: Logger
     private let connected = Atomic<Bool>(false)
-    private let followed: Mutex<FollowedPredictor?>
+    private let followed: NIOLockedValueBox<FollowedPredictor?>
     private let changed: @Sendable (FollowedPredictor?) -> Void
 
     init(
@@ -33,7 +34,7 @@ final class PredictorFollower: Sendable {
         self.store = store
         self.logger = logger
         self.changed = changed
-        followed = Mutex(Self.stored(in: store, logger: logger))
+        followed = NIOLockedValueBox(Self.stored(in: store, logger: logger))
     }
 
     /// A damaged record is as good as none: the watch brings it back.
@@ -47,7 +48,7 @@ final class PredictorFollower: Sendable {
         }
     }
 
-    var current: FollowedPredictor? { followed.withLock { $0 } }
+    var current: FollowedPredictor? { followed.withLockedValue { $0 } }
 
     /// Whether the scorer answers; known from the open watch, so that no call has to wait to find out.
     var isScorerAvailable: Bool { connected.load(ordering: .relaxed) }
@@ -95,7 +96,7 @@ final class PredictorFollower: Sendable {
     }
 
     private func apply(_ predictor: FollowedPredictor?) async {
-        let isNew = followed.withLock { followed in
+        let isNew = followed.withLockedValue { followed in
             defer { followed = predictor }
             return followed != predictor
         }

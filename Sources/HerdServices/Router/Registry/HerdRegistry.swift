@@ -3,7 +3,7 @@ import HerdMessages
 import HerdPolicy
 import HerdStore
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The models and policies that decisions are made from, as of one revision.
 struct RegistrySnapshot: Sendable {
@@ -24,7 +24,7 @@ final class HerdRegistry: Sendable {
 
     private let store: StoreEnvironment
     private let logger: Logger
-    private let current = Mutex(RegistrySnapshot())
+    private let current = NIOLockedValueBox(RegistrySnapshot())
     private let modelChanges = ChangeSignal()
     /// Called after every change, with the snapshot that is now in force.
     private let changed: @Sendable (RegistrySnapshot) -> Void
@@ -122,7 +122,7 @@ final class HerdRegistry: Sendable {
 
     // MARK: - The snapshot
 
-    var snapshot: RegistrySnapshot { current.withLock { $0 } }
+    var snapshot: RegistrySnapshot { current.withLockedValue { $0 } }
 
     /// Reads the whole registry again: changes are rare and a read transaction is consistent, so there is no order of
     /// concurrent changes to get wrong. An older read never replaces a newer one.
@@ -140,7 +140,7 @@ final class HerdRegistry: Sendable {
             }
             return snapshot
         }
-        current.withLock { snapshot in
+        current.withLockedValue { snapshot in
             guard fresh.revision >= snapshot.revision, fresh.policyCounter >= snapshot.policyCounter else { return }
             snapshot = fresh
             changed(fresh)

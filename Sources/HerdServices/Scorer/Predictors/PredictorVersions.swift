@@ -3,7 +3,7 @@ import HerdMessages
 import HerdPrediction
 import HerdStore
 import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A predictor that is loaded, with its record's facts.
 struct LoadedPredictor: Sendable {
@@ -34,7 +34,7 @@ final class PredictorVersions: Sendable {
     private let store: StoreEnvironment
     private let tableChecksum: String
     private let logger: Logger
-    private let inForce = Mutex(InForce())
+    private let inForce = NIOLockedValueBox(InForce())
 
     init(store: StoreEnvironment, tableChecksum: String, logger: Logger) throws {
         self.store = store
@@ -51,7 +51,7 @@ final class PredictorVersions: Sendable {
         for version in [state.version] + state.history.reversed() where !version.isEmpty {
             do {
                 let loaded = try load(version)
-                inForce.withLock { $0.loaded = loaded }
+                inForce.withLockedValue { $0.loaded = loaded }
                 return
             } catch {
                 logger.error(
@@ -61,11 +61,11 @@ final class PredictorVersions: Sendable {
         }
     }
 
-    var current: LoadedPredictor? { inForce.withLock { $0.loaded } }
+    var current: LoadedPredictor? { inForce.withLockedValue { $0.loaded } }
 
     /// A version by name; "" asks for the one in force. FAILED_PRECONDITION where there is none yet, NOT_FOUND, DATA_LOSS.
     func get(_ version: String) throws -> LoadedPredictor {
-        let (loaded, other) = inForce.withLock { ($0.loaded, $0.others[version]) }
+        let (loaded, other) = inForce.withLockedValue { ($0.loaded, $0.others[version]) }
         if let loaded, version.isEmpty || loaded.predictor.version == version { return loaded }
         guard !version.isEmpty else {
             throw CallError(
@@ -73,7 +73,7 @@ final class PredictorVersions: Sendable {
         }
         if let other { return other }
         let found = try load(version)
-        inForce.withLock { state in
+        inForce.withLockedValue { state in
             if state.others.count >= Self.keptLoaded { state.others.removeAll() }
             state.others[version] = found
         }
@@ -143,7 +143,7 @@ final class PredictorVersions: Sendable {
     ///
     /// The store is read under the lock, so that whoever comes last has read last.
     private func settle(_ loaded: LoadedPredictor) throws {
-        try inForce.withLock { state in
+        try inForce.withLockedValue { state in
             let version = try readState().version
             guard state.loaded?.predictor.version != version else { return }
             let chosen = version == loaded.predictor.version ? loaded : try load(version)
@@ -160,7 +160,7 @@ final class PredictorVersions: Sendable {
     func watch() -> AsyncStream<PredictorEvent> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: PredictorEvent.self, bufferingPolicy: .bufferingNewest(1))
-        let id = inForce.withLock { state in
+        let id = inForce.withLockedValue { state in
             let id = state.nextWatcher
             state.nextWatcher += 1
             state.watchers[id] = continuation
@@ -168,7 +168,7 @@ final class PredictorVersions: Sendable {
             return id
         }
         continuation.onTermination = { [weak self] _ in
-            self?.inForce.withLock { state in _ = state.watchers.removeValue(forKey: id) }
+            self?.inForce.withLockedValue { state in _ = state.watchers.removeValue(forKey: id) }
         }
         return stream
     }

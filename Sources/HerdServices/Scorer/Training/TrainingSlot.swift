@@ -1,5 +1,5 @@
 import HerdFrames
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Lets one training run at a time.
 ///
@@ -16,20 +16,20 @@ final class TrainingSlot: Sendable {
     /// How long to wait for a training that goes on: that its caller has gone may be heard only a moment later.
     private static let patience = Duration.seconds(1)
 
-    private let state = Mutex(State.free)
+    private let state = NIOLockedValueBox(State.free)
     private let signal = ChangeSignal()
 
     /// Runs `body` once no other training runs; ABORTED where one goes on.
     func run<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await take()
         defer {
-            state.withLock { $0 = .free }
+            state.withLockedValue { $0 = .free }
             signal.tell()
         }
         return try await withTaskCancellationHandler {
             try await body()
         } onCancel: {
-            state.withLock { if case .taken = $0 { $0 = .stopping } }
+            state.withLockedValue { if case .taken = $0 { $0 = .stopping } }
             signal.tell()
         }
     }
@@ -42,7 +42,7 @@ final class TrainingSlot: Sendable {
         }
         defer { alarm.cancel() }
         for await _ in signal.changes() {
-            let before = state.withLock { state in
+            let before = state.withLockedValue { state in
                 let before = state
                 if case .free = state { state = .taken }
                 return before
