@@ -42,10 +42,12 @@ hostile: build ## Attack a herd over the wire in every known way, at full length
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
-	swift test --sanitize=thread --scratch-path .build/tsan --filter 'HerdStoreTests|HerdTransportTests|HerdClientTests'
+	swift test --sanitize=thread --scratch-path .build/tsan --no-parallel --filter \
+		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdServicesTests|HerdLoadTests'
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
-	swift test --sanitize=address --scratch-path .build/asan --filter 'HerdStoreTests|HerdMessagesTests|HerdFramesTests'
+	swift test --sanitize=address --scratch-path .build/asan --no-parallel --filter \
+		'HerdStoreTests|HerdMessagesTests|HerdFramesTests|HerdReflectionTests|HerdTransportTests|FuzzReplayTests'
 
 kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
 	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \

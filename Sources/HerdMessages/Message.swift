@@ -42,6 +42,8 @@ extension Message {
     /// The packed message. Equal messages give equal bytes.
     public func pack() -> [UInt8] {
         let prepared = prepared()
+        // An array without capacity is a global that all threads share, which the initialiser below would write to.
+        guard prepared.size > 0 else { return [] }
         return [UInt8](unsafeUninitializedCapacity: prepared.size) { buffer, count in
             count = prepared.write(to: UnsafeMutableRawBufferPointer(buffer)) ?? 0
         }
