@@ -43,7 +43,7 @@ hostile: build ## Attack a herd over the wire in every known way, at full length
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
 	swift test --sanitize=thread --scratch-path .build/tsan --no-parallel --filter \
-		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdServicesTests|HerdLoadTests'
+		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdLoadTests|(WatchModels|Registry|Import|Decision)Tests'
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build/asan --no-parallel --filter \
