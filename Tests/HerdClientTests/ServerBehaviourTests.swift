@@ -51,6 +51,36 @@ import Testing
         #expect(failure?.message.contains("\(server.address)") == true)
     }
 
+    @Test(arguments: [StatusCode.resourceExhausted, .ok])
+    func `GOAWAY instead of HELLO starts nothing, so any call is made again`(code: StatusCode) async throws {
+        let server = try await ScriptedServer.start()
+        let client = server.client()
+        async let answer = client.call(path: "x/NotIdempotent", payload: [7], isIdempotent: false)
+        let full = try await server.accept()
+        _ = try await full.next(.hello)
+        full.send(Frame(.goAway, code: code, message: "10,000 connections are open"))
+        let connection = try await server.greet()
+        let request = try await connection.next(.request)
+        connection.send(Frame(.end, call: request.call, payload: [8]))
+        #expect(try await answer == [8])
+        client.close()
+    }
+
+    // MARK: - PING
+
+    @Test func `a PONG gives back the first 64 bytes`() async throws {
+        let server = try await ScriptedServer.start()
+        let client = server.client()
+        async let answer = client.decision("")
+        let connection = try await server.greet()
+        let request = try await connection.next(.request)
+        connection.send(Frame(.ping, payload: (0..<200).map { UInt8($0) }))
+        #expect(try await connection.next(.pong).payload == (0..<64).map { UInt8($0) })
+        connection.send(.routed(request))
+        _ = try await answer
+        client.close()
+    }
+
     // MARK: - GOAWAY
 
     @Test func `after GOAWAY open calls go on, and new ones over a new connection`() async throws {

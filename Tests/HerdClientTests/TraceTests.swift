@@ -62,19 +62,24 @@ import Testing
         }
     }
 
-    @Test func `a handler's trace goes on in the calls it makes`() async throws {
+    @Test func `a request's trace goes on in the calls its handler makes, and in those alone`() async throws {
         try await withServer { server in
             server.immediate(Router.route) { _, context in routed(context.traceparent ?? "none") }
         } _: { inner in
             let client = inner.client()
             try await withServer { server in
-                server.unary(Router.route) { request, context in
-                    try await client.call(Router.route, request, metadata: context.forwardedMetadata)
+                server.unary(Router.route) { request, _ in
+                    try await client.call(Router.route, request)
                 }
             } _: { outer in
                 let answer = try await outer.client().call(
                     Router.route, route(""), metadata: ["traceparent": Self.first])
                 #expect(answer.decisionId == Self.first)
+                for traceparent in [nil, "00-ab"] {
+                    let untraced = try await outer.client().call(
+                        Router.route, route(""), metadata: traceparent.map { ["traceparent": $0] } ?? [:])
+                    #expect(untraced.decisionId == "none")
+                }
             }
         }
     }

@@ -43,6 +43,39 @@ import Testing
         }
     }
 
+    @Test(arguments: [HandlerExecutor.eventLoop, .pool])
+    func `a peer that does not take its answers is not worked for`(executor: HandlerExecutor) async throws {
+        let begun = Counter()
+        let answer = RouteResponse(decisionId: String(repeating: "x", count: 128 << 10))
+        try await withServer { server in
+            server.unary(Router.route, on: executor) { _, _ in
+                begun.increment()
+                return answer
+            }
+        } _: { server in
+            let stalled = try await server.greet(systemBuffer: 65_536)
+            try await stalled.setReading(false)
+            // 25 MB, asked for with 8 KB.
+            stalled.send(bytes: (1...200).flatMap { Frame.route($0).wireBytes() })
+            try await begun.wait(for: 4)
+            let other = try await server.greet()
+            try await within {
+                var last = -1
+                var still = 0
+                while still < 20 {
+                    let isServing = try await other.isServing()
+                    #expect(isServing)
+                    try await Task.sleep(for: .milliseconds(5))
+                    still = begun.count == last ? still + 1 : 0
+                    last = begun.count
+                }
+            }
+            #expect(begun.count * (128 << 10) < Self.systemBuffers + (4 << 20), "\(begun.count) answers")
+            try await stalled.setReading(true)
+            try await stalled.take(200, .end)
+        }
+    }
+
     @Test func `a peer that stops reading holds up its stream, and nobody else`() async throws {
         let sent = Counter()
         let chunk = [UInt8](repeating: 1, count: 65_536)

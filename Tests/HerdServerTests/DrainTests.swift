@@ -64,6 +64,34 @@ import Testing
         await stopped
     }
 
+    @Test func `an answer that is being taken is not cut off`() async throws {
+        let server = HerdServer(name: "test", logger: quietLogger)
+        let answer = RouteResponse(decisionId: String(repeating: "x", count: 2 << 20))
+        let gate = Signal()
+        server.unary(Router.route) { _, _ in
+            await gate.waitRegardless()
+            return answer
+        }
+        let test = TestServer(server: server, addresses: try await server.start())
+        let connection = try await test.greet(systemBuffer: 65_536)
+        try await connection.setReading(false)
+        // More than any system's buffers take.
+        connection.send(bytes: (1...16).flatMap { Frame.route($0).wireBytes() })
+        try await within { while server.runningCallCount < 16 { await Task.yield() } }
+        gate.fire()
+        try await test.untilIdle()
+        async let stopped: Void = server.stop(timeout: .seconds(60))
+        // Longer than the 5 s for which a drained connection without open calls waits for its client.
+        try await Task.sleep(for: .seconds(7))
+        try await connection.setReading(true)
+        for _ in 1...16 {
+            let end = try #require(try await connection.next(otherThan: .goAway))
+            #expect(end.kind == .end && end.code == .ok, "\(end.kind) \(end.code) \(end.message)")
+        }
+        try await connection.close()
+        await stopped
+    }
+
     @Test func `a peer without HELLO is told too`() async throws {
         let draining = try await Draining()
         let silent = try await draining.test.connect()

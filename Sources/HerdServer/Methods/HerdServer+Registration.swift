@@ -133,11 +133,26 @@ extension HerdServer {
         }
     }
 
-    /// Runs `body`, which ends the call unless it throws; the code the call ended with.
+    /// Runs `body`, which ends the call unless it throws; the code the call ended with. The calls that `body` makes
+    /// belong to the trace that the request names.
     private static func run(
         _ call: ServerCall, _ context: CallContext, _ body: () async throws -> Void
     ) async -> StatusCode {
+        guard let trace = context.traceparent.flatMap({ TraceContext(traceparent: $0) }) else {
+            return await runUntraced(call, context, body)
+        }
+        return await TraceContext.$current.withValue(trace) { await runUntraced(call, context, body) }
+    }
+
+    private static func runUntraced(
+        _ call: ServerCall, _ context: CallContext, _ body: () async throws -> Void
+    ) async -> StatusCode {
         do {
+            // A thousand requests fit into one read: of a peer that takes no answers they are not all worked on.
+            try await call.waitForPeer()
+            if context.remaining <= .zero {
+                throw CallError(.deadlineExceeded, "the deadline passed before the call was begun")
+            }
             try await body()
             return .ok
         } catch {

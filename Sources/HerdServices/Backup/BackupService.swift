@@ -9,12 +9,14 @@ struct BackupService: Sendable {
     /// "router" or "scorer": also the name of the folder.
     let service: String
     let store: StoreEnvironment
+    /// One copy at a time: each takes threads, one of the store's readers and the old state of what changes meanwhile.
+    let slot = SoleRun(of: "backup")
     /// The services whose copies belong to it, each by its client.
     var others: [(service: String, client: HerdClient)] = []
 
     func register(with server: HerdServer) {
         server.stream(Admin.backup, on: .eventLoop) { request, context, writer in
-            try await answering { try await backup(request, context, writer) }
+            try await answering { try await slot.run { try await backup(request, context, writer) } }
         }
     }
 
@@ -36,7 +38,7 @@ struct BackupService: Sendable {
                 throw CallError(
                     error.code,
                     "the \(service)'s copy is complete in \(folder)/\(service), the \(name)'s failed: \(error.message)",
-                    metadata: error.metadata, cause: error)
+                    cause: error)
             }
         }
     }

@@ -13,7 +13,7 @@ final class ScorerService: Sendable {
     private let embedder: TextEmbedder
     private let table: EmbeddingTable
     private let logger: Logger
-    private let trainings = TrainingSlot()
+    private let trainings = SoleRun(of: "training")
     private let predictionCount = Atomic<Int>(0)
 
     /// The most texts, and bytes of them, in one Embed call.

@@ -39,6 +39,27 @@ import Glibc
     consuming func release() {}
 
     private static func lock(_ path: String) throws(StoreError) -> Int32 {
+        while true {
+            let descriptor = try lockOnce(path)
+            // Whoever held it may have removed the file meanwhile; a lock on that one keeps nobody out.
+            if isInPlace(descriptor, path) {
+                record(descriptor)
+                return descriptor
+            }
+            _ = Glibc.close(descriptor)
+        }
+    }
+
+    private static func isInPlace(_ descriptor: Int32, _ path: String) -> Bool {
+        var locked = stat()
+        var named = stat()
+        guard unsafe fstat(descriptor, &locked) == 0, unsafe stat(path + "/herd.lock", &named) == 0 else {
+            return false
+        }
+        return locked.st_dev == named.st_dev && locked.st_ino == named.st_ino
+    }
+
+    private static func lockOnce(_ path: String) throws(StoreError) -> Int32 {
         let file = path + "/herd.lock"
         let descriptor = unsafe Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StoreError.status(errno, "opening", file) }
@@ -53,7 +74,6 @@ import Glibc
                     + "stop it or give this one a folder of its own",
                 cause: reason)
         }
-        record(descriptor)
         return descriptor
     }
 

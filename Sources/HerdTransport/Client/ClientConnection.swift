@@ -1,6 +1,6 @@
 package import HerdFrames
 package import NIOCore
-import NIOPosix
+package import NIOPosix
 import Synchronization
 
 /// One connection of a client, from the attempt to connect to its end: performs on its channel what the state machine
@@ -48,6 +48,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private var isSending = false
     /// No call is sent any more.
     private var hasFailed = false
+    /// What the newest PING came with that is not answered, because the server does not take what it is sent.
+    private var owedPong: [UInt8]?
     /// What went wrong with the channel, to be told when it closes.
     private var channelError: (any Error)?
 
@@ -82,16 +84,27 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     /// Connects; a failure fails the calls started so far as never started.
-    package func connect(to address: EndpointAddress, timeout: TimeAmount) {
+    ///
+    /// - Parameter resolver: Finds the addresses of a name; nil asks the system.
+    package func connect(
+        to address: EndpointAddress, timeout: TimeAmount, resolver: (any Resolver & Sendable)? = nil
+    ) {
         eventLoop.execute {
+            // A name may stand for several addresses, and each that is tried gets a channel of its own: this handler is
+            // added to the one that connected, which is not read before.
             let bootstrap = ClientBootstrap(group: self.eventLoop)
                 .connectTimeout(timeout)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(self)
-                    }
+                .channelOption(.autoRead, value: false)
+                .resolver(resolver)
+            address.connect(bootstrap).flatMapThrowing { channel in
+                do {
+                    try channel.pipeline.syncOperations.addHandler(self)
+                    try channel.syncOptions?.setOption(.autoRead, value: true)
+                } catch {
+                    channel.close(promise: nil)
+                    throw error
                 }
-            address.connect(bootstrap).whenFailure { error in
+            }.whenFailure { error in
                 let reason = ConnectFailure(error: error)
                 self.fail(CallError(.unavailable, "cannot connect to \(self.peer): \(reason)", cause: error))
             }
@@ -179,7 +192,11 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable, !hasFailed, !waiting.isEmpty else { return }
+        guard context.channel.isWritable, !hasFailed, owedPong != nil || !waiting.isEmpty else { return }
+        if let payload = owedPong {
+            owedPong = nil
+            output.append(Frame(.pong, payload: payload))
+        }
         sendWaiting()
         flush()
         setTimer()
@@ -217,11 +234,22 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
             fail(reason.callError(peer: peer))
             context?.close(promise: nil)
         case .pong:
-            output.append(Frame(.pong), payloadCount: frame.payload.count) { $0.copyMemory(from: frame.payload) }
+            pong(frame.payload.prefix(ConnectionLimits.maximumPongPayload))
         case .ignore:
             break
         case .fail(let reason):
             end(reason)
+        }
+    }
+
+    /// Answers a PING; of those of a server that does not read only the last, once it does.
+    private func pong(_ payload: Slice<UnsafeRawBufferPointer>) {
+        let frame = Frame(.pong, payload: [UInt8](payload))
+        if output.count > Self.longestBurst { flush() }
+        if context?.channel.isWritable == true {
+            output.append(frame)
+        } else {
+            owedPong = frame.payload
         }
     }
 

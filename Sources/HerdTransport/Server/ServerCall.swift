@@ -39,7 +39,18 @@ package final class ServerCall: Sendable {
     ///
     /// Throws why the call was stopped, or CANCELLED if the task was. Every return is to be followed by one `send`.
     package func waitForCredit() async throws(CallError) {
-        while try !takeCredit() { await waitForRoom() }
+        while try !takeCredit() { await waitForRoom(needsCredit: true) }
+    }
+
+    /// Waits while the peer does not take what waits for it: what would answer it now would only wait too.
+    ///
+    /// Throws as `waitForCredit` does.
+    package func waitForPeer() async throws(CallError) {
+        while connection.outbox.isCongested(asking: false) {
+            if let stopReason { throw stopReason }
+            if Task.isCancelled { throw CallError(.cancelled, "the task that answers was cancelled") }
+            await waitForRoom(needsCredit: false)
+        }
     }
 
     /// Sends one message of the stream; throws RESOURCE_EXHAUSTED if it is over the frame limit.
@@ -92,12 +103,13 @@ package final class ServerCall: Sendable {
         return isTaken
     }
 
-    private func waitForRoom() async {
+    private func waitForRoom(needsCredit: Bool) async {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
                 let goOn = state.withLockedValue { state in
                     // Looked at under the lock: whoever makes room takes it afterwards to find the waiters.
-                    let hasRoom = state.credit > 0 && !connection.outbox.isCongested(asking: true)
+                    let hasCredit = state.credit > 0 || !needsCredit
+                    let hasRoom = hasCredit && !connection.outbox.isCongested(asking: true)
                     if hasRoom || state.stop != nil || Task.isCancelled { return true }
                     state.waiters.append(continuation)
                     return false

@@ -32,6 +32,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private var lingerDeadline = NIODeadline.distantFuture
     /// When the connection is closed whether or not the client has seen all of it.
     private var closeDeadline = NIODeadline.distantFuture
+    /// When the last bytes came, be they handled or kept.
+    private var lastRead = NIODeadline.uptimeNanoseconds(0)
     /// Whether input is handled; if not, it is kept, and the channel is not read.
     private var isReading = true
     private var isChannelRead = true
@@ -113,8 +115,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         let bytes = unwrapInboundIn(data)
         uncounted.received += bytes.readableBytes
         guard !machine.hasEnded else { return }
+        let now = NIODeadline.now()
+        lastRead = now
+        if liveness.heard(at: now) { setTimer() }
         guard isReading else { return input.keep(bytes) }
-        handleInput { input, handle in input.receive(bytes, handle) }
+        handleInput(at: now) { input, handle in input.receive(bytes, handle) }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
@@ -190,13 +195,13 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         isReading = false
     }
 
+    /// Handles frames, which count as having come when the last bytes did, however long they were held back.
     private func handleInput(
-        _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
+        at now: NIODeadline, _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
     ) {
-        let arrival = NIODeadline.now()
-        if liveness.heard(at: arrival) { setTimer() }
+        let arrival = lastRead
         if turnStart == nil {
-            turnStart = arrival
+            turnStart = now
             framesOfTurn = 0
         }
         isHandling = true
@@ -207,7 +212,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         if machine.hasEnded {
             input.discard()
         } else if !input.isEmpty && isReading {
-            liveness.frameGoesOn(at: arrival, isNew: hasEndedFrame)
+            liveness.frameGoesOn(at: now, isNew: hasEndedFrame)
             setTimer()
         } else {
             liveness.frameEnded()
@@ -346,7 +351,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             isReading = isToRead
             if isReading && !isHandling {
                 // Frames that were held back; in the middle of handling that goes on by itself.
-                handleInput { input, handle in input.resume(handle) }
+                handleInput(at: .now()) { input, handle in input.resume(handle) }
                 turnStart = nil
                 write()
                 return resolveCongestion()
@@ -399,6 +404,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             stop(call, CallError(.deadlineExceeded, "the deadline passed before the call was done"))
         }
         if abandonDeadline <= now { abandon { _ in true } }
+        if lingerDeadline <= now && unsentBytes > 0 {
+            // It still takes answers, or pauses: the drain's own end and keep-alive say how long that may go on.
+            lingerDeadline = now + ConnectionLimits.lingerTime
+        }
         if lingerDeadline <= now || abandonDeadline <= now { close() }
         flush()
         setTimer()
@@ -406,7 +415,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func checkLiveness(at now: NIODeadline) {
         guard !machine.hasEnded else { return }
-        if liveness.isQuiet(at: now) { noteProgress(at: now) }
+        // Before anything is concluded from silence.
+        let due = liveness.due(hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello)
+        if due <= now || liveness.isQuiet(at: now) { noteProgress(at: now) }
         while !machine.hasEnded {
             switch liveness.check(at: now, hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello) {
             case .none:
@@ -429,10 +440,15 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         output.append(Frame(.ping))
     }
 
+    /// How many bytes the system has not taken yet.
+    private var unsentBytes: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
     /// Notes how much of what was sent the peer's system has taken.
     private func noteProgress(at now: NIODeadline) {
         guard let context else { return }
-        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let unsent = unsentBytes
         let inFlight = SocketQueue.unacknowledgedBytes(of: context.channel)
         let rest = UInt64(clamping: unsent + inFlight)
         liveness.took(bytes: bytesWritten - min(bytesWritten, rest), rest: rest, at: now)

@@ -1,11 +1,11 @@
 import HerdFrames
 import NIOConcurrencyHelpers
 
-/// Lets one training run at a time.
+/// Lets one piece of long work run at a time.
 ///
-/// A training that was taken back goes on until its next step; whoever comes meanwhile waits for that rather than being
+/// Work that was taken back goes on until its next step; whoever comes meanwhile waits for that rather than being
 /// turned away.
-final class TrainingSlot: Sendable {
+final class SoleRun: Sendable {
     private enum State {
         case free
         case taken
@@ -13,13 +13,19 @@ final class TrainingSlot: Sendable {
         case stopping
     }
 
-    /// How long to wait for a training that goes on: that its caller has gone may be heard only a moment later.
+    /// How long to wait for work that goes on: that its caller has gone may be heard only a moment later.
     private static let patience = Duration.seconds(1)
 
+    /// What the work is, for errors.
+    private let name: String
     private let state = NIOLockedValueBox(State.free)
     private let signal = ChangeSignal()
 
-    /// Runs `body` once no other training runs; ABORTED where one goes on.
+    init(of name: String) {
+        self.name = name
+    }
+
+    /// Runs `body` once no other one runs; ABORTED where one goes on.
     func run<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await take()
         defer {
@@ -51,7 +57,7 @@ final class TrainingSlot: Sendable {
             case .free: return
             case .stopping: continue
             case .taken where ContinuousClock.now < deadline: continue
-            case .taken: throw CallError(.aborted, "another training is running; wait for it and repeat")
+            case .taken: throw CallError(.aborted, "another \(name) is running; wait for it and repeat")
             }
         }
         throw CallError(.cancelled, "the call was stopped")
