@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 ///
 /// A training that was taken back goes on until its next step; whoever comes meanwhile waits for that rather than being
 /// turned away.
-final class TrainingSlot: Sendable {
+package final class TrainingSlot: Sendable {
     private enum State {
         case free
         case taken
@@ -14,13 +14,17 @@ final class TrainingSlot: Sendable {
     }
 
     /// How long to wait for a training that goes on: that its caller has gone may be heard only a moment later.
-    private static let patience = Duration.seconds(1)
+    private let patience: Duration
 
     private let state = NIOLockedValueBox(State.free)
     private let signal = ChangeSignal()
 
+    package init(patience: Duration = .seconds(1)) {
+        self.patience = patience
+    }
+
     /// Runs `body` once no other training runs; ABORTED where one goes on.
-    func run<Result>(_ body: () async throws -> Result) async throws -> Result {
+    package func run<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await take()
         defer {
             state.withLockedValue { $0 = .free }
@@ -35,7 +39,7 @@ final class TrainingSlot: Sendable {
     }
 
     private func take() async throws(CallError) {
-        let deadline = ContinuousClock.now + Self.patience
+        let deadline = ContinuousClock.now + patience
         let alarm = Task { [signal] in
             try? await Task.sleep(until: deadline, clock: .continuous)
             signal.tell()
