@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Router and scorer in one process, with one model and no predictor: all that the tools need to be met with.
+/// Router and scorer in one process, with one model that answers everything, as there is no predictor.
 final class ToolHerd: Sendable {
     let folder: URL
     let daemon: Daemon
@@ -29,6 +29,8 @@ final class ToolHerd: Sendable {
         defer { if herd.daemon.process.isRunning { herd.daemon.kill() } }
         let added = try await herd.ctl("model", "add", "shepherd", "--free")
         try #require(added.status == 0, "\(added.errors)")
+        let set = try await herd.ctl("policy", "set", "default", "--default-model", "shepherd")
+        try #require(set.status == 0, "\(set.errors)")
         try await body(herd)
     }
 
