@@ -18,7 +18,8 @@ bin=${2:-.build/release}
     exit 73
 }
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+herdd=
+trap '[ -z "$herdd" ] || kill "$herdd"; rm -rf "$folder"' EXIT
 
 "$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 \
     --ready-file "$folder/ready.json" --log-level error &
@@ -45,6 +46,7 @@ decision=$(sed -n 's/.*"decision_id": *"\([^"]*\)".*/\1/p' "$folder/decision.jso
 "$bin/herdctl" feedback "$decision" 0.75 >/dev/null
 kill "$herdd"
 wait "$herdd"
+herdd=
 
 mkdir -p "$target"
 for service in router scorer; do gzip -9 -n -c "$folder/data/$service/data.mdb" >"$target/$service.mdb.gz"; done

@@ -7,15 +7,15 @@
 
 A block ```hex client or ```hex server holds whole frames, in hex with an explanation of every field; a third word,
 `varies`, marks answers whose values differ from server to server. Blocks under one heading are one conversation. The
-block ```python is run. Prints a line for each conversation; exits with 1 if any is wrong.
+block ```sh makes the Python messages in a copy of Protos/, with which the block ```python is run. Prints a line for each conversation; exits with 1 if any is wrong.
 """
 
 import argparse
-import contextlib
-import io
 import pathlib
 import re
+import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -189,15 +189,22 @@ def hold(address, blocks: list[re.Match]) -> None:
 
 
 def run_python(address, text: str) -> None:
-    """The client of the documentation is a program: it routes a prompt."""
+    """The client of the documentation is a program: with the messages its command makes it routes a prompt."""
+    command = re.search(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    if not command:
+        raise Mistake("there is no command that makes the Python messages")
     code = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     if not code or '("127.0.0.1", 7601)' not in code[1]:
         raise Mistake("there is no Python client that connects to 127.0.0.1:7601")
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        exec(compile(code[1].replace('("127.0.0.1", 7601)', repr(address)), "README.md", "exec"), {"__name__": "x"})
-    if "tiny-reverse" not in output.getvalue():
-        raise Mistake(f"the Python client prints {output.getvalue()!r}, not tiny-reverse")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(README.parent, pathlib.Path(folder, "Protos"))
+        made = subprocess.run(["sh", "-c", command[1]], cwd=folder, capture_output=True, text=True)
+        if made.returncode:
+            raise Mistake(f"{command[1].strip()} fails: {made.stderr}")
+        program = code[1].replace('("127.0.0.1", 7601)', repr(address))
+        ran = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=20)
+    if "tiny-reverse" not in ran.stdout:
+        raise Mistake(f"the Python client prints {ran.stdout!r}, not tiny-reverse: {ran.stderr}")
 
 
 def main() -> int:

@@ -300,6 +300,8 @@ public struct DescribeResponse: Message {
 
 /// `herd.v1.DrainRequest`.
 public struct DrainRequest: Message {
+    /// How long open calls may go on, in milliseconds; 0 = the server's drain time-out (server.drain_timeout, 10 s). More
+    /// than 24 h is cut to that. Where a drain is going on, the shorter time counts.
     public var timeoutMs: UInt64
 
     /// Every field at its default.
@@ -423,7 +425,9 @@ public struct BackupRequest: Message {
 
     /// `herd.v1.ProbeRequest`.
     public struct ProbeRequest: Message {
+        /// How many messages to stream.
         public var count: UInt64
+        /// Zeros in each of them, at most 4,000,000; more is INVALID_ARGUMENT.
         public var bytes: UInt32
 
         /// Every field at its default.

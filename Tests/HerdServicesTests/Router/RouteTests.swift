@@ -193,6 +193,12 @@ import Testing
                 #expect(try await !herd.call(Router.route, request, metadata: metadata).cached)
                 #expect(try await herd.call(Router.route, request, metadata: metadata).cached)
             }
+            #expect(try await !herd.call(Router.route, request).cached)
+            #expect(try await herd.call(Router.route, request, metadata: ["tenant": ""]).cached, "empty is not given")
+            await expectFailure(.invalidArgument) {
+                let tenant = String(repeating: "t", count: 401)
+                _ = try await herd.call(Router.route, request, metadata: ["tenant": tenant])
+            }
         }
     }
 }

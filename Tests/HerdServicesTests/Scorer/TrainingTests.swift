@@ -37,7 +37,8 @@ import Testing
 
     @Test func aTrainingThatIsTakenBackStopsAndTheNextOneRuns() async throws {
         try await withTestHerd { herd in
-            try await importCopies(1, into: herd)
+            // Enough for seconds of training: a caller that is slow to leave still leaves in the middle of it.
+            try await importCopies(10, into: herd)
             for seed in 10..<13 as Range<UInt64> {
                 try await leave(herd.router.stream(Scorer.train, TrainRequest(seed: seed, promote: true)))
                 // At once, while the one before has perhaps not yet heard of it.
@@ -59,26 +60,6 @@ import Testing
             if case .progress(let step)? = event.event, step.phase == "cross-validation" { return }
         }
         Issue.record("the training ended before it could be left")
-    }
-
-    @Test func twoTrainingsAtOnceAreRefused() async throws {
-        try await withTestHerd { herd in
-            try await importCopies(1, into: herd)
-            let long = herd.router.stream(Scorer.train, TrainRequest(seed: 20))
-            var events = long.makeAsyncIterator()
-            _ = try await events.next()
-            // It waits a moment, but not for the whole of a training that goes on. On a machine on which the first one is
-            // done within that moment nobody is refused.
-            var isDone = false
-            do {
-                _ = try await herd.train(TrainRequest(seed: 21, tasks: ["add"]))
-                isDone = true
-            } catch let error as CallError {
-                #expect(error.code == .aborted)
-            }
-            if isDone { print("the first training was over within a second") }
-            while try await events.next() != nil {}
-        }
     }
 
     @Test func aSlowWatcherOfThePredictorGetsTheNewestAndEndsWithTheDrain() async throws {

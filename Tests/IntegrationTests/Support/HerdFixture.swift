@@ -5,12 +5,13 @@ import HerdFrames
 import HerdMessages
 import Testing
 
-/// `herdd` and `herdctl` as built beside the tests.
+/// `herdd`, `herdctl` and `herd-load` as built beside the tests.
 enum Programs {
     /// The folder of the test program, which `swift build` puts the programs in as well.
     static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
     static let herdd = folder.appending(path: "herdd")
     static let herdctl = folder.appending(path: "herdctl")
+    static let herdLoad = folder.appending(path: "herd-load")
 
     /// Runs a program to its end.
     static func run(
@@ -43,6 +44,8 @@ enum Programs {
 /// One `herdd` process.
 final class Daemon: Sendable {
     let process: Process
+    /// Service to all that it listens on, as people write it.
+    let listening: [String: [String]]
     /// Service to the first address it listens on.
     let addresses: [String: (host: String, port: Int)]
 
@@ -64,8 +67,8 @@ final class Daemon: Sendable {
             }
             try await Task.sleep(for: .milliseconds(2))
         }
-        let ready = try JSONDecoder().decode([String: [String]].self, from: Data(contentsOf: readyFile))
-        addresses = ready.compactMapValues { bound in
+        listening = try JSONDecoder().decode([String: [String]].self, from: Data(contentsOf: readyFile))
+        addresses = listening.compactMapValues { bound in
             guard let parts = bound.first?.split(separator: ":"), parts.count == 2, let port = Int(parts[1]) else {
                 return nil
             }

@@ -175,6 +175,10 @@ struct  Herd__V1__DescribeResponse
 struct  Herd__V1__DrainRequest
 {
   ProtobufCMessage base;
+  /*
+   * How long open calls may go on, in milliseconds; 0 = the server's drain time-out (server.drain_timeout, 10 s). More
+   * than 24 h is cut to that. Where a drain is going on, the shorter time counts.
+   */
   uint64_t timeout_ms;
 };
 #define HERD__V1__DRAIN_REQUEST__INIT \
@@ -235,7 +239,13 @@ struct  Herd__V1__BackupEvent
 struct  Herd__V1__ProbeRequest
 {
   ProtobufCMessage base;
+  /*
+   * How many messages to stream.
+   */
   uint64_t count;
+  /*
+   * Zeros in each of them, at most 4,000,000; more is INVALID_ARGUMENT.
+   */
   uint32_t bytes;
 };
 #define HERD__V1__PROBE_REQUEST__INIT \

@@ -53,7 +53,7 @@ struct  Herd__Rpc__V1__Frame
   ProtobufCMessage base;
   Herd__Rpc__V1__Frame__Kind kind;
   /*
-   * Chosen by the caller, unique among the connection's open calls; 0 for HELLO, PING, PONG, GOAWAY.
+   * Chosen by the caller, unique among the connection's open calls, never 0; 0 for HELLO, PING, PONG, GOAWAY.
    */
   uint64_t call;
   /*
@@ -65,7 +65,7 @@ struct  Herd__Rpc__V1__Frame
    */
   uint64_t timeout_us;
   /*
-   * REQUEST, MESSAGE, END: one packed protobuf message.
+   * REQUEST, MESSAGE, END: one packed protobuf message. PING, PONG: any bytes; a PONG has the first 64 of its PING.
    */
   ProtobufCBinaryData payload;
   /*
@@ -86,7 +86,7 @@ struct  Herd__Rpc__V1__Frame
    */
   uint32_t credit;
   /*
-   * HELLO: protocol version, 1.
+   * HELLO: protocol version, 1. GOAWAY: the highest version supported, where the HELLO's was not.
    */
   uint32_t version;
 };
