@@ -5,11 +5,7 @@ import NIOConcurrencyHelpers
 ///
 /// Work that was taken back goes on until its next step; whoever comes meanwhile waits for that rather than being
 /// turned away.
-<<<<<<< HEAD:Sources/HerdServices/Processes/SoleRun.swift
-final class SoleRun: Sendable {
-=======
-package final class TrainingSlot: Sendable {
->>>>>>> c35407e313dd2f04e31294fd8ab96e3036f2a96f:Sources/HerdServices/Scorer/Training/TrainingSlot.swift
+package final class SoleRun: Sendable {
     private enum State {
         case free
         case taken
@@ -17,34 +13,21 @@ package final class TrainingSlot: Sendable {
         case stopping
     }
 
-<<<<<<< HEAD:Sources/HerdServices/Processes/SoleRun.swift
     /// How long to wait for work that goes on: that its caller has gone may be heard only a moment later.
-    private static let patience = Duration.seconds(1)
-=======
-    /// How long to wait for a training that goes on: that its caller has gone may be heard only a moment later.
     private let patience: Duration
->>>>>>> c35407e313dd2f04e31294fd8ab96e3036f2a96f:Sources/HerdServices/Scorer/Training/TrainingSlot.swift
 
     /// What the work is, for errors.
     private let name: String
     private let state = NIOLockedValueBox(State.free)
     private let signal = ChangeSignal()
 
-<<<<<<< HEAD:Sources/HerdServices/Processes/SoleRun.swift
-    init(of name: String) {
+    package init(of name: String, patience: Duration = .seconds(1)) {
         self.name = name
-    }
-
-    /// Runs `body` once no other one runs; ABORTED where one goes on.
-    func run<Result>(_ body: () async throws -> Result) async throws -> Result {
-=======
-    package init(patience: Duration = .seconds(1)) {
         self.patience = patience
     }
 
-    /// Runs `body` once no other training runs; ABORTED where one goes on.
+    /// Runs `body` once no other one runs; ABORTED where one goes on.
     package func run<Result>(_ body: () async throws -> Result) async throws -> Result {
->>>>>>> c35407e313dd2f04e31294fd8ab96e3036f2a96f:Sources/HerdServices/Scorer/Training/TrainingSlot.swift
         try await take()
         defer {
             state.withLockedValue { $0 = .free }

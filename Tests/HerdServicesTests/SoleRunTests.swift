@@ -4,14 +4,14 @@ import Synchronization
 import Testing
 
 /// One training at a time, with bodies that end when the test says so.
-@Suite(.timeLimit(.minutes(1))) struct TrainingSlotTests {
+@Suite(.timeLimit(.minutes(1))) struct SoleRunTests {
     /// A training that goes on until it is released, cancelled or not.
     private final class Held: Sendable {
         let running: Task<Void, any Error>
         private let releasing: AsyncStream<Void>.Continuation
 
         /// Returns once the training runs.
-        init(in slot: TrainingSlot, atTheEnd: @escaping @Sendable () -> Void = {}) async {
+        init(in slot: SoleRun, atTheEnd: @escaping @Sendable () -> Void = {}) async {
             let (release, releasing) = AsyncStream.makeStream(of: Void.self)
             let (start, starting) = AsyncStream.makeStream(of: Void.self)
             self.releasing = releasing
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func whoeverComesWhileATrainingGoesOnIsRefused() async throws {
-        let slot = TrainingSlot(patience: .zero)
+        let slot = SoleRun(of: "training", patience: .zero)
         let first = await Held(in: slot)
         let message = await expectFailure(.aborted) {
             try await slot.run { _ = Issue.record("two trainings run at once") }
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func whoeverIsPatientRunsAfterTheOneThatGoesOn() async throws {
-        let slot = TrainingSlot(patience: .seconds(50))
+        let slot = SoleRun(of: "training", patience: .seconds(50))
         let hasEnded = Flag()
         let first = await Held(in: slot) { hasEnded.set() }
         let second = Task { try await slot.run { hasEnded.isSet } }
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func aTrainingThatWasTakenBackIsWaitedForWithoutPatience() async throws {
-        let slot = TrainingSlot(patience: .zero)
+        let slot = SoleRun(of: "training", patience: .zero)
         let hasEnded = Flag()
         let first = await Held(in: slot) { hasEnded.set() }
         first.running.cancel()
@@ -66,7 +66,7 @@ import Testing
 
     @Test func aTrainingThatFailsLeavesTheSlotFree() async throws {
         struct Failure: Error {}
-        let slot = TrainingSlot(patience: .zero)
+        let slot = SoleRun(of: "training", patience: .zero)
         await #expect(throws: Failure.self) { try await slot.run { throw Failure() } }
         let next = try await slot.run { 3 }
         #expect(next == 3)
