@@ -216,7 +216,7 @@ let package = Package(
         .testTarget(
             name: "HerdLoadTests",
             dependencies: [
-                "HerdLoad", "HerdServer", "HerdTransport", "HerdFrames",
+                "HerdLoad", "HerdClient", "HerdServer", "HerdTransport", "HerdFrames",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "RepositoryTests"),
