@@ -31,6 +31,11 @@ struct Herdd: AsyncParsableCommand {
         var scorerListen: [String] = []
         @OptionGroup var common: CommonOptions
 
+        func validate() throws {
+            // The stores would be those of the root of the file system.
+            guard data?.isEmpty != true else { throw ValidationError("--data is empty; name the folder of the stores") }
+        }
+
         func run() async throws {
             var flags = common.flags
             flags.set("router.listen", listen)
