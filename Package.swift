@@ -210,7 +210,7 @@ let package = Package(
         .testTarget(
             name: "HerdCommandsTests",
             dependencies: [
-                "HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction",
+                "HerdCommands", "HerdReflection", "HerdJSON", "HerdMessages", "HerdPrediction",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
             ]),
         .testTarget(
