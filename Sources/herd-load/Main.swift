@@ -78,8 +78,6 @@ struct Main: AsyncParsableCommand {
     func run() async throws {
         let report: LoadReport
         do {
-            // Before a connection takes the number of the stream that is closed.
-            guard fcntl(STDOUT_FILENO, F_GETFD) >= 0 else { throw LiveRun.unwritable() }
             let run = try LoadRun(plan, try chosenWorkload())
             report = try await LiveRun.report(of: run, duration: plan.duration)
         } catch let failure as LoadFailure {
