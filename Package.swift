@@ -210,13 +210,13 @@ let package = Package(
         .testTarget(
             name: "HerdCommandsTests",
             dependencies: [
-                "HerdCommands", "HerdReflection", "HerdMessages", "HerdPrediction",
+                "HerdCommands", "HerdReflection", "HerdJSON", "HerdMessages", "HerdPrediction",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: server),
             ]),
         .testTarget(
             name: "HerdLoadTests",
             dependencies: [
-                "HerdLoad", "HerdServer", "HerdTransport", "HerdFrames",
+                "HerdLoad", "HerdClient", "HerdServer", "HerdTransport", "HerdFrames",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "RepositoryTests"),

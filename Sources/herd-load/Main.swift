@@ -26,16 +26,21 @@ struct Main: AsyncParsableCommand {
               herd-load --workload probe --count 1000 --bytes 65536
 
             EXIT CODES
-              0 some requests succeeded; 64 wrong usage; 65 bad prompts; 66 no such file; 69 no request succeeded
-            """)
+              0 some requests succeeded; 64 wrong usage; 65 bad prompts; 66 no such file; 69 no request succeeded;
+              74 input or output error
+            """,
+        version: HerdLoadVersion.text)
 
-    @Option(help: ArgumentHelp("The servers, with commas between them.", valueName: "address,..."))
-    var server = "127.0.0.1:7601"
+    @Option(
+        help: ArgumentHelp(
+            "The servers, with commas between them; else those of HERD_ADDRESS, else 127.0.0.1:7601.",
+            valueName: "address,..."))
+    var server: String?
     @Option(help: "health, probe or route.")
     var workload = WorkloadName.health
-    @Option(help: "Connections to open.")
-    var connections = 1
-    @Option(help: "Requests that each connection keeps open.")
+    @Option(help: "Connections to open, at least one to each server. (default: one to each)")
+    var connections: Int?
+    @Option(help: "Requests that each connection keeps open, 1 to 16384; a server answers 1024 of them at once.")
     var inFlight = 1
     @Option(help: "Seconds that count.")
     var seconds = 10.0
@@ -55,7 +60,7 @@ struct Main: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        for (name, value) in [("--connections", connections), ("--in-flight", inFlight)] {
+        for (name, value) in [("--connections", connections ?? 1), ("--in-flight", inFlight)] {
             guard (1...65_536).contains(value) else {
                 throw ValidationError("\(name) must be 1 to 65536, not \(value)")
             }
@@ -80,14 +85,22 @@ struct Main: AsyncParsableCommand {
             throw ExitCode(failure.exitCode)
         }
         for warning in report.warnings { LiveRun.tell("herd-load: \(warning)\n") }
-        print(json ? report.json : report.table, terminator: "")
+        do {
+            try LiveRun.write(json ? report.json : report.table)
+        } catch {
+            LiveRun.tell("herd-load: \(error.message)\n")
+            throw ExitCode(error.exitCode)
+        }
         guard report.exitCode == 0 else { throw ExitCode(report.exitCode) }
     }
 
     private var plan: LoadPlan {
         var plan = LoadPlan()
-        plan.servers = server.split(separator: ",").map(String.init)
-        plan.connections = connections
+        let environment = getenv("HERD_ADDRESS").map { String(cString: $0) } ?? ""
+        if let servers = server ?? (environment.isEmpty ? nil : environment) {
+            plan.servers = servers.split(separator: ",").map(String.init)
+        }
+        plan.connections = connections ?? max(1, plan.servers.count)
         plan.inFlight = inFlight
         plan.duration = .seconds(seconds)
         plan.warmUp = .seconds(warmUp)
@@ -129,8 +142,29 @@ enum LiveRun {
         return report
     }
 
+    /// Writes to standard output, or fails: a script must not take half a report for one.
+    static func write(_ text: String) throws(LoadFailure) {
+        var text = text
+        let isWritten = text.withUTF8 { bytes in
+            var offset = 0
+            while offset < bytes.count, let base = bytes.baseAddress {
+                let count = Glibc.write(STDOUT_FILENO, base + offset, bytes.count - offset)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return false }
+                offset += count
+            }
+            return true
+        }
+        guard isWritten else { throw unwritable() }
+    }
+
+    /// By `errno`.
+    static func unwritable() -> LoadFailure {
+        LoadFailure("standard output can't be written: \(String(cString: strerror(errno)))", exitCode: 74)
+    }
+
     static func tell(_ text: String) {
         var text = text
-        _ = text.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = text.withUTF8 { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }

@@ -21,15 +21,20 @@ struct Herdd: AsyncParsableCommand {
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "all", abstract: "Router and scorer in one process, still talking RPC over loopback.",
-            discussion: "EXAMPLE\n  herdd all --data data --log-format text")
+            discussion: "EXAMPLE\n  herdd all --data data --log-format text\n\n" + exitCodes)
 
         @Option(help: "Folder of the stores: DIR/router and DIR/scorer.")
         var data: String?
-        @Option(help: "The router's address, host:port; may be repeated.")
+        @Option(help: "The router's address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
-        @Option(help: "The scorer's address, host:port; may be repeated.")
+        @Option(help: "The scorer's address, host:port or unix:PATH; may be repeated.")
         var scorerListen: [String] = []
         @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            // The stores would be those of the root of the file system.
+            guard data?.isEmpty != true else { throw ValidationError("--data is empty; name the folder of the stores") }
+        }
 
         func run() async throws {
             var flags = common.flags
@@ -44,13 +49,13 @@ struct Herdd: AsyncParsableCommand {
     struct RouterCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "router", abstract: "Decides which model answers.",
-            discussion: "EXAMPLE\n  herdd router --data data/router --scorer 127.0.0.1:7602")
+            discussion: "EXAMPLE\n  herdd router --data data/router --scorer 127.0.0.1:7602\n\n" + exitCodes)
 
         @Option(help: "Folder of the store.")
         var data: String?
-        @Option(help: "An address, host:port; may be repeated.")
+        @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
-        @Option(help: "The scorer's address, host:port.")
+        @Option(help: "The scorer's address, host:port or unix:PATH.")
         var scorer: String?
         @OptionGroup var common: CommonOptions
 
@@ -66,11 +71,11 @@ struct Herdd: AsyncParsableCommand {
     struct ScorerCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "scorer", abstract: "Keeps evaluations, trains predictors and predicts.",
-            discussion: "EXAMPLE\n  herdd scorer --data data/scorer")
+            discussion: "EXAMPLE\n  herdd scorer --data data/scorer\n\n" + exitCodes)
 
         @Option(help: "Folder of the store.")
         var data: String?
-        @Option(help: "An address, host:port; may be repeated.")
+        @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
         @OptionGroup var common: CommonOptions
 
@@ -82,6 +87,13 @@ struct Herdd: AsyncParsableCommand {
         }
     }
 }
+
+/// Of `all`, `router` and `scorer`, for `--help`.
+private let exitCodes = """
+    EXIT CODES
+      0 a clean end; 64 wrong usage; 66 no embedding table; 69 an address can't be bound, or a service is not
+      available; 70 internal error; 73 a store can't be opened; 78 wrong configuration
+    """
 
 /// Flags that every role takes.
 struct CommonOptions: ParsableArguments {

@@ -32,7 +32,7 @@ struct RestoreCommand: ParsableCommand {
               herdd restore /backups/monday data && herdd all --data data
 
             EXIT CODES
-              0 restored; 65 the backup is damaged; 66 no backup there; 73 the data folder holds something; 74 or 77 the
+              0 restored; 64 wrong usage; 65 the backup is damaged; 66 no backup there; 73 the data folder holds something; 74 or 77 the
               disk; 75 a service has the backup open
             """)
 

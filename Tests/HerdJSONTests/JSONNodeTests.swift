@@ -10,6 +10,7 @@ struct JSONNodeTests {
         arguments: [
             "null", "true", "[]", "{}", "\"\"", "-0.5e-3", "18446744073709551615",
             #"{"b":1,"a":[null,{"c":"\u0000é🐑\\\""},[]]}"#, #"["\u2028","\u007f","\n"]"#,
+            #"["p\u009b31m\u202e\u2066\u200f"]"#,
         ])
     func roundTrip(text: String) throws {
         #expect(try node(text).text(onOneLine: true) == text)

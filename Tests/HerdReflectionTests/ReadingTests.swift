@@ -53,6 +53,7 @@ struct ReadingTests {
             (#"{"goals":{"goals":[{"lambda":1e999}]}}"#, "expected a number of at most"),
             (#"[]"#, "expected an object with fields of herd.v1.RouteRequest, found an array"),
             (#"{"a\nb":1}"#, #""a\nb": herd.v1.RouteRequest has no such field"#),
+            (#"{"explain":0.0}"#, "explain: expected true or false"),
             ("", "the JSON text ends"),
         ])
     func failures(json: String, reason: String) {
@@ -68,11 +69,16 @@ struct ReadingTests {
     func scalars() throws {
         let cases = [
             (#"{"a_colour":"COLOUR_DARK_BLUE"}"#, "a_colour", #""COLOUR_DARK_BLUE""#),
-            (#"{"aColour":7}"#, "a_colour", #""COLOUR_DARK_BLUE""#), (#"{"a_colour":99}"#, "a_colour", "99"),
+            (#"{"aColour":7}"#, "a_colour", #""COLOUR_DARK_BLUE""#),
+            (#"{"a_colour":99}"#, "a_colour", "99"),
             (#"{"a_colour":-3}"#, "a_colour", #""COLOUR_BELOW_ZERO""#),
             (#"{"an_int64":"-9223372036854775808"}"#, "an_int64", "-9223372036854775808"),
             (#"{"a_uint64":18446744073709551615}"#, "a_uint64", "18446744073709551615"),
-            (#"{"an_int32":1e3}"#, "an_int32", "1000"), (#"{"an_int32":-1.0}"#, "an_int32", "-1"),
+            (#"{"an_int32":1e3}"#, "an_int32", "1000"),
+            (#"{"an_int64":9007199254740993.0}"#, "an_int64", "9007199254740993"),
+            (#"{"an_int64":"-9.007199254740993E+15"}"#, "an_int64", "-9007199254740993"),
+            (#"{"a_uint64":1844674407370955161.50e1}"#, "a_uint64", "18446744073709551615"),
+            (#"{"an_int32":0.0e99}"#, "an_int32", "0"), (#"{"an_int32":-1.0}"#, "an_int32", "-1"),
             (#"{"a_double":"NaN"}"#, "a_double", #""NaN""#), (#"{"a_float":"-Infinity"}"#, "a_float", #""-Infinity""#),
             (#"{"a_double":"1.5"}"#, "a_double", "1.5"), (#"{"a_bytes":"-_8"}"#, "a_bytes", #""+/8=""#),
             (#"{"a_bytes":"AAEC"}"#, "a_bytes", #""AAEC""#), (#"{"a_bool":true}"#, "a_bool", "true"),
@@ -84,6 +90,9 @@ struct ReadingTests {
             #"{"a_colour":"COLOUR_DARK_BLEU"}"#, #"{"a_bytes":"A"}"#, #"{"a_bytes":"AB=C"}"#, #"{"a_bytes":"AB"}"#,
             #"{"a_float":1e39}"#, #"{"an_int32":2147483648}"#, #"{"a_uint64":-1}"#, #"{"a_double":"inf"}"#,
             #"{"a_double":" 1"}"#, #"{"a_colour":4294967296}"#,
+            #"{"an_int64":9007199254740993.5}"#, #"{"an_int64":1e-1}"#, #"{"a_uint64":1e20}"#,
+            #"{"a_uint64":1e99999999999999999999}"#, #"{"a_uint64":10e9223372036854775807}"#,
+            #"{"a_uint64":1.0e-9223372036854775808}"#,
         ] {
             #expect(throws: JSONMessageError.self, "\(json)") { try scratch(json, "a_bool") }
         }
@@ -97,6 +106,16 @@ struct ReadingTests {
         defer { protobuf_c_message_free_unpacked(message, nil) }
         guard case .object(let members) = MessageJSON.node(of: UnsafePointer(message)) else { return nil }
         return members.first { $0.key == field }?.value.text()
+    }
+
+    @Test("an enum number without a name is refused where it would be lost")
+    func unknownEnumNumbers() throws {
+        let known = try MessageJSON.packed(Array(#"{"policy":{"scale":1}}"#.utf8), as: PutPolicyRequest.self)
+        #expect(try PutPolicyRequest(packed: known).policy?.scale == .relative)
+        let unknown = Array(#"{"policy":{"scale":7}}"#.utf8)
+        #expect(throws: JSONMessageError.self) {
+            try MessageJSON.packed(unknown, as: PutPolicyRequest.self, keepsUnknownNumbers: false)
+        }
     }
 
     @Test("the name that was meant is found")

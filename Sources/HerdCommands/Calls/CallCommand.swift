@@ -40,7 +40,7 @@ package struct CallCommand: ServiceCommand {
         let json = try RequestInput.read(request)
         let payload: [UInt8]
         do throws(JSONMessageError) {
-            payload = try MessageJSON.packed(json, as: method.request)
+            payload = try MessageJSON.packed(json, as: method.request, keepsUnknownNumbers: false)
         } catch {
             throw CommandFailure("\(error)", exitCode: 64)
         }

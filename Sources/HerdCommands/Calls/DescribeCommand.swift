@@ -11,7 +11,7 @@ package struct DescribeCommand: ServiceCommand {
         discussion: """
             What the server itself says, so that methods this herdctl does not know are shown too. Without a name, all
             methods: a reply or a stream, whether a call that may have started may be repeated, whether this server
-            answers it. A method is shown with all types it needs, as in a .proto file.
+            answers it: yes, no, or forwarded to a server behind it that may answer. A method is shown with all types it needs, as in a .proto file.
 
             EXAMPLES
               herdctl describe
@@ -64,7 +64,7 @@ package struct DescribeCommand: ServiceCommand {
                 }
             table.add([
                 method.path, method.isStreaming ? "stream" : "one", repeatable,
-                served?.contains(method.path) == true ? "yes" : "no",
+                served?.service(of: method.path).rawValue ?? "",
             ])
         }
         return table.text
@@ -75,26 +75,41 @@ package struct DescribeCommand: ServiceCommand {
             guard case .object(let members) = descriptors.json(of: method), let served else {
                 return descriptors.json(of: method)
             }
-            return .object(members + [("served", .bool(served.contains(method.path)))])
+            let service = served.service(of: method.path)
+            return .object(
+                members + [("served", .bool(service == .yes)), ("forwarded", .bool(service == .forwarded))])
         }
         return .object([("methods", .array(methods))])
     }
 }
 
 /// The methods that a server answers, as its Status counts them.
-struct ServedMethods {
+package struct ServedMethods {
+    package enum Service: String {
+        /// The server answers the method itself.
+        case yes
+        case no
+        /// It passes the method on; whether a server behind it answers is not known.
+        case forwarded
+    }
+
     private let paths: Set<String>
     private let prefixes: [String]
 
     init(_ client: HerdClient) async throws(CallError) {
         let status = try await client.call(HerdMessages.Admin.status, StatusRequest())
-        let names = status.methods.map(\.method)
+        self.init(names: status.methods.map(\.method))
+    }
+
+    /// - Parameter names: methods' paths; the prefix of those that are forwarded, "herd.v1.Scorer/", is one too.
+    package init(names: [String]) {
         paths = Set(names)
-        // What a router forwards without knowing it is counted under its prefix.
         prefixes = names.filter { $0.hasSuffix("/") }
     }
 
-    func contains(_ path: String) -> Bool {
-        paths.contains(path) || prefixes.contains { path.hasPrefix($0) }
+    package func service(of path: String) -> Service {
+        // Methods behind a prefix that the server knows the names of are counted each, but forwarded all the same.
+        if prefixes.contains(where: { path.hasPrefix($0) }) { return .forwarded }
+        return paths.contains(path) ? .yes : .no
     }
 }

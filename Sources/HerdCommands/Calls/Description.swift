@@ -13,9 +13,13 @@ package struct Description {
         let names = methods.map(\.path) + set.services.map(\.name) + messages.map(\.name) + set.enums.map(\.name)
         let full = try resolve(name, among: names)
         if let method = methods.first(where: { $0.path == full }) {
-            let types = [method.request, method.response].compactMap(set.message(named:)).map(set.json(of:))
+            let names = set.names(reachedFrom: [method.request, method.response])
             guard case .object(let members) = set.json(of: method) else { return Description(text: "", json: .null) }
-            return Description(text: set.text(of: method), json: .object(members + [("messages", .array(types))]))
+            let types: [(key: String, value: JSONNode)] = [
+                ("messages", .array(names.compactMap(set.message(named:)).map(set.json(of:)))),
+                ("enums", .array(names.compactMap(set.enumeration(named:)).map(set.json(of:)))),
+            ]
+            return Description(text: set.text(of: method), json: .object(members + types))
         }
         if let service = set.services.first(where: { $0.name == full }) {
             return Description(text: set.text(of: service), json: set.json(of: service))

@@ -38,7 +38,7 @@ package struct BackupCommand: ServiceCommand {
             let events = client.stream(
                 HerdMessages.Admin.backup,
                 BackupRequest(directory: try Self.absolute(directory), ownOnly: ownOnly),
-                timeout: .seconds(max(86_400, Int64((connection.timeout ?? 0).rounded(.up)))))
+                timeout: connection.streamTimeout ?? .seconds(86_400))
             for try await event in events {
                 if event.complete { complete.append(event) }
                 let share = event.bytesTotal > 0 ? Double(event.bytesDone) / Double(event.bytesTotal) : 0

@@ -18,10 +18,17 @@ struct DaemonProgram {
 
     /// Runs it to its end; what it prints goes where this process prints, its progress to a bar on a terminal.
     func run() throws(CommandFailure) -> End {
+        let signals = ForwardedSignals()
+        defer { signals.stop() }
         // Only with a bar to draw and to wipe must anything pass through here.
-        guard StandardError.isTerminal else { return try wait(for: start(arguments, output: nil, errors: nil)) }
+        guard StandardError.isTerminal else {
+            let process = try start(arguments, output: nil, errors: nil)
+            signals.forward(to: process)
+            return try wait(for: process)
+        }
         let (output, errors) = (try ChildPipe(), try ChildPipe())
         let process = try start(arguments[..<1] + ["--progress"] + arguments[1...], output: output, errors: errors)
+        signals.forward(to: process)
         output.closeWriteEnd()
         errors.closeWriteEnd()
         let text = Self.show(output, errors)

@@ -39,8 +39,8 @@ package struct RestoreCommand: ParsableCommand {
               herdctl restore /backups/monday data && herdd all --data data
 
             EXIT CODES
-              0 restored; 65 the backup is damaged; 66 no backup there; 73 DATA holds something; 74 or 77 the disk;
-              75 a service has the backup open
+              0 restored; 64 wrong usage; 65 the backup is damaged; 66 no backup there; 73 DATA holds something;
+              74 or 77 the disk; 75 a service has the backup open
             """)
 
     @Argument(help: "A backup: a store's folder, or one that holds router/ and scorer/.")

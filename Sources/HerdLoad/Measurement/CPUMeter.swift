@@ -1,6 +1,7 @@
 /// Processor time from a moment on.
 struct CPUMeter: Sendable {
     private let ownAtStart = ProcessorTime.own()
+    private let threadsAtStart = ProcessorTime.ownThreads()
     private let serversAtStart: [Int32: Double]
     private let start = ContinuousClock.now
 
@@ -8,6 +9,10 @@ struct CPUMeter: Sendable {
     struct Used: Sendable {
         /// Processors that this program kept busy on average.
         var ownProcessors: Double
+        /// Share of one processor that the busiest of its threads kept busy.
+        var busiestThread: Double
+        /// Processors that all servers kept busy; nil as `serverSeconds`.
+        var serverProcessors: Double?
         /// Seconds of all servers; nil where they are not of this machine, or one has ended.
         var serverSeconds: Double?
     }
@@ -24,6 +29,9 @@ struct CPUMeter: Sendable {
         for (server, before) in serversAtStart {
             seconds = ProcessorTime.of(process: server).flatMap { now in seconds.map { $0 + now - before } }
         }
-        return Used(ownProcessors: (ProcessorTime.own() - ownAtStart) / elapsed, serverSeconds: seconds)
+        let threads = ProcessorTime.ownThreads().map { thread, now in now - (threadsAtStart[thread] ?? 0) }
+        return Used(
+            ownProcessors: (ProcessorTime.own() - ownAtStart) / elapsed, busiestThread: (threads.max() ?? 0) / elapsed,
+            serverProcessors: seconds.map { $0 / elapsed }, serverSeconds: seconds)
     }
 }

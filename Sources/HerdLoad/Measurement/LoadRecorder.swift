@@ -1,18 +1,25 @@
 import HerdFrames
 import NIOConcurrencyHelpers
 
+/// The failures of one status code.
+struct FailureTally: Sendable {
+    var count: Int
+    /// Of the first of them: what was wrong, and what to do.
+    var message: String
+}
+
 /// What became of the requests that count.
 struct LoadTally: Sendable {
     /// Of those that succeeded.
     var latencies = LatencyHistogram()
-    var failures: [StatusCode: Int] = [:]
+    var failures: [StatusCode: FailureTally] = [:]
     var transfer = Transfer()
     /// When the last one ended.
     var lastEnd: ContinuousClock.Instant?
 
     mutating func add(_ other: LoadTally) {
         latencies.add(other.latencies)
-        failures.merge(other.failures, uniquingKeysWith: +)
+        failures.merge(other.failures) { FailureTally(count: $0.count + $1.count, message: $0.message) }
         transfer.messages += other.transfer.messages
         transfer.bytes += other.transfer.bytes
         lastEnd = [lastEnd, other.lastEnd].compactMap { $0 }.max()
@@ -33,7 +40,8 @@ final class LoadRecorder: Sendable {
                 tally.latencies.record(nanoseconds: (end - start).nanoseconds)
                 tally.transfer.messages += transfer.messages
                 tally.transfer.bytes += transfer.bytes
-            case .failure(let error): tally.failures[error.code, default: 0] += 1
+            case .failure(let error):
+                tally.failures[error.code, default: FailureTally(count: 0, message: error.message)].count += 1
             }
         }
     }

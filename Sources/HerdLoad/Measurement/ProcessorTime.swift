@@ -10,8 +10,25 @@ enum ProcessorTime {
     }
 
     /// Of another process of this machine, in seconds to a hundredth; nil where there is none of that number.
-    static func of(process: Int32) -> Double? {
-        guard let text = contents("/proc/\(process)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+    static func of(process: Int32) -> Double? { seconds(inStatus: "/proc/\(process)/stat") }
+
+    /// Of each thread of this process, in seconds to a hundredth, by its number.
+    static func ownThreads() -> [Int32: Double] {
+        guard let folder = opendir("/proc/self/task") else { return [:] }
+        defer { closedir(folder) }
+        var times: [Int32: Double] = [:]
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard let thread = Int32(name) else { continue }
+            times[thread] = seconds(inStatus: "/proc/self/task/\(thread)/stat")
+        }
+        return times
+    }
+
+    private static func seconds(inStatus path: String) -> Double? {
+        guard let text = contents(path), let end = text.lastIndex(of: ")") else { return nil }
         // proc(5): the name in parentheses may hold anything; after it come state and, as the 12th and 13th, the times.
         let fields = text[text.index(after: end)...].split(separator: " ")
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }

@@ -2,6 +2,14 @@ import HerdJSON
 
 /// What a run came to.
 package struct LoadReport: Sendable {
+    /// The failures of one status code.
+    package struct Failure: Sendable, Equatable {
+        package var code: String
+        package var count: Int
+        /// What the first of them says.
+        package var message: String
+    }
+
     package let workload: String
     package let servers: [String]
     package let connections: Int
@@ -12,7 +20,7 @@ package struct LoadReport: Sendable {
     /// Of the requests that succeeded.
     package let latencies: LatencyHistogram
     /// By status code, the most frequent first.
-    package let failures: [(code: String, count: Int)]
+    package let failures: [Failure]
     package let messages: UInt64
     package let messageBytes: UInt64
     /// Processors that the load generator kept busy.
@@ -21,8 +29,15 @@ package struct LoadReport: Sendable {
     /// Processor time of the servers, in seconds; nil where it is not known.
     package let serverSeconds: Double?
 
-    /// Of the processors; above, the generator may well be what is measured.
-    private static let busyShare = 0.9
+    /// Processors kept busy, by whom.
+    private let shares: ProcessorShares
+    /// Seconds that requests were to be counted.
+    private let plannedSeconds: Double
+
+    /// Calls of one connection that a server answers at once; the client holds back what is over.
+    private static let serverCalls = 1_024
+    /// Characters of a failure's message that are shown.
+    private static let longestMessage = 300
 
     init(
         workload: String, plan: LoadPlan, tally: LoadTally, elapsed: Double, cpu: CPUMeter.Used, wasInterrupted: Bool
@@ -34,12 +49,22 @@ package struct LoadReport: Sendable {
         elapsedSeconds = max(1e-9, elapsed)
         self.wasInterrupted = wasInterrupted
         latencies = tally.latencies
-        failures = tally.failures.map { ("\($0.key)", $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+        failures = tally.failures.map { code, failure in
+            let message = failure.message.unicodeScalars
+            let isLong = message.count > Self.longestMessage
+            return Failure(
+                code: "\(code)", count: failure.count,
+                message: isLong ? String(message.prefix(Self.longestMessage)) + "..." : failure.message)
+        }.sorted { ($1.count, $0.code) < ($0.count, $1.code) }
         messages = tally.transfer.messages
         messageBytes = tally.transfer.bytes
         ownProcessors = cpu.ownProcessors
         processors = ProcessorTime.processors
         serverSeconds = cpu.serverSeconds
+        shares = ProcessorShares(
+            own: cpu.ownProcessors, busiestThread: cpu.busiestThread, servers: cpu.serverProcessors,
+            all: ProcessorTime.processors)
+        plannedSeconds = plan.duration / .seconds(1)
     }
 
     package var failed: Int { failures.reduce(0) { $0 + $1.count } }
@@ -56,10 +81,28 @@ package struct LoadReport: Sendable {
     /// What to mind in reading the figures.
     package var warnings: [String] {
         var warnings: [String] = []
-        if ownProcessors > Self.busyShare * Double(processors) {
+        if latencies.count == 0 {
+            if let first = failures.first {
+                warnings.append(
+                    "no request succeeded; the first that failed: \(first.code): \(Self.quoted(first.message))")
+            } else if wasInterrupted {
+                warnings.append("interrupted before a request that counts had ended")
+            } else {
+                warnings.append(
+                    "no request began and ended in the \(Self.text(plannedSeconds)) s that count; let it run longer "
+                        + "(--seconds), or make requests smaller or fewer (--count, --bytes, --in-flight)")
+            }
+        }
+        if shares.generatorIsTheLimit {
             warnings.append(
-                "the load generator itself kept \(Int(ownProcessors / Double(processors) * 100)) % of all processors "
-                    + "busy: it may be what is measured; use fewer requests in flight, or another machine")
+                "the load generator itself used \(Self.text(ownProcessors)) of \(processors) processors, its busiest "
+                    + "thread \(Int(shares.busiestThread * 100)) % of one: it may be what is measured; use fewer requests "
+                    + "in flight, more connections, or another machine")
+        }
+        if inFlight > Self.serverCalls {
+            warnings.append(
+                "a server answers \(Self.serverCalls) calls of a connection at once, so \(inFlight) in flight measure the "
+                    + "client's queue; use more connections with fewer each")
         }
         if latencies.count > 0, latencies.count < 1_000 {
             warnings.append("\(latencies.count) requests are too few for p99.9; let it run longer")
@@ -94,7 +137,9 @@ extension LoadReport {
             }
             rows.append(("max", "\(Self.milliseconds(latencies.maximum)) ms"))
         }
-        for failure in failures { rows.append((failure.code, "\(failure.count)")) }
+        for failure in failures {
+            rows.append((failure.code, "\(failure.count), the first: \(Self.quoted(failure.message))"))
+        }
         if let serverMicroseconds { rows.append(("server CPU", "\(Self.text(serverMicroseconds)) us/request")) }
         rows.append(("own CPU", "\(Self.text(ownProcessors)) of \(processors) processors"))
         let width = rows.map(\.0.count).max() ?? 0
@@ -117,6 +162,7 @@ extension LoadReport {
             ("requests", .number(latencies.count)), ("requests_per_second", .number(requestsPerSecond)),
             ("latency_ms", .object(percentiles)),
             ("failures", .object(failures.map { ($0.code, .number($0.count)) })),
+            ("failure_messages", .object(failures.map { ($0.code, .string($0.message)) })),
             ("messages_per_second", .number(Double(messages) / elapsedSeconds)),
             ("megabytes_per_second", .number(Double(messageBytes) / 1e6 / elapsedSeconds)),
             ("server_cpu_us_per_request", serverMicroseconds.map { .number($0) } ?? .null),
@@ -133,6 +179,9 @@ extension LoadReport {
         let rounded = (value * scale).rounded() / scale
         return rounded.truncatingRemainder(dividingBy: 1) == 0 ? "\(Int(rounded))" : "\(Float(rounded))"
     }
+
+    /// A server's words, which must not play tricks on a terminal.
+    private static func quoted(_ message: String) -> String { JSONNode.string(message).text() }
 
     private static func milliseconds(_ nanoseconds: Int64) -> String { text(Double(nanoseconds) / 1e6) }
 }

@@ -20,11 +20,32 @@ package final class LoadRun: Sendable {
         var isOver = false
     }
 
-    /// - Throws: for an address that is none, or a plan without connections.
+    /// Of all connections together: each is a task, and memory.
+    private static let mostInFlight = 262_144
+
+    /// - Throws: for an address that is none, a plan without connections or with fewer than servers, and more requests in
+    ///   flight than a connection or this program takes.
     package init(_ plan: LoadPlan, _ workload: any Workload) throws(LoadFailure) {
         guard plan.connections > 0, plan.inFlight > 0, plan.duration > .zero, !plan.servers.isEmpty else {
             throw LoadFailure(
                 "connections, in-flight requests and seconds must be over 0, and a server be named", exitCode: 64)
+        }
+        guard plan.connections >= plan.servers.count else {
+            throw LoadFailure(
+                "\(plan.connections) connection(s) reach only as many of the \(plan.servers.count) servers; open at least "
+                    + "one to each (--connections)", exitCode: 64)
+        }
+        let most = ClientConfiguration().maximumCallsPerConnection
+        guard plan.inFlight <= most else {
+            throw LoadFailure(
+                "--in-flight \(plan.inFlight) is more than the \(most) requests that a connection takes; open more "
+                    + "connections with fewer each", exitCode: 64)
+        }
+        let (inAll, overflow) = plan.connections.multipliedReportingOverflow(by: plan.inFlight)
+        guard !overflow, inAll <= Self.mostInFlight else {
+            throw LoadFailure(
+                "\(plan.connections) connections x \(plan.inFlight) in flight are more than \(Self.mostInFlight) requests "
+                    + "at once; lower --connections or --in-flight", exitCode: 64)
         }
         self.plan = plan
         self.workload = workload
@@ -81,7 +102,8 @@ package final class LoadRun: Sendable {
         let tally = total()
         return LoadProgress(
             elapsed: ContinuousClock.now - start, requests: tally.latencies.count,
-            failures: tally.failures.values.reduce(0, +), median: .nanoseconds(tally.latencies.percentile(0.5)))
+            failures: tally.failures.values.reduce(0) { $0 + $1.count },
+            median: .nanoseconds(tally.latencies.percentile(0.5)))
     }
 
     private func total() -> LoadTally {

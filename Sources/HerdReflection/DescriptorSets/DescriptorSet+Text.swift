@@ -75,7 +75,7 @@ extension DescriptorSet {
     }
 
     /// The types that a value of the given ones can hold, in the order they are met; without the entries of maps.
-    private func names(reachedFrom roots: [String]) -> [String] {
+    package func names(reachedFrom roots: [String]) -> [String] {
         var reached: [String] = []
         var seen = Set<String>()
         var open = Array(roots.reversed())

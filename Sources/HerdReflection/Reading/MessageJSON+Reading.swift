@@ -9,8 +9,11 @@ extension MessageJSON {
     ///
     /// Refused, with the value's path: fields the message does not have, fields and oneofs given twice, values of
     /// another type or out of range, U+0000 in a text, and what `Message.init(packed:)` refuses.
+    ///
+    /// - Parameter keepsUnknownNumbers: Takes enum numbers without a name, as protobuf does; false refuses them, as
+    ///   whoever acts on the message would take the default for them.
     package static func packed(
-        _ json: [UInt8], as type: any Message.Type
+        _ json: [UInt8], as type: any Message.Type, keepsUnknownNumbers: Bool = true
     ) throws(JSONMessageError) -> [UInt8] {
         guard let type = type as? any GeneratedMessage.Type else {
             throw JSONMessageError(path: "", reason: "\(type.fullName) cannot be written as JSON")
@@ -21,14 +24,15 @@ extension MessageJSON {
         } catch {
             throw JSONMessageError(path: "", reason: error.reason)
         }
-        return try repacked(try packed(node, as: type.descriptor), as: type)
+        var writer = WireWriter(keepsUnknownNumbers: keepsUnknownNumbers)
+        return try repacked(try writer.message(node, type.descriptor), as: type)
     }
 
     /// The packed message that `node` describes; not in canonical form.
     package static func packed(
         _ node: JSONNode, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>
     ) throws(JSONMessageError) -> [UInt8] {
-        var writer = WireWriter()
+        var writer = WireWriter(keepsUnknownNumbers: true)
         return try writer.message(node, descriptor)
     }
 

@@ -4,6 +4,12 @@ import HerdJSON
 /// Writes the packed form of a message that a JSON value describes, by the message's descriptor.
 struct WireWriter {
     private var path = JSONPath()
+    /// Takes enum numbers that have no name here.
+    private let keepsUnknownNumbers: Bool
+
+    init(keepsUnknownNumbers: Bool) {
+        self.keepsUnknownNumbers = keepsUnknownNumbers
+    }
 
     // MARK: - Messages
 
@@ -147,8 +153,27 @@ struct WireWriter {
         guard let digits = value.numberText else { throw mismatch("an integer", value) }
         if let number = Number(digits) { return number }
         // 1e3 and 1.0 are integers too.
-        if let exact = Double(digits).flatMap({ Number(exactly: $0) }) { return exact }
+        if let digits = Self.integerDigits(digits), let number = Number(digits) { return number }
         throw mismatch("an integer from \(Number.min) to \(Number.max)", value)
+    }
+
+    /// The digits of a JSON number with a point or an exponent, none of them lost; nil where it is no integer, or longer
+    /// than any field takes.
+    private static func integerDigits(_ text: String) -> String? {
+        let isNegative = text.hasPrefix("-")
+        let parts = text.dropFirst(isNegative ? 1 : 0).split { $0 == "e" || $0 == "E" }
+        guard let mantissa = parts.first, var exponent = parts.count > 1 ? Int(parts[1]) : 0 else { return nil }
+        let halves = mantissa.split(separator: ".")
+        var digits = halves.joined().drop { $0 == "0" }
+        let places = halves.count > 1 ? halves[1].count : 0
+        while digits.last == "0" {
+            digits.removeLast()
+            exponent = exponent.addingReportingOverflow(1).partialValue
+        }
+        if digits.isEmpty { return "0" }
+        let (zeros, overflow) = exponent.subtractingReportingOverflow(places)
+        guard !overflow, (0...20).contains(zeros), digits.count <= 20 else { return nil }
+        return (isNegative ? "-" : "") + digits + String(repeating: "0", count: zeros)
     }
 
     private func floating<Number: BinaryFloatingPoint & LosslessStringConvertible>(
@@ -170,7 +195,15 @@ struct WireWriter {
         guard let descriptor = field.enumDescriptor else { return 0 }
         let values = descriptor.values
         switch value {
-        case .number: return try integer(value, as: Int32.self)
+        case .number:
+            let number = try integer(value, as: Int32.self)
+            guard !keepsUnknownNumbers else { return number }
+            guard values.contains(where: { $0.number == number }) else {
+                throw failure(
+                    "\(String(cString: descriptor.pointee.name)) has no value \(number); it has "
+                        + Self.list(values.map { "\($0.name) (\($0.number))" }))
+            }
+            return number
         case .string(let name):
             if let found = values.first(where: { $0.name == name }) { return found.number }
             let names = values.map(\.name)

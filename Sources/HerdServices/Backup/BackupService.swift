@@ -1,3 +1,4 @@
+import Glibc
 import HerdClient
 import HerdFrames
 import HerdMessages
@@ -52,7 +53,7 @@ struct BackupService: Sendable {
                 do {
                     try await store.backup(to: folder) { step in continuation.yield(step) }
                 } catch let error as StoreError {
-                    throw CallError(copying: error)
+                    throw Self.obstacle(above: folder, error) ?? CallError(copying: error)
                 }
                 return nil
             }
@@ -86,6 +87,27 @@ struct BackupService: Sendable {
                 "the \(name) is away, so nothing was copied; start it, or ask with own_only for the rest alone",
                 cause: error)
         }
+    }
+
+    /// What is wrong with the path itself, and not with its permissions or the disk; nil where nothing is.
+    private static func obstacle(above folder: String, _ error: StoreError) -> CallError? {
+        var path = ""
+        for name in folder.split(separator: "/").dropLast() {
+            path += "/\(name)"
+            var status = stat()
+            guard stat(path, &status) == 0 else {
+                // The store would have made it.
+                guard errno == ENOENT, error.code == .inputOutput else { return nil }
+                return CallError(
+                    .invalidArgument,
+                    "the folder '\(path)' can't be made on the server's machine; name another", cause: error)
+            }
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                return CallError(
+                    .invalidArgument, "'\(path)' is no folder on the server's machine; name one", cause: error)
+            }
+        }
+        return nil
     }
 
     /// - Throws: INVALID_ARGUMENT for anything but an absolute path.

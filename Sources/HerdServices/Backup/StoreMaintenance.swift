@@ -42,9 +42,12 @@ package struct StoreMaintenance {
     ///   - target: the store's, or the stores' folder to be; missing or empty.
     ///   - keepsDamaged: restores what has damaged records too; they stay as they are. A file that is damaged as a whole
     ///     is never restored.
-    /// - Returns: as `verify`, and 73 for a target that holds something.
+    /// - Returns: as `verify`, and 64 for a target without a name, 73 for a target that holds something.
     package func restore(_ backup: String, to target: String, keepsDamaged: Bool) -> Int32 {
         finishing { () throws(MaintenanceFailure) in
+            guard !target.isEmpty else {
+                throw MaintenanceFailure("the data folder's name is empty; name the folder to restore to", EX_USAGE)
+            }
             let folders = try StoreFolders(backup)
             // Before the work, and again when it is done.
             try checkVacant(target)

@@ -7,17 +7,38 @@ struct ConfigurationFile {
 
     /// - Throws: `ConfigurationError` naming the first key that is none, and the nearest that is one.
     func check(known: Set<String>) throws(ConfigurationError) {
-        guard let stray = keys().first(where: { !known.contains($0) }) else { return }
+        let strays = keys().filter { key, isNull in
+            // A section with nothing in it, as every key of it is commented out.
+            !known.contains(key) && !(isNull && known.contains { $0.hasPrefix(key + ".") })
+        }
+        guard let stray = strays.first?.key else { return }
         let near = known.min { (Self.distance($0, stray), $0) < (Self.distance($1, stray), $1) } ?? ""
         throw ConfigurationError(
             "the configuration file '\(path)' has the unknown key '\(stray)'; is '\(near)' meant? Config/herdd.yaml "
                 + "shows every key")
     }
 
-    /// Every key with its sections, `router.listen`; lists are values. None for a file that can't be read: whoever reads
-    /// its values says so.
-    private func keys() -> [String] {
-        guard let file = fopen(path, "rb") else { return [] }
+    /// Whether the file holds nothing but comments.
+    var isEmpty: Bool {
+        guard let bytes = bytes(), let text = String(validating: bytes, as: UTF8.self) else { return false }
+        do {
+            guard let root = try Yams.compose(yaml: text) else { return true }
+            return Self.isNull(root)
+        } catch {
+            return false
+        }
+    }
+
+    /// Every key with its sections, `router.listen`, and whether it has no value; lists are values. None for a file that
+    /// can't be read: whoever reads its values says so.
+    private func keys() -> [(key: String, isNull: Bool)] {
+        guard let bytes = bytes(), let root = (try? Yams.compose(yaml: String(decoding: bytes, as: UTF8.self))) ?? nil
+        else { return [] }
+        return Self.keys(of: root, under: "")
+    }
+
+    private func bytes() -> [UInt8]? {
+        guard let file = fopen(path, "rb") else { return nil }
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -26,12 +47,17 @@ struct ConfigurationFile {
             guard count > 0 else { break }
             bytes += chunk[..<count]
         }
-        guard let root = (try? Yams.compose(yaml: String(decoding: bytes, as: UTF8.self))) ?? nil else { return [] }
-        return Self.keys(of: root, under: "")
+        return bytes
     }
 
-    private static func keys(of node: Node, under prefix: String) -> [String] {
-        guard case .mapping(let mapping) = node else { return prefix.isEmpty ? [] : [prefix] }
+    /// By YAML's core schema; in quotes it is a string.
+    private static func isNull(_ node: Node) -> Bool {
+        guard case .scalar(let scalar) = node, scalar.style == .plain || scalar.style == .any else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    }
+
+    private static func keys(of node: Node, under prefix: String) -> [(key: String, isNull: Bool)] {
+        guard case .mapping(let mapping) = node else { return prefix.isEmpty ? [] : [(prefix, isNull(node))] }
         return mapping.flatMap { key, value in
             let name = key.string ?? "?"
             return keys(of: value, under: prefix.isEmpty ? name : "\(prefix).\(name)")

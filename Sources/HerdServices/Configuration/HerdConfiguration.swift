@@ -57,7 +57,8 @@ package struct HerdConfiguration: Sendable, Equatable {
                 AbsoluteConfigKey(["herd"] + key.components, context: key.context)
             },
         ]
-        if let file {
+        // The provider takes a mapping only, and a file with every line commented out is one without keys.
+        if let file, !ConfigurationFile(path: file).isEmpty {
             let path = ConfigReader(
                 provider: InMemoryProvider(values: ["filePath": .init(.string(file), isSecret: false)]))
             do {
@@ -80,6 +81,10 @@ package struct HerdConfiguration: Sendable, Equatable {
     }
 
     private func validate() throws(ConfigurationError) {
+        for (key, addresses) in [("router.listen", router.listen), ("scorer.listen", scorer.listen)]
+        where addresses.isEmpty {
+            throw ConfigurationError("\(key) is an empty list; name an address, as 127.0.0.1:7601")
+        }
         for address in router.listen + scorer.listen + [router.scorerAddress] {
             _ = try Self.address(address)
         }

@@ -1,4 +1,5 @@
 import HerdCommands
+import HerdJSON
 import HerdMessages
 import HerdReflection
 import Testing
@@ -52,6 +53,13 @@ struct MethodNameTests {
         ] {
             #expect(route.contains(line), "\(line)")
         }
+        // Programs get every type that people get.
+        let json = try Description.named("Router/Route", in: set).json.text(onOneLine: true)
+        for line in route.split(separator: "\n") where line.hasPrefix("message ") || line.hasPrefix("enum ") {
+            let words = line.split(separator: " ")
+            #expect(json.contains("{\"\(words[0])\":\"\(words[1])\","), "\(line)")
+        }
+        #expect(json.contains("{\"message\":\"herd.v1.Candidate\","))
         #expect(try Description.named("Evaluation", in: set).text.contains("  map<string, double> scores = 5;"))
         #expect(try Description.named("State", in: set).text.contains("  DRAINING = 3;"))
         #expect(throws: CommandFailure.self) { try Description.named("Sheep", in: set) }
