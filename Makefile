@@ -46,6 +46,7 @@ test-tsan: install ## The concurrent suites under the thread sanitizer.
 		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdLoadTests|(WatchModels|Registry|Import|Decision)Tests'
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
+	ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
 	swift test --sanitize=address --scratch-path .build/asan --no-parallel --filter \
 		'HerdStoreTests|HerdMessagesTests|HerdFramesTests|HerdReflectionTests|HerdTransportTests|FuzzReplayTests'
 
