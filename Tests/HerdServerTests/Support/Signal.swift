@@ -38,7 +38,7 @@ struct TooLate: Error {}
 
 /// Runs `body`, but throws `TooLate` where it takes longer than `limit`.
 func within<Value: Sendable>(
-    _ limit: Duration = .seconds(20), sourceLocation: SourceLocation = #_sourceLocation,
+    _ limit: Duration = .seconds(60), sourceLocation: SourceLocation = #_sourceLocation,
     _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
     let (results, continuation) = AsyncThrowingStream<Value, any Error>.makeStream()
