@@ -63,10 +63,12 @@ import Testing
         let server = HerdServer(name: "test", configuration: configuration, logger: quietLogger)
         server.unary(Router.route, on: .pool) { _, _ in RouteResponse() }
         let test = TestServer(server: server, addresses: try await server.start())
+        // All there before the drain, in which nobody is let in any more.
+        var connections: [RawConnection] = []
+        for _ in 0..<8 { connections.append(try await test.greet()) }
         try await withThrowingTaskGroup(of: (Int, Int).self) { group in
-            for _ in 0..<8 {
+            for connection in connections {
                 group.addTask {
-                    let connection = try await test.greet()
                     connection.send(bytes: (1...500).flatMap { Frame.route($0).wireBytes() })
                     var ended = (done: 0, notStarted: 0)
                     while ended.done + ended.notStarted < 500 {
