@@ -21,7 +21,7 @@ final class TransferLoop {
             if isStopping { break }
             curl_multi_perform(multi, &running)
             endFinished()
-            for transfer in transfers.values where transfer.publish() { noteDue(transfer.nextDue) }
+            publish()
             watchTimes(now: .now)
             guard core.beginPolling(openTransfers: transfers.count) else { continue }
             curl_multi_poll(multi, nil, 0, pollMilliseconds(now: .now), nil)
@@ -45,7 +45,6 @@ final class TransferLoop {
             guard let transfer = transfers[id] else { return }
             transfer.resume()
             noteDue(transfer.nextDue)
-            if transfer.hasFailed { end(transfer, CURLE_WRITE_ERROR) }
         case .setAlarm(let id, let instant, let fire):
             alarms[id] = (instant, fire)
             noteDue(instant)
@@ -69,6 +68,15 @@ final class TransferLoop {
     }
 
     // MARK: - Ends
+
+    private func publish() {
+        var failed: [ActiveTransfer] = []
+        for transfer in transfers.values {
+            if transfer.publish() { noteDue(transfer.nextDue) }
+            if transfer.hasFailed { failed.append(transfer) }
+        }
+        for transfer in failed { end(transfer, CURLE_WRITE_ERROR) }
+    }
 
     private func endFinished() {
         var code = CURLE_OK
