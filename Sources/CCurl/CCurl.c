@@ -67,6 +67,15 @@ CURLcode herd_curl_set_error_buffer(CURL *easy, char *buffer) {
     return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, buffer);
 }
 
+static curl_socket_t no_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)context, (void)purpose, (void)address;
+    return CURL_SOCKET_BAD;
+}
+
+CURLcode herd_curl_set_no_socket(CURL *easy) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, no_socket);
+}
+
 CURLcode herd_curl_set_write(CURL *easy, herd_curl_receive receive, void *context) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
     if (code != CURLE_OK) return code;

@@ -43,6 +43,9 @@ CURLcode herd_curl_set_rules(CURL *_Nonnull easy);
 /// CURLOPT_ERRORBUFFER, of at least CURL_ERROR_SIZE bytes; must outlive the transfer.
 CURLcode herd_curl_set_error_buffer(CURL *_Nonnull easy, char *_Nonnull buffer);
 
+/// CURLOPT_OPENSOCKETFUNCTION: the transfer gets no socket and fails before it reaches any host.
+CURLcode herd_curl_set_no_socket(CURL *_Nonnull easy);
+
 typedef size_t (*herd_curl_receive)(char *_Nullable bytes, size_t size, size_t count, void *_Nullable context);
 
 CURLcode herd_curl_set_write(CURL *_Nonnull easy, herd_curl_receive _Nonnull receive, void *_Nonnull context);
