@@ -96,7 +96,7 @@ package struct ChatAttempts {
         let message =
             switch kind {
             case .overloaded:
-                "All endpoints of \(model) are busy and so many calls wait that no more are taken. Call again later."
+                "All endpoints of \(model) are busy or asked for a pause, and no more calls can wait. Call again later."
             case .breakerOpen: "All endpoints of \(model) failed too often lately and rest for a while."
             case .unknownModel: "No endpoint is registered for the model \(model)."
             case .timeout: "The call's deadline passed while it waited for an endpoint of \(model)."

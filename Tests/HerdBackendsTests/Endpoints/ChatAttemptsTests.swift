@@ -30,7 +30,7 @@ struct ChatAttemptsTests {
         let members = members(count)
         return failures.map { index, kind in
             let grant = EndpointSet.Grant(
-                endpoint: members[index].id, configuration: members[index].configuration, isProbe: false)
+                endpoint: members[index].id, configuration: members[index].configuration)
             let pause = attempts.failed(
                 BackendError(kind, "no"), at: grant, of: members, seconds: 0, now: now, chance: chance)
             return pause.map { Double($0.components.seconds) * 1000 + Double($0.components.attoseconds) / 1e15 }

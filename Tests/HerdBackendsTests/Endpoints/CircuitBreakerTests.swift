@@ -12,8 +12,8 @@ struct CircuitBreakerTests {
 
     private mutating func call(_ verdict: CircuitBreaker.Verdict) {
         #expect(breaker.admits(at: now))
-        let isProbe = breaker.began()
-        breaker.ended(verdict, wasProbe: isProbe, at: now, chance: 1)
+        let probe = breaker.began()
+        breaker.ended(verdict, probe, at: now, chance: 1)
     }
 
     private mutating func pass(_ milliseconds: Int) {
@@ -58,11 +58,11 @@ struct CircuitBreakerTests {
         #expect(!breaker.admits(at: now))
         pass(1)
         #expect(breaker.admits(at: now))
-        let isProbe1 = breaker.began()
-        #expect(isProbe1)
-        #expect(breaker.state == .halfOpen(isProbing: true))
+        let probe = breaker.began()
+        #expect(probe == 1)
+        #expect(breaker.state == .halfOpen(probe: 1))
         #expect(!breaker.admits(at: now))
-        breaker.ended(.success, wasProbe: true, at: now, chance: 1)
+        breaker.ended(.success, probe, at: now, chance: 1)
         #expect(breaker.state == .closed)
         for _ in 0..<4 { call(.failure) }
         #expect(breaker.state == .closed)
@@ -83,7 +83,8 @@ struct CircuitBreakerTests {
 
     @Test mutating func aQuarterOfThePauseIsChance() {
         for _ in 0..<4 { call(.failure) }
-        breaker.ended(.failure, wasProbe: breaker.began(), at: now, chance: 0)
+        let early = breaker.began()
+        breaker.ended(.failure, early, at: now, chance: 0)
         #expect(breaker.state == .open(until: now.advanced(by: .milliseconds(750))))
     }
 
@@ -91,24 +92,40 @@ struct CircuitBreakerTests {
         for _ in 0..<5 { call(.failure) }
         pass(1000)
         call(.nothing)
-        #expect(breaker.state == .halfOpen(isProbing: false))
+        #expect(breaker.state == .halfOpen(probe: nil))
         call(.success)
         #expect(breaker.state == .closed)
     }
 
+    @Test mutating func aProbeThatIsAnsweredClosesItBeforeItsEnd() {
+        for _ in 0..<5 { call(.failure) }
+        pass(1000)
+        let probe = breaker.began()
+        breaker.answered(nil)
+        #expect(!breaker.admits(at: now))
+        breaker.answered(probe)
+        #expect(breaker.state == .closed)
+        // Its end is an ordinary one, also when there is another probe by then.
+        for _ in 0..<5 { call(.failure) }
+        pass(1000)
+        let next = breaker.began()
+        breaker.ended(.failure, probe, at: now, chance: 1)
+        #expect(breaker.state == .halfOpen(probe: next))
+    }
+
     @Test mutating func whatBeganBeforeTellsNothing() {
-        let isProbe2 = breaker.began()
-        #expect(!isProbe2)
+        let early = breaker.began()
+        #expect(early == nil)
         for _ in 0..<5 { call(.failure) }
         let open = breaker.state
-        breaker.ended(.success, wasProbe: false, at: now, chance: 1)
+        breaker.ended(.success, nil, at: now, chance: 1)
         #expect(breaker.state == open)
         pass(1000)
-        let isProbe3 = breaker.began()
-        #expect(isProbe3)
-        breaker.ended(.failure, wasProbe: false, at: now, chance: 1)
-        breaker.ended(.success, wasProbe: false, at: now, chance: 1)
-        #expect(breaker.state == .halfOpen(isProbing: true))
+        let probe = breaker.began()
+        #expect(probe == 1)
+        breaker.ended(.failure, nil, at: now, chance: 1)
+        breaker.ended(.success, nil, at: now, chance: 1)
+        #expect(breaker.state == .halfOpen(probe: 1))
     }
 
     @Test mutating func aCheckBringsTheProbeForward() {

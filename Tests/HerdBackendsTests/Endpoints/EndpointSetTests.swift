@@ -117,7 +117,7 @@ struct EndpointSetTests {
         // One probe, and nobody else.
         now = now.advanced(by: .seconds(1))
         let probe = try grant()
-        #expect(probe.isProbe)
+        #expect(probe.probe != nil)
         #expect(admit() == .refused(.broken))
         _ = end(probe, .success)
         _ = try grant()
@@ -181,6 +181,15 @@ struct EndpointSetTests {
         #expect(try grant().endpoint == first.endpoint)
     }
 
+    @Test mutating func aCallThatGaveUpOnASilentServerHasItChecked() throws {
+        _ = set.replace([Self.endpoint("a", 2)], at: now)
+        _ = set.ended(try grant(), .nothing, wasSilent: false, at: now, chance: 1)
+        #expect(set.dueForCheck(at: now).isEmpty)
+        _ = set.ended(try grant(), .nothing, wasSilent: true, at: now, chance: 1)
+        #expect(set.dueForCheck(at: now).count == 1)
+        #expect(set.members[0].breaker.state == .closed)
+    }
+
     @Test mutating func aCheckHurriesOnlyWhereTheServerWasSilent() throws {
         for wasSilent in [true, false] {
             set = EndpointSet(limits: BackendLimits())
@@ -190,7 +199,7 @@ struct EndpointSetTests {
             }
             #expect(admit() == .refused(.broken))
             _ = set.checked(set.members[0].id, isWell: true, at: now)
-            if wasSilent { #expect(try grant().isProbe) } else { #expect(admit() == .refused(.broken)) }
+            if wasSilent { #expect(try grant().probe != nil) } else { #expect(admit() == .refused(.broken)) }
         }
     }
 
