@@ -35,8 +35,10 @@ let package = Package(
             name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLMDBSystem", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CCurlSystem", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CLMDB", dependencies: ["CLMDBSystem"]),
+        .target(name: "CCurl", dependencies: ["CCurlSystem"]),
         .target(name: "CVectors"),
 
         // MARK: - The wire and the client
@@ -74,6 +76,13 @@ let package = Package(
         .target(name: "HerdReflection", dependencies: ["HerdJSON", "HerdMessages", "CMessages"]),
 
         // MARK: - Services
+        .target(
+            name: "HerdBackends",
+            dependencies: [
+                "CCurl", "HerdJSON",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ], exclude: ["README.md"]),
         .target(
             name: "HerdStore",
             dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")],
@@ -168,6 +177,9 @@ let package = Package(
             dependencies: ["HerdMessages", "CMessages", "CScratchMessages", "RandomMessages"],
             exclude: ["Scratch/scratch.proto"]),
         .testTarget(name: "HerdJSONTests", dependencies: ["HerdJSON"]),
+        .testTarget(
+            name: "HerdBackendsTests",
+            dependencies: ["HerdBackends", "HerdJSON", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
             name: "HerdReflectionTests",
             dependencies: [
