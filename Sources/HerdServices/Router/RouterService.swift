@@ -16,6 +16,8 @@ final class RouterService: Sendable {
     let measurements: MeasurementLog
     let sessions: SessionModels
     let view: CurrentView
+    let runner: ModelRunner
+    let refiner: HerdClient
     private let cache: PredictionCache
     private let predictions = SingleFlight<UInt128, CachedPrediction>()
     private let configuration: RouterConfiguration
@@ -24,7 +26,10 @@ final class RouterService: Sendable {
     private let droppedCount = Atomic<Int>(0)
 
     /// Opens the store.
-    init(_ configuration: RouterConfiguration, scorer: HerdClient, logger: Logger) async throws {
+    init(
+        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, logger: Logger
+    ) async throws {
+        self.refiner = refiner
         self.configuration = configuration
         self.logger = logger
         let tables =
@@ -36,9 +41,14 @@ final class RouterService: Sendable {
             "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
+        let runner = try ModelRunner(configuration, logger: logger)
+        self.runner = runner
         registry = try HerdRegistry(
             store: store, hasSecretsFolder: !configuration.secretsDir.isEmpty, logger: logger
-        ) { view.update(registry: $0) }
+        ) { snapshot in
+            runner.update(snapshot)
+            view.update(registry: snapshot)
+        }
         follower = PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
         view.update(predictor: follower.current)
         measurements = MeasurementLog(store: store, logger: logger) { view.update(measurements: $0) }
