@@ -52,7 +52,8 @@ final class ModelRunner: Sendable {
         var hasOutput = false
         var firstToken: NIODeadline?
         var stream: ChatStream?
-        func finish(_ reason: String, _ usage: TokenUsage?, _ attempts: [Attempt], endpoint: String) -> GenerationFinish {
+        func finish(_ reason: String, _ usage: TokenUsage?, _ attempts: [Attempt], endpoint: String) -> GenerationFinish
+        {
             GenerationFinish(
                 reason: reason, usage: price.usage(usage ?? TokenUsage(prompt: 0, completion: 0, isEstimated: true)),
                 model: model.name, endpoint: endpoint, attempts: attempts,
