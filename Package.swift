@@ -100,8 +100,8 @@ let package = Package(
         .target(
             name: "HerdServices",
             dependencies: [
-                "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
-                "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy", "HerdPrediction",
+                "HerdDatasets", "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -215,8 +215,8 @@ let package = Package(
         .testTarget(
             name: "HerdServicesTests",
             dependencies: [
-                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
-                "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
+                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy",
+                "HerdPrediction", "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures"]),
         .testTarget(

@@ -22,6 +22,12 @@ package struct HerdConfiguration: Sendable, Equatable {
             reader, "router.decision_log_max_entries", router.decisionLogMaxEntries)
         router.logPrompts = reader.bool(forKey: "router.log_prompts", default: router.logPrompts)
         router.storeMaxBytes = try Self.bytes(reader, "router.store_max_bytes", router.storeMaxBytes)
+        router.refinerAddress = reader.string(forKey: "router.refiner_address", default: router.refinerAddress)
+        router.secretsDir = reader.string(forKey: "router.secrets_dir", default: router.secretsDir)
+        router.sessionExpirySeconds = try Self.positive(
+            reader, "router.session_expiry", router.sessionExpirySeconds)
+        router.sessionMaxEntries = try Self.positive(reader, "router.session_max_entries", router.sessionMaxEntries)
+        try router.backends.read(from: reader)
         scorer.listen = reader.stringArray(forKey: "scorer.listen", default: scorer.listen)
         scorer.data = reader.string(forKey: "scorer.data", default: scorer.data)
         scorer.storeMaxBytes = try Self.bytes(reader, "scorer.store_max_bytes", scorer.storeMaxBytes)
@@ -85,7 +91,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         where addresses.isEmpty {
             throw ConfigurationError("\(key) is an empty list; name an address, as 127.0.0.1:7601")
         }
-        for address in router.listen + scorer.listen + [router.scorerAddress] {
+        for address in router.listen + scorer.listen + [router.scorerAddress, router.refinerAddress] {
             _ = try Self.address(address)
         }
         guard ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains(log.level) else {
@@ -166,6 +172,16 @@ package struct RouterConfiguration: Sendable, Equatable {
     package var logPrompts = false
     /// `router.store_max_bytes`: where the store stops growing (RESOURCE_EXHAUSTED).
     package var storeMaxBytes = 16 << 30
+    /// `router.refiner_address`: where the refiner listens.
+    package var refinerAddress = "127.0.0.1:7603"
+    /// `router.secrets_dir`: the folder that endpoints' `api_key_file` and `ca_file` are looked up in; empty = none may
+    /// be named.
+    package var secretsDir = ""
+    /// `router.session_expiry`: seconds after its last request that a session is forgotten.
+    package var sessionExpirySeconds = 86_400
+    /// `router.session_max_entries`: sessions kept; the oldest go first.
+    package var sessionMaxEntries = 100_000
+    package var backends = BackendsConfiguration()
 }
 
 package struct ScorerConfiguration: Sendable, Equatable {
