@@ -6,6 +6,7 @@ extension RoutingConstraints {
         if let allow, !allow.contains(model.name) { return "not among the allowed models" }
         if deny.contains(model.name) { return "denied" }
         if localOnly, !model.isLocal { return "not local" }
+        if request.needsEndpoint, !model.hasEndpoints { return "has no endpoint to run it at" }
         if let missing = missingCapability(of: model, request: request) { return "lacks the capability '\(missing)'" }
         if let reason = contextExclusion(of: model, request: request, outputTokens: amounts.outputTokens) {
             return reason

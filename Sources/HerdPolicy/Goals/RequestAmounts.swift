@@ -4,12 +4,21 @@ package struct RequestFacts: Sendable, Equatable {
     package var promptTokens: Int
     /// Expected answer length in tokens where the caller gave one.
     package var expectedOutputTokens: Int?
+    /// Tokens after which the answer is cut off, where the caller said so: no more are expected.
+    package var maximumOutputTokens: Int?
     package var neededCapabilities: Set<String>
+    /// The chosen model is going to be run, so that it has to have an endpoint.
+    package var needsEndpoint: Bool
 
-    package init(promptTokens: Int, expectedOutputTokens: Int? = nil, neededCapabilities: Set<String> = []) {
+    package init(
+        promptTokens: Int, expectedOutputTokens: Int? = nil, maximumOutputTokens: Int? = nil,
+        neededCapabilities: Set<String> = [], needsEndpoint: Bool = false
+    ) {
         self.promptTokens = promptTokens
         self.expectedOutputTokens = expectedOutputTokens
+        self.maximumOutputTokens = maximumOutputTokens
         self.neededCapabilities = neededCapabilities
+        self.needsEndpoint = needsEndpoint
     }
 }
 
@@ -44,7 +53,8 @@ package struct RequestAmounts: Sendable, Equatable {
     ) {
         self.model = model
         ageReference = policy.ageReference
-        let output = request.expectedOutputTokens ?? model.outputTokens ?? policy.expectedOutputTokens
+        let expected = request.expectedOutputTokens ?? model.outputTokens ?? policy.expectedOutputTokens
+        let output = min(expected, request.maximumOutputTokens ?? expected)
         outputTokens = output
         if let measuredCost, measuredCost.isFinite {
             cost = GoalAmount(value: max(0, measuredCost), isAssumed: false)

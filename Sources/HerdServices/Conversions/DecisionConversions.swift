@@ -77,6 +77,7 @@ extension RouteResponse {
         topic = record.topic
         topicProbability = record.topicProbability
         promptTokens = record.promptTokens
+        sessionModelKept = record.sessionModelKept
     }
 }
 

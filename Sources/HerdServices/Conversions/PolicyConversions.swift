@@ -70,6 +70,7 @@ extension RoutingPolicy {
         defaultModel = record.defaultModel.isEmpty ? nil : record.defaultModel
         ageReference = CalendarDay(record.ageReference) ?? Self.defaultAgeReference
         if record.expectedOutputTokens > 0 { expectedOutputTokens = Int(record.expectedOutputTokens) }
+        if record.switchMargin > 0 { switchMargin = record.switchMargin }
     }
 }
 

@@ -16,6 +16,10 @@ enum RecordChecks {
         "predictions.b": { _, value in CachedPrediction.isRecord(value) },
         "decisions": { _, value in DecisionRecord.read(value).map { !$0.decisionId.isEmpty } ?? false },
         "outcomes": { _, value in OutcomeRecord.read(value) != nil },
+        "runs": { _, value in RunRecord.read(value) != nil },
+        "sessions.a": { _, value in SessionRecord.read(value) != nil },
+        "sessions.b": { _, value in SessionRecord.read(value) != nil },
+        "measurements": { _, value in MeasurementsRecord.read(value) != nil },
         "evaluations": { key, value in EvaluationRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
         "embeddings": { _, value in StoredEmbedding.isRecord(value) },
         "predictors": { key, value in
