@@ -29,7 +29,9 @@ extension TranscriptStep {
             finished = RefinementStep(
                 model: record.model, usage: usage, seconds: record.seconds,
                 graded: record.graded.map { graded in
-                    switch graded { case .score(let score): .score(score) }
+                    switch graded {
+                    case .score(let score): .score(score)
+                    }
                 })
         }
     }

@@ -34,7 +34,8 @@ package struct RefinementPlan: Sendable {
         let options = request.options ?? GenerationOptions()
         guard options.tools.isEmpty, options.toolChoice.isEmpty else {
             throw CallError(
-                .invalidArgument, "options.tools: what is refined is an answer in text; leave tools and tool_choice out")
+                .invalidArgument, "options.tools: what is refined is an answer in text; leave tools and tool_choice out"
+            )
         }
         let limits = request.limits ?? RefinementLimits()
         try Check.amount(limits.maxCostUsd, field: "limits.max_cost_usd")
@@ -63,12 +64,7 @@ package struct RefinementPlan: Sendable {
             throw CallError(.invalidArgument, "prompt and messages are both given; give exactly one of them")
         case (false, true): return RefinedInput(prompt: request.prompt)
         case (true, false):
-            for (index, message) in request.messages.enumerated()
-            where !["system", "user", "assistant", "tool"].contains(message.role) {
-                throw CallError(
-                    .invalidArgument,
-                    "messages[\(index)].role must be system, user, assistant or tool, not '\(message.role.prefix(40))'")
-            }
+            try PromptText.check(request.messages)
             return RefinedInput(messages: request.messages)
         }
     }

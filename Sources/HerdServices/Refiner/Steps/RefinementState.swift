@@ -237,22 +237,3 @@ package struct RefinementState: Sendable {
         return UInt64(bytes + 3) / 4
     }
 }
-
-extension Usage {
-    /// Adds a step's.
-    mutating func add(_ other: Usage) {
-        promptTokens = promptTokens.addingClamped(other.promptTokens)
-        completionTokens = completionTokens.addingClamped(other.completionTokens)
-        cachedTokens = cachedTokens.addingClamped(other.cachedTokens)
-        costUsd += other.costUsd
-        estimated = estimated || other.estimated
-        costEstimated = costEstimated || other.costEstimated
-    }
-}
-
-extension UInt32 {
-    fileprivate func addingClamped(_ other: UInt32) -> UInt32 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
-    }
-}

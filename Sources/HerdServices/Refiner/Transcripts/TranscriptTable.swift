@@ -168,7 +168,9 @@ package final class TranscriptTable: Sendable {
         var place = 0
         while true {
             let step = try store.read { transaction in
-                try transaction.value(for: Self.key(id, place), in: Self.steps).map { try TranscriptStepRecord(stored: $0) }
+                try transaction.value(for: Self.key(id, place), in: Self.steps).map {
+                    try TranscriptStepRecord(stored: $0)
+                }
             }
             guard let step else { return }
             try await send(TranscriptStep(step, of: record))
