@@ -80,6 +80,15 @@ package final class RouterProcess: Service {
         server.stream(Router.generate, on: .eventLoop) { request, context, writer in
             try await router.generate(request, context) { event throws(CallError) in try await writer.send(event) }
         }
+        server.stream(Router.complete, on: .eventLoop) { request, context, writer in
+            if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+            try await answering {
+                var call = try await CompleteCall(request, router: router, context: context) { event throws(CallError) in
+                    try await writer.send(event)
+                }
+                try await call.run()
+            }
+        }
         registerRegistry()
         BackupService(service: "router", store: router.store, others: [("scorer", scorer)]).register(with: server)
         forward("herd.v1.Scorer/", to: scorer, called: "the scorer")

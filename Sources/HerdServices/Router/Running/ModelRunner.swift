@@ -122,12 +122,16 @@ final class ModelRunner: Sendable {
     struct RunCounters: Sendable {
         var runs = 0
         var failedRuns = 0
+        /// Times another model was asked instead.
+        var failovers = 0
         var promptTokens = 0
         var completionTokens = 0
         var costUSD = 0.0
     }
 
     var counts: RunCounters { counters.withLockedValue { $0 } }
+
+    func noteFailover() { counters.withLockedValue { $0.failovers += 1 } }
 
     private func count(failed: Bool, usage: TokenUsage?, _ price: GenerationPrice) {
         counters.withLockedValue { counters in

@@ -1,0 +1,102 @@
+import HerdClient
+import HerdFrames
+import HerdMessages
+import HerdServer
+
+extension CompleteCall {
+    /// Has the refiner draft and refine with the candidate, as the decision says, and passes its events on.
+    ///
+    /// - Returns: false where it brought nothing, which the caller has been told; the model is then asked without it.
+    mutating func refine(_ candidate: Candidate) async throws(CallError) -> Bool {
+        var request = RefinementRequest(
+            prompt: route.prompt, model: candidate.model, rounds: candidate.refineRounds, messages: route.messages,
+            decisionId: decided.response.decisionId)
+        request.options = options
+        var progress = RefinementProgress()
+        var failure: CallError?
+        let events = router.refiner.stream(
+            Refiner.refine, request, timeout: context.remaining, metadata: context.forwardedMetadata)
+        var iterator = events.makeAsyncIterator()
+        while true {
+            let event: RefinementEvent?
+            do throws(CallError) {
+                event = try await iterator.next()
+            } catch {
+                failure = error
+                break
+            }
+            guard let event else { break }
+            progress.take(event)
+            try await send(CompleteEvent(event: .refinement(event)))
+        }
+        if context.isCancelled || context.remaining <= .zero { throw failure ?? CallError(.cancelled, "it was stopped") }
+        guard let text = progress.text else {
+            try await tell(failure, candidate, "the model is asked without it")
+            return false
+        }
+        if let failure { try await tell(failure, candidate, "the best answer so far follows") }
+        for piece in AnswerText.pieces(of: text) { try await send(CompleteEvent(event: .delta(piece))) }
+        hasOutput = true
+        attempts.append(Attempt(model: candidate.model, seconds: progress.seconds))
+        generation = GenerationFinish(
+            reason: "stop", usage: progress.usage, model: candidate.model, seconds: progress.seconds)
+        refineRounds = progress.rounds
+        transcriptID = progress.transcriptID
+        try await finish(with: candidate.model)
+        return true
+    }
+
+    private mutating func tell(_ failure: CallError?, _ candidate: Candidate, _ whatNow: String) async throws(CallError) {
+        let what =
+            failure.map { $0.code == .unavailable ? "the refiner is away" : "refinement failed: \($0.message)" }
+            ?? "the refiner ended without an answer"
+        let attempt = Attempt(
+            model: candidate.model, code: (failure?.code ?? .internal).rawValue, error: "\(what); \(whatNow)")
+        attempts.append(attempt)
+        try await send(CompleteEvent(event: .failed(attempt)))
+    }
+}
+
+/// How far a refinement has come: the best answer so far, and what it took.
+struct RefinementProgress {
+    /// Of the result or, without one, of the last draft or rewrite that was finished.
+    private(set) var text: String?
+    private(set) var usage = Usage()
+    private(set) var rounds: UInt32 = 0
+    private(set) var seconds = 0.0
+    private(set) var transcriptID = ""
+    private var step = ""
+
+    mutating func take(_ event: RefinementEvent) {
+        if let result = event.result {
+            text = result.text
+            rounds = result.rounds
+            seconds = result.seconds
+            transcriptID = result.transcriptId
+            if let usage = result.usage { self.usage = usage }
+            return
+        }
+        step += event.delta
+        guard let finished = event.finished else { return }
+        if event.step == "draft" || event.step == "rewrite" {
+            text = step
+            rounds = event.round
+        }
+        step = ""
+        seconds += finished.seconds
+        usage.add(finished.usage ?? Usage())
+    }
+}
+
+extension Usage {
+    /// Both together; estimated where either is.
+    mutating func add(_ other: Usage) {
+        func sum(_ left: UInt32, _ right: UInt32) -> UInt32 { UInt32(clamping: UInt64(left) + UInt64(right)) }
+        promptTokens = sum(promptTokens, other.promptTokens)
+        completionTokens = sum(completionTokens, other.completionTokens)
+        cachedTokens = sum(cachedTokens, other.cachedTokens)
+        estimated = estimated || other.estimated
+        costUsd += other.costUsd
+        costEstimated = costEstimated || other.costEstimated
+    }
+}
