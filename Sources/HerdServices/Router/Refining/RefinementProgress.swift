@@ -61,6 +61,9 @@ struct RefinementProgress {
         (text, round) = (answer, rounds)
     }
 
+    /// Whether the refiner has told of anything.
+    var hasBegun: Bool { isOver || !step.isEmpty }
+
     /// Where it stands, for a sentence: "before its draft", "in round 2 (critique)".
     var place: String {
         if step.isEmpty { return "before its draft" }
