@@ -26,6 +26,8 @@ enum RecordChecks {
             PredictorRecord.read(value).map { Array($0.version.utf8) == key && PredictorVersions.isWhole($0) } ?? false
         },
         "predictor_in_force": { _, value in InForceRecord.read(value) != nil },
+        "transcripts": { _, value in TranscriptRecord.read(value).map { !$0.transcriptId.isEmpty } ?? false },
+        "transcript_steps": { _, value in TranscriptStepRecord.read(value).map { !$0.step.isEmpty } ?? false },
     ]
 }
 
