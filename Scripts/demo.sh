@@ -48,7 +48,7 @@ rm -rf "$folder"
 mkdir -p "$folder"
 
 say "1. Starting router and scorer on a fresh folder"
-"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 \
+"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 --refiner-listen 127.0.0.1:0 \
     --ready-file "$folder/ready.json" 2>"$folder/herdd.log" &
 echo $! >"$folder/herdd.pid"
 for _ in $(seq 200); do

@@ -33,7 +33,9 @@ final class RouterService: Sendable {
             "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
-        registry = try HerdRegistry(store: store, logger: logger) { view.update(registry: $0) }
+        registry = try HerdRegistry(
+            store: store, hasSecretsFolder: !configuration.secretsDir.isEmpty, logger: logger
+        ) { view.update(registry: $0) }
         follower = PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
         view.update(predictor: follower.current)
         cache = PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)

@@ -8,9 +8,10 @@ package import Logging
 import ServiceLifecycle
 
 /// The scorer as a process: its server and its store.
-package final class ScorerProcess: Service {
+package final class ScorerProcess: Service, RouterCaller {
     private let scorer: ScorerService
     private let server: HerdServer
+    let routerLink: RouterLink
 
     /// Maps the embedding table, opens the store and registers every method.
     ///
@@ -20,6 +21,7 @@ package final class ScorerProcess: Service {
             name: "scorer",
             configuration: try ServerConfiguration(listen: configuration.scorer.listen, limits: configuration.server),
             logger: logger)
+        routerLink = try RouterLink(caller: "scorer", address: configuration.scorer.routerAddress)
         let path = configuration.embeddingTable.isEmpty ? ResourceLocator.locate() : configuration.embeddingTable
         guard let path else {
             throw ConfigurationError(
@@ -38,6 +40,7 @@ package final class ScorerProcess: Service {
     /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
     package func run() async throws {
         await server.serve()
+        routerLink.close()
         await scorer.store.close()
     }
 

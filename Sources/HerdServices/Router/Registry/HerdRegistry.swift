@@ -24,15 +24,19 @@ final class HerdRegistry: Sendable {
 
     private let store: StoreEnvironment
     private let logger: Logger
+    private let hasSecretsFolder: Bool
     private let current = NIOLockedValueBox(RegistrySnapshot())
     private let modelChanges = ChangeSignal()
     /// Called after every change, with the snapshot that is now in force.
     private let changed: @Sendable (RegistrySnapshot) -> Void
 
+    /// - Parameter hasSecretsFolder: whether endpoints may name files with keys.
     init(
-        store: StoreEnvironment, logger: Logger, changed: @escaping @Sendable (RegistrySnapshot) -> Void
+        store: StoreEnvironment, hasSecretsFolder: Bool, logger: Logger,
+        changed: @escaping @Sendable (RegistrySnapshot) -> Void
     ) throws {
         self.store = store
+        self.hasSecretsFolder = hasSecretsFolder
         self.logger = logger
         self.changed = changed
         try refresh()
@@ -42,7 +46,8 @@ final class HerdRegistry: Sendable {
 
     func putModel(_ request: PutModelRequest) async throws -> PutModelResponse {
         guard let model = request.model else { throw CallError(.invalidArgument, "model is missing") }
-        let record = try ModelRecord(validating: model, requestID: request.requestId)
+        let record = try ModelRecord(
+            validating: model, requestID: request.requestId, hasSecretsFolder: hasSecretsFolder)
         let expected: UInt64? = if case .expectedRevision(let revision)? = request.expectation { revision } else { nil }
         let (stored, revision) = try await store.write { transaction in
             try Self.models.put(record, expected: expected, in: &transaction)
