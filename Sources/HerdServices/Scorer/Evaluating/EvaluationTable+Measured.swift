@@ -1,5 +1,6 @@
 import HerdFrames
 import HerdMessages
+import HerdPrediction
 import HerdStore
 
 extension EvaluationTable {
