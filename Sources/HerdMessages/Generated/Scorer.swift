@@ -1086,6 +1086,8 @@ public struct EvaluateEvent: Message {
     public var summaries: [EvaluationSummary]
     /// In the last event where it holds: ended by max_cost_usd.
     public var ceilingReached: Bool
+    /// In the first event: models without declared prices, whose cost is estimated from a documented stand-in.
+    public var assumedPrices: [String]
 
     /// Every field at its default.
     public init() {
@@ -1100,6 +1102,7 @@ public struct EvaluateEvent: Message {
         self.failures = []
         self.summaries = []
         self.ceilingReached = false
+        self.assumedPrices = []
     }
 
     /// The given fields, the others at their defaults.
@@ -1114,7 +1117,8 @@ public struct EvaluateEvent: Message {
         secondsLeft: Double = 0,
         failures: [EvaluationFailure] = [],
         summaries: [EvaluationSummary] = [],
-        ceilingReached: Bool = false
+        ceilingReached: Bool = false,
+        assumedPrices: [String] = []
     ) {
         self.done = done
         self.total = total
@@ -1127,6 +1131,7 @@ public struct EvaluateEvent: Message {
         self.failures = failures
         self.summaries = summaries
         self.ceilingReached = ceilingReached
+        self.assumedPrices = assumedPrices
     }
 
     public static var fullName: String { "herd.v1.EvaluateEvent" }
@@ -2737,6 +2742,14 @@ extension EvaluateEvent: GeneratedMessage {
         }
         self.summaries = summariesRead
         self.ceilingReached = c.pointee.ceiling_reached != 0
+        var assumedPricesRead: [String] = []
+        if let list = c.pointee.assumed_prices {
+            assumedPricesRead.reserveCapacity(c.pointee.n_assumed_prices)
+            for index in 0..<c.pointee.n_assumed_prices {
+                assumedPricesRead.append(readText(list[index]))
+            }
+        }
+        self.assumedPrices = assumedPricesRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluateEvent>, in arena: MessageArena) {
@@ -2779,6 +2792,15 @@ extension EvaluateEvent: GeneratedMessage {
             c.pointee.n_summaries = self.summaries.count
         }
         c.pointee.ceiling_reached = self.ceilingReached ? 1 : 0
+        if !self.assumedPrices.isEmpty {
+            let list = arena.raw(self.assumedPrices.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.assumedPrices.count)
+            for index in self.assumedPrices.indices {
+                list[index] = arena.text(self.assumedPrices[index])
+            }
+            c.pointee.assumed_prices = list
+            c.pointee.n_assumed_prices = self.assumedPrices.count
+        }
     }
 }
 

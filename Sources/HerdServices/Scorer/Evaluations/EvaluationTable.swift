@@ -5,8 +5,8 @@ import HerdStore
 
 /// The evaluations, each with the embedding of its prompt.
 struct EvaluationTable: Sendable {
-    private static let evaluations = Table<String>("evaluations")
-    private static let embeddings = Table<String>("embeddings")
+    static let evaluations = Table<String>("evaluations")
+    static let embeddings = Table<String>("embeddings")
     static let tables = [evaluations.id, embeddings.id]
 
     let store: StoreEnvironment

@@ -652,10 +652,15 @@ struct  Herd__V1__EvaluateEvent
    * In the last event where it holds: ended by max_cost_usd.
    */
   protobuf_c_boolean ceiling_reached;
+  /*
+   * In the first event: models without declared prices, whose cost is estimated from a documented stand-in.
+   */
+  size_t n_assumed_prices;
+  char **assumed_prices;
 };
 #define HERD__V1__EVALUATE_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluate_event__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0,NULL }
 
 
 struct  Herd__V1__EvaluationFailure
