@@ -76,6 +76,30 @@ static inline const ProtobufCMessageDescriptor *herd__v1__content_part__descript
 static inline const ProtobufCMessageDescriptor *herd__v1__tool_call__descriptor_address(void) {
     return &herd__v1__tool_call__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__tool__descriptor_address(void) {
+    return &herd__v1__tool__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__tool_call_delta__descriptor_address(void) {
+    return &herd__v1__tool_call_delta__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__response_format__descriptor_address(void) {
+    return &herd__v1__response_format__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__generation_options__descriptor_address(void) {
+    return &herd__v1__generation_options__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__usage__descriptor_address(void) {
+    return &herd__v1__usage__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__attempt__descriptor_address(void) {
+    return &herd__v1__attempt__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__generation_finish__descriptor_address(void) {
+    return &herd__v1__generation_finish__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__grader__descriptor_address(void) {
+    return &herd__v1__grader__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__goals__descriptor_address(void) {
     return &herd__v1__goals__descriptor;
 }
@@ -91,14 +115,38 @@ static inline const ProtobufCMessageDescriptor *herd__v1__page__descriptor_addre
 static inline const ProtobufCMessageDescriptor *herd__v1__refinement_request__descriptor_address(void) {
     return &herd__v1__refinement_request__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__refinement_limits__descriptor_address(void) {
+    return &herd__v1__refinement_limits__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__refinement_event__descriptor_address(void) {
     return &herd__v1__refinement_event__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__refinement_step__descriptor_address(void) {
+    return &herd__v1__refinement_step__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__refinement_result__descriptor_address(void) {
+    return &herd__v1__refinement_result__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__get_transcript_request__descriptor_address(void) {
     return &herd__v1__get_transcript_request__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__transcript_step__descriptor_address(void) {
     return &herd__v1__transcript_step__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_transcripts_request__descriptor_address(void) {
+    return &herd__v1__list_transcripts_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_transcripts_response__descriptor_address(void) {
+    return &herd__v1__list_transcripts_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__transcript_summary__descriptor_address(void) {
+    return &herd__v1__transcript_summary__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__delete_transcript_request__descriptor_address(void) {
+    return &herd__v1__delete_transcript_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__delete_transcript_response__descriptor_address(void) {
+    return &herd__v1__delete_transcript_response__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__model__descriptor_address(void) {
     return &herd__v1__model__descriptor;
@@ -193,11 +241,17 @@ static inline const ProtobufCMessageDescriptor *herd__v1__decision__descriptor_a
 static inline const ProtobufCMessageDescriptor *herd__v1__outcome__descriptor_address(void) {
     return &herd__v1__outcome__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__run_outcome__descriptor_address(void) {
+    return &herd__v1__run_outcome__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__complete_request__descriptor_address(void) {
     return &herd__v1__complete_request__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__complete_event__descriptor_address(void) {
     return &herd__v1__complete_event__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__complete_finish__descriptor_address(void) {
+    return &herd__v1__complete_finish__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__refine_request__descriptor_address(void) {
     return &herd__v1__refine_request__descriptor;
@@ -289,20 +343,44 @@ static inline const ProtobufCMessageDescriptor *herd__v1__watch_predictor_reques
 static inline const ProtobufCMessageDescriptor *herd__v1__predictor_event__descriptor_address(void) {
     return &herd__v1__predictor_event__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__suite_item__descriptor_address(void) {
+    return &herd__v1__suite_item__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__put_suite_request__descriptor_address(void) {
+    return &herd__v1__put_suite_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__put_suite_response__descriptor_address(void) {
+    return &herd__v1__put_suite_response__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__evaluate_request__descriptor_address(void) {
     return &herd__v1__evaluate_request__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__evaluate_event__descriptor_address(void) {
     return &herd__v1__evaluate_event__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__evaluation_failure__descriptor_address(void) {
+    return &herd__v1__evaluation_failure__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__evaluation_summary__descriptor_address(void) {
+    return &herd__v1__evaluation_summary__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__perfics_request__descriptor_address(void) {
     return &herd__v1__perfics_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__perfics_weights__descriptor_address(void) {
+    return &herd__v1__perfics_weights__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__perfics_response__descriptor_address(void) {
     return &herd__v1__perfics_response__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__perfics_table__descriptor_address(void) {
+    return &herd__v1__perfics_table__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__perfics_row__descriptor_address(void) {
     return &herd__v1__perfics_row__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__perfics_term__descriptor_address(void) {
+    return &herd__v1__perfics_term__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__store__v1__endpoint_record__descriptor_address(void) {
     return &herd__store__v1__endpoint_record__descriptor;
@@ -345,4 +423,28 @@ static inline const ProtobufCMessageDescriptor *herd__store__v1__decision_record
 }
 static inline const ProtobufCMessageDescriptor *herd__store__v1__outcome_record__descriptor_address(void) {
     return &herd__store__v1__outcome_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__run_record__descriptor_address(void) {
+    return &herd__store__v1__run_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__usage_record__descriptor_address(void) {
+    return &herd__store__v1__usage_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__attempt_record__descriptor_address(void) {
+    return &herd__store__v1__attempt_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__transcript_record__descriptor_address(void) {
+    return &herd__store__v1__transcript_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__transcript_step_record__descriptor_address(void) {
+    return &herd__store__v1__transcript_step_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__grader_record__descriptor_address(void) {
+    return &herd__store__v1__grader_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__suite_item_record__descriptor_address(void) {
+    return &herd__store__v1__suite_item_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__answer_record__descriptor_address(void) {
+    return &herd__store__v1__answer_record__descriptor;
 }

@@ -119,6 +119,392 @@ public struct ToolCall: Message {
     }
 }
 
+/// A tool the model may call.
+public struct Tool: Message {
+    public var name: String
+    public var description: String
+    /// A JSON schema; empty = no parameters.
+    public var parameters: String
+
+    /// Every field at its default.
+    public init() {
+        self.name = ""
+        self.description = ""
+        self.parameters = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        name: String = "",
+        description: String = "",
+        parameters: String = ""
+    ) {
+        self.name = name
+        self.description = description
+        self.parameters = parameters
+    }
+
+    public static var fullName: String { "herd.v1.Tool" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// A piece of a tool call as it streams: the first of an index has id and name, all add to the arguments.
+public struct ToolCallDelta: Message {
+    public var index: UInt32
+    public var id: String
+    public var name: String
+    /// Adds to the JSON.
+    public var arguments: String
+
+    /// Every field at its default.
+    public init() {
+        self.index = 0
+        self.id = ""
+        self.name = ""
+        self.arguments = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        index: UInt32 = 0,
+        id: String = "",
+        name: String = "",
+        arguments: String = ""
+    ) {
+        self.index = index
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+    }
+
+    public static var fullName: String { "herd.v1.ToolCallDelta" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.ResponseFormat`.
+public struct ResponseFormat: Message {
+    /// "text", "json_object" or "json_schema".
+    public var type: String
+    /// Of a json_schema.
+    public var name: String
+    public var schema: String
+    public var strict: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.type = ""
+        self.name = ""
+        self.schema = ""
+        self.strict = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        type: String = "",
+        name: String = "",
+        schema: String = "",
+        strict: Bool = false
+    ) {
+        self.type = type
+        self.name = name
+        self.schema = schema
+        self.strict = strict
+    }
+
+    public static var fullName: String { "herd.v1.ResponseFormat" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// How a model is to answer; what is absent is left to the endpoint.
+public struct GenerationOptions: Message {
+    public var samplingTemperature: SamplingTemperature?
+    public var nucleus: Nucleus?
+    public var randomness: Randomness?
+    /// 0 = the endpoint's limit.
+    public var maxTokens: UInt32
+    public var stop: [String]
+    public var tools: [Tool]
+    /// "auto", "none", "required" or a tool's name; empty = the endpoint's choice.
+    public var toolChoice: String
+    public var responseFormat: ResponseFormat?
+    /// A JSON object, merged into the request's body as it is. `model`, `messages`, `stream` and `stream_options` are not
+    /// taken.
+    public var extraJson: [UInt8]
+
+    /// Every field at its default.
+    public init() {
+        self.samplingTemperature = nil
+        self.nucleus = nil
+        self.randomness = nil
+        self.maxTokens = 0
+        self.stop = []
+        self.tools = []
+        self.toolChoice = ""
+        self.responseFormat = nil
+        self.extraJson = []
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        samplingTemperature: SamplingTemperature? = nil,
+        nucleus: Nucleus? = nil,
+        randomness: Randomness? = nil,
+        maxTokens: UInt32 = 0,
+        stop: [String] = [],
+        tools: [Tool] = [],
+        toolChoice: String = "",
+        responseFormat: ResponseFormat? = nil,
+        extraJson: [UInt8] = []
+    ) {
+        self.samplingTemperature = samplingTemperature
+        self.nucleus = nucleus
+        self.randomness = randomness
+        self.maxTokens = maxTokens
+        self.stop = stop
+        self.tools = tools
+        self.toolChoice = toolChoice
+        self.responseFormat = responseFormat
+        self.extraJson = extraJson
+    }
+
+    public static var fullName: String { "herd.v1.GenerationOptions" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+
+    /// The alternatives of `sampling_temperature`.
+    public enum SamplingTemperature: Equatable, Sendable {
+        case temperature(Double)
+    }
+
+    /// The alternatives of `nucleus`.
+    public enum Nucleus: Equatable, Sendable {
+        case topP(Double)
+    }
+
+    /// The alternatives of `randomness`.
+    public enum Randomness: Equatable, Sendable {
+        case seed(Int64)
+    }
+}
+
+/// `herd.v1.Usage`.
+public struct Usage: Message {
+    public var promptTokens: UInt32
+    public var completionTokens: UInt32
+    /// Of the prompt's, found in the server's cache.
+    public var cachedTokens: UInt32
+    /// The server sent none: counted from the text's length, four bytes a token.
+    public var estimated: Bool
+    /// US dollars by the model's prices, or what stands in for undeclared ones.
+    public var costUsd: Double
+    public var costEstimated: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.promptTokens = 0
+        self.completionTokens = 0
+        self.cachedTokens = 0
+        self.estimated = false
+        self.costUsd = 0
+        self.costEstimated = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        promptTokens: UInt32 = 0,
+        completionTokens: UInt32 = 0,
+        cachedTokens: UInt32 = 0,
+        estimated: Bool = false,
+        costUsd: Double = 0,
+        costEstimated: Bool = false
+    ) {
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.cachedTokens = cachedTokens
+        self.estimated = estimated
+        self.costUsd = costUsd
+        self.costEstimated = costEstimated
+    }
+
+    public static var fullName: String { "herd.v1.Usage" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// One try of one model.
+public struct Attempt: Message {
+    public var model: String
+    /// The endpoint's base URL; empty where none took the call.
+    public var endpoint: String
+    /// A gRPC status code, 0 = it answered.
+    public var code: UInt32
+    public var error: String
+    public var seconds: Double
+
+    /// Every field at its default.
+    public init() {
+        self.model = ""
+        self.endpoint = ""
+        self.code = 0
+        self.error = ""
+        self.seconds = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        model: String = "",
+        endpoint: String = "",
+        code: UInt32 = 0,
+        error: String = "",
+        seconds: Double = 0
+    ) {
+        self.model = model
+        self.endpoint = endpoint
+        self.code = code
+        self.error = error
+        self.seconds = seconds
+    }
+
+    public static var fullName: String { "herd.v1.Attempt" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// How an answer ended and what it cost.
+public struct GenerationFinish: Message {
+    /// "stop", "length", "tool_calls", "content_filter", or "error" where the stream ends with a status.
+    public var reason: String
+    public var usage: Usage?
+    public var model: String
+    public var endpoint: String
+    /// In order; the last one gave the answer.
+    public var attempts: [Attempt]
+    public var firstTokenSeconds: Double
+    public var seconds: Double
+
+    /// Every field at its default.
+    public init() {
+        self.reason = ""
+        self.usage = nil
+        self.model = ""
+        self.endpoint = ""
+        self.attempts = []
+        self.firstTokenSeconds = 0
+        self.seconds = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        reason: String = "",
+        usage: Usage? = nil,
+        model: String = "",
+        endpoint: String = "",
+        attempts: [Attempt] = [],
+        firstTokenSeconds: Double = 0,
+        seconds: Double = 0
+    ) {
+        self.reason = reason
+        self.usage = usage
+        self.model = model
+        self.endpoint = endpoint
+        self.attempts = attempts
+        self.firstTokenSeconds = firstTokenSeconds
+        self.seconds = seconds
+    }
+
+    public static var fullName: String { "herd.v1.GenerationFinish" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// How an answer is graded.
+public struct Grader: Message {
+    /// "exact", "f1", "choice", "regex" or "judge".
+    public var kind: String
+    /// Of "regex".
+    public var pattern: String
+    /// Of "judge": the model that judges, run by the router.
+    public var judgeModel: String
+    /// Of "judge": what it is asked to look for; empty = the answer's general quality.
+    public var criteria: String
+
+    /// Every field at its default.
+    public init() {
+        self.kind = ""
+        self.pattern = ""
+        self.judgeModel = ""
+        self.criteria = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        kind: String = "",
+        pattern: String = "",
+        judgeModel: String = "",
+        criteria: String = ""
+    ) {
+        self.kind = kind
+        self.pattern = pattern
+        self.judgeModel = judgeModel
+        self.criteria = criteria
+    }
+
+    public static var fullName: String { "herd.v1.Grader" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
 /// Secondary goals: what the caller trades quality for. Lambda is in quality points (0..1) per unit of the goal.
 public struct Goals: Message {
     public var goals: [Goal]
@@ -195,6 +581,7 @@ public struct Constraints: Message {
     public var minContextTokens: UInt32
     /// US dollars per million output tokens.
     public var maxPriceOut: Double
+    public var refinement: Refinement?
 
     /// Every field at its default.
     public init() {
@@ -208,6 +595,7 @@ public struct Constraints: Message {
         self.localOnly = false
         self.minContextTokens = 0
         self.maxPriceOut = 0
+        self.refinement = nil
     }
 
     /// The given fields, the others at their defaults.
@@ -221,7 +609,8 @@ public struct Constraints: Message {
         maxMemoryGb: Double = 0,
         localOnly: Bool = false,
         minContextTokens: UInt32 = 0,
-        maxPriceOut: Double = 0
+        maxPriceOut: Double = 0,
+        refinement: Refinement? = nil
     ) {
         self.allow = allow
         self.deny = deny
@@ -233,6 +622,7 @@ public struct Constraints: Message {
         self.localOnly = localOnly
         self.minContextTokens = minContextTokens
         self.maxPriceOut = maxPriceOut
+        self.refinement = refinement
     }
 
     public static var fullName: String { "herd.v1.Constraints" }
@@ -243,6 +633,12 @@ public struct Constraints: Message {
 
     public func prepared() -> PreparedMessage {
         preparedByProtobufC()
+    }
+
+    /// The alternatives of `refinement`.
+    public enum Refinement: Equatable, Sendable {
+        /// At most so many rounds of refinement, 0 to 5; absent = as many as pay.
+        case maxRefineRounds(UInt32)
     }
 }
 
@@ -413,6 +809,361 @@ extension ToolCall: GeneratedMessage {
     }
 }
 
+extension Tool: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__tool__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__Tool>) {
+        herd__v1__tool__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__Tool>) {
+        self.name = readText(c.pointee.name)
+        self.description = readText(c.pointee.description)
+        self.parameters = readText(c.pointee.parameters)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__Tool>, in arena: MessageArena) {
+        if !self.name.isEmpty {
+            c.pointee.name = arena.text(self.name)
+        }
+        if !self.description.isEmpty {
+            c.pointee.description = arena.text(self.description)
+        }
+        if !self.parameters.isEmpty {
+            c.pointee.parameters = arena.text(self.parameters)
+        }
+    }
+}
+
+extension ToolCallDelta: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__tool_call_delta__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ToolCallDelta>) {
+        herd__v1__tool_call_delta__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__ToolCallDelta>) {
+        self.index = c.pointee.index
+        self.id = readText(c.pointee.id)
+        self.name = readText(c.pointee.name)
+        self.arguments = readText(c.pointee.arguments)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__ToolCallDelta>, in arena: MessageArena) {
+        c.pointee.index = self.index
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.name.isEmpty {
+            c.pointee.name = arena.text(self.name)
+        }
+        if !self.arguments.isEmpty {
+            c.pointee.arguments = arena.text(self.arguments)
+        }
+    }
+}
+
+extension ResponseFormat: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__response_format__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ResponseFormat>) {
+        herd__v1__response_format__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__ResponseFormat>) {
+        self.type = readText(c.pointee.type)
+        self.name = readText(c.pointee.name)
+        self.schema = readText(c.pointee.schema)
+        self.strict = c.pointee.strict != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__ResponseFormat>, in arena: MessageArena) {
+        if !self.type.isEmpty {
+            c.pointee.type = arena.text(self.type)
+        }
+        if !self.name.isEmpty {
+            c.pointee.name = arena.text(self.name)
+        }
+        if !self.schema.isEmpty {
+            c.pointee.schema = arena.text(self.schema)
+        }
+        c.pointee.strict = self.strict ? 1 : 0
+    }
+}
+
+extension GenerationOptions: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__generation_options__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__GenerationOptions>) {
+        herd__v1__generation_options__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__GenerationOptions>) {
+        switch c.pointee.sampling_temperature_case.rawValue {
+        case 1: self.samplingTemperature = .temperature(c.pointee.temperature)
+        default: self.samplingTemperature = nil
+        }
+        switch c.pointee.nucleus_case.rawValue {
+        case 2: self.nucleus = .topP(c.pointee.top_p)
+        default: self.nucleus = nil
+        }
+        switch c.pointee.randomness_case.rawValue {
+        case 3: self.randomness = .seed(c.pointee.seed)
+        default: self.randomness = nil
+        }
+        self.maxTokens = c.pointee.max_tokens
+        var stopRead: [String] = []
+        if let list = c.pointee.stop {
+            stopRead.reserveCapacity(c.pointee.n_stop)
+            for index in 0..<c.pointee.n_stop {
+                stopRead.append(readText(list[index]))
+            }
+        }
+        self.stop = stopRead
+        var toolsRead: [Tool] = []
+        if let list = c.pointee.tools {
+            toolsRead.reserveCapacity(c.pointee.n_tools)
+            for index in 0..<c.pointee.n_tools {
+                guard let item = list[index] else { continue }
+                toolsRead.append(Tool(reading: item))
+            }
+        }
+        self.tools = toolsRead
+        self.toolChoice = readText(c.pointee.tool_choice)
+        if let item = c.pointee.response_format {
+            self.responseFormat = ResponseFormat(reading: item)
+        } else {
+            self.responseFormat = nil
+        }
+        self.extraJson = readBytes(c.pointee.extra_json)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__GenerationOptions>, in arena: MessageArena) {
+        switch self.samplingTemperature {
+        case .temperature(let value):
+            c.pointee.temperature = value
+            c.pointee.sampling_temperature_case = Herd__V1__GenerationOptions__SamplingTemperatureCase(rawValue: 1)
+        case nil: break
+        }
+        switch self.nucleus {
+        case .topP(let value):
+            c.pointee.top_p = value
+            c.pointee.nucleus_case = Herd__V1__GenerationOptions__NucleusCase(rawValue: 2)
+        case nil: break
+        }
+        switch self.randomness {
+        case .seed(let value):
+            c.pointee.seed = value
+            c.pointee.randomness_case = Herd__V1__GenerationOptions__RandomnessCase(rawValue: 3)
+        case nil: break
+        }
+        c.pointee.max_tokens = self.maxTokens
+        if !self.stop.isEmpty {
+            let list = arena.raw(self.stop.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.stop.count)
+            for index in self.stop.indices {
+                list[index] = arena.text(self.stop[index])
+            }
+            c.pointee.stop = list
+            c.pointee.n_stop = self.stop.count
+        }
+        if !self.tools.isEmpty {
+            let list = arena.raw(self.tools.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Tool>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__Tool>?.self, capacity: self.tools.count)
+            self.tools.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Tool>.stride).bindMemory(to: Herd__V1__Tool.self, capacity: 1)
+                    herd__v1__tool__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.tools = list
+            c.pointee.n_tools = self.tools.count
+        }
+        if !self.toolChoice.isEmpty {
+            c.pointee.tool_choice = arena.text(self.toolChoice)
+        }
+        if let responseFormatValue = self.responseFormat {
+            let item = arena.raw(MemoryLayout<Herd__V1__ResponseFormat>.stride).bindMemory(to: Herd__V1__ResponseFormat.self, capacity: 1)
+            herd__v1__response_format__init(item)
+            responseFormatValue.write(to: item, in: arena)
+            c.pointee.response_format = item
+        }
+        if !self.extraJson.isEmpty {
+            c.pointee.extra_json = arena.bytes(self.extraJson)
+        }
+    }
+}
+
+extension Usage: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__usage__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__Usage>) {
+        herd__v1__usage__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__Usage>) {
+        self.promptTokens = c.pointee.prompt_tokens
+        self.completionTokens = c.pointee.completion_tokens
+        self.cachedTokens = c.pointee.cached_tokens
+        self.estimated = c.pointee.estimated != 0
+        self.costUsd = c.pointee.cost_usd
+        self.costEstimated = c.pointee.cost_estimated != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__Usage>, in arena: MessageArena) {
+        c.pointee.prompt_tokens = self.promptTokens
+        c.pointee.completion_tokens = self.completionTokens
+        c.pointee.cached_tokens = self.cachedTokens
+        c.pointee.estimated = self.estimated ? 1 : 0
+        c.pointee.cost_usd = self.costUsd
+        c.pointee.cost_estimated = self.costEstimated ? 1 : 0
+    }
+}
+
+extension Attempt: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__attempt__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__Attempt>) {
+        herd__v1__attempt__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__Attempt>) {
+        self.model = readText(c.pointee.model)
+        self.endpoint = readText(c.pointee.endpoint)
+        self.code = c.pointee.code
+        self.error = readText(c.pointee.error)
+        self.seconds = c.pointee.seconds
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__Attempt>, in arena: MessageArena) {
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.endpoint.isEmpty {
+            c.pointee.endpoint = arena.text(self.endpoint)
+        }
+        c.pointee.code = self.code
+        if !self.error.isEmpty {
+            c.pointee.error = arena.text(self.error)
+        }
+        c.pointee.seconds = self.seconds
+    }
+}
+
+extension GenerationFinish: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__generation_finish__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__GenerationFinish>) {
+        herd__v1__generation_finish__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__GenerationFinish>) {
+        self.reason = readText(c.pointee.reason)
+        if let item = c.pointee.usage {
+            self.usage = Usage(reading: item)
+        } else {
+            self.usage = nil
+        }
+        self.model = readText(c.pointee.model)
+        self.endpoint = readText(c.pointee.endpoint)
+        var attemptsRead: [Attempt] = []
+        if let list = c.pointee.attempts {
+            attemptsRead.reserveCapacity(c.pointee.n_attempts)
+            for index in 0..<c.pointee.n_attempts {
+                guard let item = list[index] else { continue }
+                attemptsRead.append(Attempt(reading: item))
+            }
+        }
+        self.attempts = attemptsRead
+        self.firstTokenSeconds = c.pointee.first_token_seconds
+        self.seconds = c.pointee.seconds
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__GenerationFinish>, in arena: MessageArena) {
+        if !self.reason.isEmpty {
+            c.pointee.reason = arena.text(self.reason)
+        }
+        if let usageValue = self.usage {
+            let item = arena.raw(MemoryLayout<Herd__V1__Usage>.stride).bindMemory(to: Herd__V1__Usage.self, capacity: 1)
+            herd__v1__usage__init(item)
+            usageValue.write(to: item, in: arena)
+            c.pointee.usage = item
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.endpoint.isEmpty {
+            c.pointee.endpoint = arena.text(self.endpoint)
+        }
+        if !self.attempts.isEmpty {
+            let list = arena.raw(self.attempts.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__Attempt>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__Attempt>?.self, capacity: self.attempts.count)
+            self.attempts.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__Attempt>.stride).bindMemory(to: Herd__V1__Attempt.self, capacity: 1)
+                    herd__v1__attempt__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.attempts = list
+            c.pointee.n_attempts = self.attempts.count
+        }
+        c.pointee.first_token_seconds = self.firstTokenSeconds
+        c.pointee.seconds = self.seconds
+    }
+}
+
+extension Grader: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__grader__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__Grader>) {
+        herd__v1__grader__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__Grader>) {
+        self.kind = readText(c.pointee.kind)
+        self.pattern = readText(c.pointee.pattern)
+        self.judgeModel = readText(c.pointee.judge_model)
+        self.criteria = readText(c.pointee.criteria)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__Grader>, in arena: MessageArena) {
+        if !self.kind.isEmpty {
+            c.pointee.kind = arena.text(self.kind)
+        }
+        if !self.pattern.isEmpty {
+            c.pointee.pattern = arena.text(self.pattern)
+        }
+        if !self.judgeModel.isEmpty {
+            c.pointee.judge_model = arena.text(self.judgeModel)
+        }
+        if !self.criteria.isEmpty {
+            c.pointee.criteria = arena.text(self.criteria)
+        }
+    }
+}
+
 extension Goals: GeneratedMessage {
     package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
         herd__v1__goals__descriptor_address()
@@ -516,6 +1267,10 @@ extension Constraints: GeneratedMessage {
         self.localOnly = c.pointee.local_only != 0
         self.minContextTokens = c.pointee.min_context_tokens
         self.maxPriceOut = c.pointee.max_price_out
+        switch c.pointee.refinement_case.rawValue {
+        case 11: self.refinement = .maxRefineRounds(c.pointee.max_refine_rounds)
+        default: self.refinement = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__Constraints>, in arena: MessageArena) {
@@ -553,6 +1308,12 @@ extension Constraints: GeneratedMessage {
         c.pointee.local_only = self.localOnly ? 1 : 0
         c.pointee.min_context_tokens = self.minContextTokens
         c.pointee.max_price_out = self.maxPriceOut
+        switch self.refinement {
+        case .maxRefineRounds(let value):
+            c.pointee.max_refine_rounds = value
+            c.pointee.refinement_case = Herd__V1__Constraints__RefinementCase(rawValue: 11)
+        case nil: break
+        }
     }
 }
 

@@ -15,38 +15,89 @@ public enum Refiner {
     public static let getTranscript = StreamingMethod<GetTranscriptRequest, TranscriptStep>(
         path: "herd.v1.Refiner/GetTranscript", isIdempotent: true
     )
+    /// `herd.v1.Refiner/ListTranscripts`.
+    public static let listTranscripts = UnaryMethod<ListTranscriptsRequest, ListTranscriptsResponse>(
+        path: "herd.v1.Refiner/ListTranscripts", isIdempotent: true
+    )
+    /// `herd.v1.Refiner/DeleteTranscript`.
+    public static let deleteTranscript = UnaryMethod<DeleteTranscriptRequest, DeleteTranscriptResponse>(
+        path: "herd.v1.Refiner/DeleteTranscript", isIdempotent: true
+    )
 
     /// Every method, in the order of the .proto file.
     public static var allMethods: [MethodDescription] {
         [
             refine.description,
             getTranscript.description,
+            listTranscripts.description,
+            deleteTranscript.description,
         ]
     }
 }
 
-/// `herd.v1.RefinementRequest`.
+/// Exactly one of prompt and messages.
 public struct RefinementRequest: Message {
     public var prompt: String
+    /// Drafts.
     public var model: String
+    /// 0 to 5.
     public var rounds: UInt32
+    public var messages: [ChatMessage]
+    /// Criticises and rewrites; empty = the drafting model.
+    public var refineModel: String
+    /// Taken as it is in place of a draft by the model.
+    public var draft: String
+    public var options: GenerationOptions?
+    public var limits: RefinementLimits?
+    /// Grades the draft and each rewrite; the best one is final, unless `keep_worse`. Absent = the last one is final.
+    public var grader: Grader?
+    public var reference: String
+    public var keepWorse: Bool
+    public var decisionId: String
 
     /// Every field at its default.
     public init() {
         self.prompt = ""
         self.model = ""
         self.rounds = 0
+        self.messages = []
+        self.refineModel = ""
+        self.draft = ""
+        self.options = nil
+        self.limits = nil
+        self.grader = nil
+        self.reference = ""
+        self.keepWorse = false
+        self.decisionId = ""
     }
 
     /// The given fields, the others at their defaults.
     public init(
         prompt: String = "",
         model: String = "",
-        rounds: UInt32 = 0
+        rounds: UInt32 = 0,
+        messages: [ChatMessage] = [],
+        refineModel: String = "",
+        draft: String = "",
+        options: GenerationOptions? = nil,
+        limits: RefinementLimits? = nil,
+        grader: Grader? = nil,
+        reference: String = "",
+        keepWorse: Bool = false,
+        decisionId: String = ""
     ) {
         self.prompt = prompt
         self.model = model
         self.rounds = rounds
+        self.messages = messages
+        self.refineModel = refineModel
+        self.draft = draft
+        self.options = options
+        self.limits = limits
+        self.grader = grader
+        self.reference = reference
+        self.keepWorse = keepWorse
+        self.decisionId = decisionId
     }
 
     public static var fullName: String { "herd.v1.RefinementRequest" }
@@ -60,27 +111,197 @@ public struct RefinementRequest: Message {
     }
 }
 
-/// `herd.v1.RefinementEvent`.
+/// Where refinement stops before its last round. It also stops where the critique finds nothing and where a rewrite changes
+/// nothing, unless told not to.
+public struct RefinementLimits: Message {
+    /// Of all steps together; 0 = no limit.
+    public var maxTokens: UInt64
+    public var maxCostUsd: Double
+    public var maxSeconds: Double
+    public var ignoreEmptyCritique: Bool
+    public var ignoreNoChange: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.maxTokens = 0
+        self.maxCostUsd = 0
+        self.maxSeconds = 0
+        self.ignoreEmptyCritique = false
+        self.ignoreNoChange = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        maxTokens: UInt64 = 0,
+        maxCostUsd: Double = 0,
+        maxSeconds: Double = 0,
+        ignoreEmptyCritique: Bool = false,
+        ignoreNoChange: Bool = false
+    ) {
+        self.maxTokens = maxTokens
+        self.maxCostUsd = maxCostUsd
+        self.maxSeconds = maxSeconds
+        self.ignoreEmptyCritique = ignoreEmptyCritique
+        self.ignoreNoChange = ignoreNoChange
+    }
+
+    public static var fullName: String { "herd.v1.RefinementLimits" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// For each step its deltas, then `finished`; at the end a step "final" with `result`.
 public struct RefinementEvent: Message {
+    /// "draft", "critique", "rewrite" or "final".
     public var step: String
     public var delta: String
+    /// 0 for the draft; 1 to 5.
+    public var round: UInt32
+    public var finished: RefinementStep?
+    public var result: RefinementResult?
 
     /// Every field at its default.
     public init() {
         self.step = ""
         self.delta = ""
+        self.round = 0
+        self.finished = nil
+        self.result = nil
     }
 
     /// The given fields, the others at their defaults.
     public init(
         step: String = "",
-        delta: String = ""
+        delta: String = "",
+        round: UInt32 = 0,
+        finished: RefinementStep? = nil,
+        result: RefinementResult? = nil
     ) {
         self.step = step
         self.delta = delta
+        self.round = round
+        self.finished = finished
+        self.result = result
     }
 
     public static var fullName: String { "herd.v1.RefinementEvent" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.RefinementStep`.
+public struct RefinementStep: Message {
+    public var model: String
+    public var usage: Usage?
+    public var seconds: Double
+    public var graded: Graded?
+
+    /// Every field at its default.
+    public init() {
+        self.model = ""
+        self.usage = nil
+        self.seconds = 0
+        self.graded = nil
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        model: String = "",
+        usage: Usage? = nil,
+        seconds: Double = 0,
+        graded: Graded? = nil
+    ) {
+        self.model = model
+        self.usage = usage
+        self.seconds = seconds
+        self.graded = graded
+    }
+
+    public static var fullName: String { "herd.v1.RefinementStep" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+
+    /// The alternatives of `graded`.
+    public enum Graded: Equatable, Sendable {
+        /// Of a draft or rewrite, 0..1, where there is a grader.
+        case score(Double)
+    }
+}
+
+/// `herd.v1.RefinementResult`.
+public struct RefinementResult: Message {
+    /// The answer given as final.
+    public var text: String
+    /// The round it is of.
+    public var round: UInt32
+    /// Rounds that were finished.
+    public var rounds: UInt32
+    /// Why it ended: "rounds", "critique found nothing", "no change", "tokens", "cost", "time", "error".
+    public var stoppedBecause: String
+    /// Of all steps together.
+    public var usage: Usage?
+    public var seconds: Double
+    public var transcriptId: String
+    /// Of the draft and after each round; empty without a grader.
+    public var scores: [Double]
+    /// The refinement broke off: the best answer so far; the stream's status tells why.
+    public var partial: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.text = ""
+        self.round = 0
+        self.rounds = 0
+        self.stoppedBecause = ""
+        self.usage = nil
+        self.seconds = 0
+        self.transcriptId = ""
+        self.scores = []
+        self.partial = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        text: String = "",
+        round: UInt32 = 0,
+        rounds: UInt32 = 0,
+        stoppedBecause: String = "",
+        usage: Usage? = nil,
+        seconds: Double = 0,
+        transcriptId: String = "",
+        scores: [Double] = [],
+        partial: Bool = false
+    ) {
+        self.text = text
+        self.round = round
+        self.rounds = rounds
+        self.stoppedBecause = stoppedBecause
+        self.usage = usage
+        self.seconds = seconds
+        self.transcriptId = transcriptId
+        self.scores = scores
+        self.partial = partial
+    }
+
+    public static var fullName: String { "herd.v1.RefinementResult" }
 
     public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
         self = try Self.unpacked(from: bytes)
@@ -118,27 +339,200 @@ public struct GetTranscriptRequest: Message {
     }
 }
 
-/// `herd.v1.TranscriptStep`.
+/// A prompt first ("prompt"), then every step, the final one last.
 public struct TranscriptStep: Message {
     public var step: String
     public var text: String
+    public var round: UInt32
+    public var finished: RefinementStep?
+    public var result: RefinementResult?
+    public var timeUnixMs: UInt64
 
     /// Every field at its default.
     public init() {
         self.step = ""
         self.text = ""
+        self.round = 0
+        self.finished = nil
+        self.result = nil
+        self.timeUnixMs = 0
     }
 
     /// The given fields, the others at their defaults.
     public init(
         step: String = "",
-        text: String = ""
+        text: String = "",
+        round: UInt32 = 0,
+        finished: RefinementStep? = nil,
+        result: RefinementResult? = nil,
+        timeUnixMs: UInt64 = 0
     ) {
         self.step = step
         self.text = text
+        self.round = round
+        self.finished = finished
+        self.result = result
+        self.timeUnixMs = timeUnixMs
     }
 
     public static var fullName: String { "herd.v1.TranscriptStep" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.ListTranscriptsRequest`.
+public struct ListTranscriptsRequest: Message {
+    public var page: Page?
+
+    /// Every field at its default.
+    public init() {
+        self.page = nil
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        page: Page? = nil
+    ) {
+        self.page = page
+    }
+
+    public static var fullName: String { "herd.v1.ListTranscriptsRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Newest first.
+public struct ListTranscriptsResponse: Message {
+    public var transcripts: [TranscriptSummary]
+    public var next: String
+
+    /// Every field at its default.
+    public init() {
+        self.transcripts = []
+        self.next = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        transcripts: [TranscriptSummary] = [],
+        next: String = ""
+    ) {
+        self.transcripts = transcripts
+        self.next = next
+    }
+
+    public static var fullName: String { "herd.v1.ListTranscriptsResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.TranscriptSummary`.
+public struct TranscriptSummary: Message {
+    public var transcriptId: String
+    public var model: String
+    public var refineModel: String
+    public var timeUnixMs: UInt64
+    public var expiresUnixMs: UInt64
+    public var rounds: UInt32
+    public var stoppedBecause: String
+    public var decisionId: String
+
+    /// Every field at its default.
+    public init() {
+        self.transcriptId = ""
+        self.model = ""
+        self.refineModel = ""
+        self.timeUnixMs = 0
+        self.expiresUnixMs = 0
+        self.rounds = 0
+        self.stoppedBecause = ""
+        self.decisionId = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        transcriptId: String = "",
+        model: String = "",
+        refineModel: String = "",
+        timeUnixMs: UInt64 = 0,
+        expiresUnixMs: UInt64 = 0,
+        rounds: UInt32 = 0,
+        stoppedBecause: String = "",
+        decisionId: String = ""
+    ) {
+        self.transcriptId = transcriptId
+        self.model = model
+        self.refineModel = refineModel
+        self.timeUnixMs = timeUnixMs
+        self.expiresUnixMs = expiresUnixMs
+        self.rounds = rounds
+        self.stoppedBecause = stoppedBecause
+        self.decisionId = decisionId
+    }
+
+    public static var fullName: String { "herd.v1.TranscriptSummary" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.DeleteTranscriptRequest`.
+public struct DeleteTranscriptRequest: Message {
+    public var transcriptId: String
+
+    /// Every field at its default.
+    public init() {
+        self.transcriptId = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        transcriptId: String = ""
+    ) {
+        self.transcriptId = transcriptId
+    }
+
+    public static var fullName: String { "herd.v1.DeleteTranscriptRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.DeleteTranscriptResponse`.
+public struct DeleteTranscriptResponse: Message {
+    /// Every field at its default.
+    public init() {
+    }
+
+    public static var fullName: String { "herd.v1.DeleteTranscriptResponse" }
 
     public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
         self = try Self.unpacked(from: bytes)
@@ -162,6 +556,35 @@ extension RefinementRequest: GeneratedMessage {
         self.prompt = readText(c.pointee.prompt)
         self.model = readText(c.pointee.model)
         self.rounds = c.pointee.rounds
+        var messagesRead: [ChatMessage] = []
+        if let list = c.pointee.messages {
+            messagesRead.reserveCapacity(c.pointee.n_messages)
+            for index in 0..<c.pointee.n_messages {
+                guard let item = list[index] else { continue }
+                messagesRead.append(ChatMessage(reading: item))
+            }
+        }
+        self.messages = messagesRead
+        self.refineModel = readText(c.pointee.refine_model)
+        self.draft = readText(c.pointee.draft)
+        if let item = c.pointee.options {
+            self.options = GenerationOptions(reading: item)
+        } else {
+            self.options = nil
+        }
+        if let item = c.pointee.limits {
+            self.limits = RefinementLimits(reading: item)
+        } else {
+            self.limits = nil
+        }
+        if let item = c.pointee.grader {
+            self.grader = Grader(reading: item)
+        } else {
+            self.grader = nil
+        }
+        self.reference = readText(c.pointee.reference)
+        self.keepWorse = c.pointee.keep_worse != 0
+        self.decisionId = readText(c.pointee.decision_id)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementRequest>, in arena: MessageArena) {
@@ -172,6 +595,78 @@ extension RefinementRequest: GeneratedMessage {
             c.pointee.model = arena.text(self.model)
         }
         c.pointee.rounds = self.rounds
+        if !self.messages.isEmpty {
+            let list = arena.raw(self.messages.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__ChatMessage>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__ChatMessage>?.self, capacity: self.messages.count)
+            self.messages.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__ChatMessage>.stride).bindMemory(to: Herd__V1__ChatMessage.self, capacity: 1)
+                    herd__v1__chat_message__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.messages = list
+            c.pointee.n_messages = self.messages.count
+        }
+        if !self.refineModel.isEmpty {
+            c.pointee.refine_model = arena.text(self.refineModel)
+        }
+        if !self.draft.isEmpty {
+            c.pointee.draft = arena.text(self.draft)
+        }
+        if let optionsValue = self.options {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationOptions>.stride).bindMemory(to: Herd__V1__GenerationOptions.self, capacity: 1)
+            herd__v1__generation_options__init(item)
+            optionsValue.write(to: item, in: arena)
+            c.pointee.options = item
+        }
+        if let limitsValue = self.limits {
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementLimits>.stride).bindMemory(to: Herd__V1__RefinementLimits.self, capacity: 1)
+            herd__v1__refinement_limits__init(item)
+            limitsValue.write(to: item, in: arena)
+            c.pointee.limits = item
+        }
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__V1__Grader>.stride).bindMemory(to: Herd__V1__Grader.self, capacity: 1)
+            herd__v1__grader__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
+        if !self.reference.isEmpty {
+            c.pointee.reference = arena.text(self.reference)
+        }
+        c.pointee.keep_worse = self.keepWorse ? 1 : 0
+        if !self.decisionId.isEmpty {
+            c.pointee.decision_id = arena.text(self.decisionId)
+        }
+    }
+}
+
+extension RefinementLimits: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__refinement_limits__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__RefinementLimits>) {
+        herd__v1__refinement_limits__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__RefinementLimits>) {
+        self.maxTokens = c.pointee.max_tokens
+        self.maxCostUsd = c.pointee.max_cost_usd
+        self.maxSeconds = c.pointee.max_seconds
+        self.ignoreEmptyCritique = c.pointee.ignore_empty_critique != 0
+        self.ignoreNoChange = c.pointee.ignore_no_change != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementLimits>, in arena: MessageArena) {
+        c.pointee.max_tokens = self.maxTokens
+        c.pointee.max_cost_usd = self.maxCostUsd
+        c.pointee.max_seconds = self.maxSeconds
+        c.pointee.ignore_empty_critique = self.ignoreEmptyCritique ? 1 : 0
+        c.pointee.ignore_no_change = self.ignoreNoChange ? 1 : 0
     }
 }
 
@@ -187,6 +682,17 @@ extension RefinementEvent: GeneratedMessage {
     package init(reading c: UnsafePointer<Herd__V1__RefinementEvent>) {
         self.step = readText(c.pointee.step)
         self.delta = readText(c.pointee.delta)
+        self.round = c.pointee.round
+        if let item = c.pointee.finished {
+            self.finished = RefinementStep(reading: item)
+        } else {
+            self.finished = nil
+        }
+        if let item = c.pointee.result {
+            self.result = RefinementResult(reading: item)
+        } else {
+            self.result = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementEvent>, in arena: MessageArena) {
@@ -196,6 +702,121 @@ extension RefinementEvent: GeneratedMessage {
         if !self.delta.isEmpty {
             c.pointee.delta = arena.text(self.delta)
         }
+        c.pointee.round = self.round
+        if let finishedValue = self.finished {
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementStep>.stride).bindMemory(to: Herd__V1__RefinementStep.self, capacity: 1)
+            herd__v1__refinement_step__init(item)
+            finishedValue.write(to: item, in: arena)
+            c.pointee.finished = item
+        }
+        if let resultValue = self.result {
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementResult>.stride).bindMemory(to: Herd__V1__RefinementResult.self, capacity: 1)
+            herd__v1__refinement_result__init(item)
+            resultValue.write(to: item, in: arena)
+            c.pointee.result = item
+        }
+    }
+}
+
+extension RefinementStep: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__refinement_step__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__RefinementStep>) {
+        herd__v1__refinement_step__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__RefinementStep>) {
+        self.model = readText(c.pointee.model)
+        if let item = c.pointee.usage {
+            self.usage = Usage(reading: item)
+        } else {
+            self.usage = nil
+        }
+        self.seconds = c.pointee.seconds
+        switch c.pointee.graded_case.rawValue {
+        case 4: self.graded = .score(c.pointee.score)
+        default: self.graded = nil
+        }
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementStep>, in arena: MessageArena) {
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if let usageValue = self.usage {
+            let item = arena.raw(MemoryLayout<Herd__V1__Usage>.stride).bindMemory(to: Herd__V1__Usage.self, capacity: 1)
+            herd__v1__usage__init(item)
+            usageValue.write(to: item, in: arena)
+            c.pointee.usage = item
+        }
+        c.pointee.seconds = self.seconds
+        switch self.graded {
+        case .score(let value):
+            c.pointee.score = value
+            c.pointee.graded_case = Herd__V1__RefinementStep__GradedCase(rawValue: 4)
+        case nil: break
+        }
+    }
+}
+
+extension RefinementResult: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__refinement_result__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__RefinementResult>) {
+        herd__v1__refinement_result__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__RefinementResult>) {
+        self.text = readText(c.pointee.text)
+        self.round = c.pointee.round
+        self.rounds = c.pointee.rounds
+        self.stoppedBecause = readText(c.pointee.stopped_because)
+        if let item = c.pointee.usage {
+            self.usage = Usage(reading: item)
+        } else {
+            self.usage = nil
+        }
+        self.seconds = c.pointee.seconds
+        self.transcriptId = readText(c.pointee.transcript_id)
+        var scoresRead: [Double] = []
+        if let list = c.pointee.scores {
+            scoresRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_scores))
+        }
+        self.scores = scoresRead
+        self.partial = c.pointee.partial != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementResult>, in arena: MessageArena) {
+        if !self.text.isEmpty {
+            c.pointee.text = arena.text(self.text)
+        }
+        c.pointee.round = self.round
+        c.pointee.rounds = self.rounds
+        if !self.stoppedBecause.isEmpty {
+            c.pointee.stopped_because = arena.text(self.stoppedBecause)
+        }
+        if let usageValue = self.usage {
+            let item = arena.raw(MemoryLayout<Herd__V1__Usage>.stride).bindMemory(to: Herd__V1__Usage.self, capacity: 1)
+            herd__v1__usage__init(item)
+            usageValue.write(to: item, in: arena)
+            c.pointee.usage = item
+        }
+        c.pointee.seconds = self.seconds
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+        if !self.scores.isEmpty {
+            let list = arena.raw(self.scores.count * MemoryLayout<Double>.stride)
+                .bindMemory(to: Double.self, capacity: self.scores.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.scores.count).update(from: self.scores)
+            c.pointee.scores = list
+            c.pointee.n_scores = self.scores.count
+        }
+        c.pointee.partial = self.partial ? 1 : 0
     }
 }
 
@@ -231,6 +852,18 @@ extension TranscriptStep: GeneratedMessage {
     package init(reading c: UnsafePointer<Herd__V1__TranscriptStep>) {
         self.step = readText(c.pointee.step)
         self.text = readText(c.pointee.text)
+        self.round = c.pointee.round
+        if let item = c.pointee.finished {
+            self.finished = RefinementStep(reading: item)
+        } else {
+            self.finished = nil
+        }
+        if let item = c.pointee.result {
+            self.result = RefinementResult(reading: item)
+        } else {
+            self.result = nil
+        }
+        self.timeUnixMs = c.pointee.time_unix_ms
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__TranscriptStep>, in arena: MessageArena) {
@@ -240,5 +873,169 @@ extension TranscriptStep: GeneratedMessage {
         if !self.text.isEmpty {
             c.pointee.text = arena.text(self.text)
         }
+        c.pointee.round = self.round
+        if let finishedValue = self.finished {
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementStep>.stride).bindMemory(to: Herd__V1__RefinementStep.self, capacity: 1)
+            herd__v1__refinement_step__init(item)
+            finishedValue.write(to: item, in: arena)
+            c.pointee.finished = item
+        }
+        if let resultValue = self.result {
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementResult>.stride).bindMemory(to: Herd__V1__RefinementResult.self, capacity: 1)
+            herd__v1__refinement_result__init(item)
+            resultValue.write(to: item, in: arena)
+            c.pointee.result = item
+        }
+        c.pointee.time_unix_ms = self.timeUnixMs
+    }
+}
+
+extension ListTranscriptsRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__list_transcripts_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ListTranscriptsRequest>) {
+        herd__v1__list_transcripts_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__ListTranscriptsRequest>) {
+        if let item = c.pointee.page {
+            self.page = Page(reading: item)
+        } else {
+            self.page = nil
+        }
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__ListTranscriptsRequest>, in arena: MessageArena) {
+        if let pageValue = self.page {
+            let item = arena.raw(MemoryLayout<Herd__V1__Page>.stride).bindMemory(to: Herd__V1__Page.self, capacity: 1)
+            herd__v1__page__init(item)
+            pageValue.write(to: item, in: arena)
+            c.pointee.page = item
+        }
+    }
+}
+
+extension ListTranscriptsResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__list_transcripts_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ListTranscriptsResponse>) {
+        herd__v1__list_transcripts_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__ListTranscriptsResponse>) {
+        var transcriptsRead: [TranscriptSummary] = []
+        if let list = c.pointee.transcripts {
+            transcriptsRead.reserveCapacity(c.pointee.n_transcripts)
+            for index in 0..<c.pointee.n_transcripts {
+                guard let item = list[index] else { continue }
+                transcriptsRead.append(TranscriptSummary(reading: item))
+            }
+        }
+        self.transcripts = transcriptsRead
+        self.next = readText(c.pointee.next)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__ListTranscriptsResponse>, in arena: MessageArena) {
+        if !self.transcripts.isEmpty {
+            let list = arena.raw(self.transcripts.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__TranscriptSummary>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__TranscriptSummary>?.self, capacity: self.transcripts.count)
+            self.transcripts.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__TranscriptSummary>.stride).bindMemory(to: Herd__V1__TranscriptSummary.self, capacity: 1)
+                    herd__v1__transcript_summary__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.transcripts = list
+            c.pointee.n_transcripts = self.transcripts.count
+        }
+        if !self.next.isEmpty {
+            c.pointee.next = arena.text(self.next)
+        }
+    }
+}
+
+extension TranscriptSummary: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__transcript_summary__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__TranscriptSummary>) {
+        herd__v1__transcript_summary__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__TranscriptSummary>) {
+        self.transcriptId = readText(c.pointee.transcript_id)
+        self.model = readText(c.pointee.model)
+        self.refineModel = readText(c.pointee.refine_model)
+        self.timeUnixMs = c.pointee.time_unix_ms
+        self.expiresUnixMs = c.pointee.expires_unix_ms
+        self.rounds = c.pointee.rounds
+        self.stoppedBecause = readText(c.pointee.stopped_because)
+        self.decisionId = readText(c.pointee.decision_id)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__TranscriptSummary>, in arena: MessageArena) {
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.refineModel.isEmpty {
+            c.pointee.refine_model = arena.text(self.refineModel)
+        }
+        c.pointee.time_unix_ms = self.timeUnixMs
+        c.pointee.expires_unix_ms = self.expiresUnixMs
+        c.pointee.rounds = self.rounds
+        if !self.stoppedBecause.isEmpty {
+            c.pointee.stopped_because = arena.text(self.stoppedBecause)
+        }
+        if !self.decisionId.isEmpty {
+            c.pointee.decision_id = arena.text(self.decisionId)
+        }
+    }
+}
+
+extension DeleteTranscriptRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__delete_transcript_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DeleteTranscriptRequest>) {
+        herd__v1__delete_transcript_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__DeleteTranscriptRequest>) {
+        self.transcriptId = readText(c.pointee.transcript_id)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__DeleteTranscriptRequest>, in arena: MessageArena) {
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+    }
+}
+
+extension DeleteTranscriptResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__delete_transcript_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__DeleteTranscriptResponse>) {
+        herd__v1__delete_transcript_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__DeleteTranscriptResponse>) {
+        self.init()
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__DeleteTranscriptResponse>, in arena: MessageArena) {
     }
 }

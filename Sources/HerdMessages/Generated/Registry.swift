@@ -174,6 +174,14 @@ public struct Endpoint: Message {
     public var maxConcurrency: UInt32
     /// Name of an environment variable of the router that holds the key; starts with HERD_KEY_.
     public var apiKeyEnv: String
+    /// Name of a file below the router's secrets_dir that holds the key.
+    public var apiKeyFile: String
+    /// Seconds, 0 = the router's defaults (router.backends.*): to connect, to the first token, between tokens.
+    public var connectTimeout: Double
+    public var firstTokenTimeout: Double
+    public var tokenTimeout: Double
+    /// A PEM file below secrets_dir with the authorities trusted for this endpoint; empty = the system's.
+    public var caFile: String
 
     /// Every field at its default.
     public init() {
@@ -181,6 +189,11 @@ public struct Endpoint: Message {
         self.model = ""
         self.maxConcurrency = 0
         self.apiKeyEnv = ""
+        self.apiKeyFile = ""
+        self.connectTimeout = 0
+        self.firstTokenTimeout = 0
+        self.tokenTimeout = 0
+        self.caFile = ""
     }
 
     /// The given fields, the others at their defaults.
@@ -188,12 +201,22 @@ public struct Endpoint: Message {
         baseUrl: String = "",
         model: String = "",
         maxConcurrency: UInt32 = 0,
-        apiKeyEnv: String = ""
+        apiKeyEnv: String = "",
+        apiKeyFile: String = "",
+        connectTimeout: Double = 0,
+        firstTokenTimeout: Double = 0,
+        tokenTimeout: Double = 0,
+        caFile: String = ""
     ) {
         self.baseUrl = baseUrl
         self.model = model
         self.maxConcurrency = maxConcurrency
         self.apiKeyEnv = apiKeyEnv
+        self.apiKeyFile = apiKeyFile
+        self.connectTimeout = connectTimeout
+        self.firstTokenTimeout = firstTokenTimeout
+        self.tokenTimeout = tokenTimeout
+        self.caFile = caFile
     }
 
     public static var fullName: String { "herd.v1.Endpoint" }
@@ -982,6 +1005,11 @@ extension Endpoint: GeneratedMessage {
         self.model = readText(c.pointee.model)
         self.maxConcurrency = c.pointee.max_concurrency
         self.apiKeyEnv = readText(c.pointee.api_key_env)
+        self.apiKeyFile = readText(c.pointee.api_key_file)
+        self.connectTimeout = c.pointee.connect_timeout
+        self.firstTokenTimeout = c.pointee.first_token_timeout
+        self.tokenTimeout = c.pointee.token_timeout
+        self.caFile = readText(c.pointee.ca_file)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__Endpoint>, in arena: MessageArena) {
@@ -994,6 +1022,15 @@ extension Endpoint: GeneratedMessage {
         c.pointee.max_concurrency = self.maxConcurrency
         if !self.apiKeyEnv.isEmpty {
             c.pointee.api_key_env = arena.text(self.apiKeyEnv)
+        }
+        if !self.apiKeyFile.isEmpty {
+            c.pointee.api_key_file = arena.text(self.apiKeyFile)
+        }
+        c.pointee.connect_timeout = self.connectTimeout
+        c.pointee.first_token_timeout = self.firstTokenTimeout
+        c.pointee.token_timeout = self.tokenTimeout
+        if !self.caFile.isEmpty {
+            c.pointee.ca_file = arena.text(self.caFile)
         }
     }
 }

@@ -203,12 +203,13 @@ public struct RouteResponse: Message {
 /// `herd.v1.Candidate`.
 public struct Candidate: Message {
     public var model: String
-    /// Predicted score, 0..1.
+    /// Predicted score, 0..1, after `refine_rounds`.
     public var quality: Double
-    /// quality minus the goals' terms.
+    /// quality minus the goals' terms, those of its refinement included.
     public var utility: Double
-    /// Expected cost of the request in US dollars.
+    /// Expected cost of the request in US dollars, refinement included.
     public var costUsd: Double
+    /// How many rounds of refinement give this model its highest utility.
     public var refineRounds: UInt32
     /// Why a hard constraint ruled the model out; empty for those that may be chosen.
     public var excludedBecause: String
@@ -268,7 +269,7 @@ public struct Candidate: Message {
 
 /// `herd.v1.Contribution`.
 public struct Contribution: Message {
-    /// "quality", or the goal's name.
+    /// "quality" (before refinement), "refinement" (its expected gain), or the goal's name.
     public var name: String
     /// Points of utility, negative for a price.
     public var value: Double
@@ -445,6 +446,8 @@ public struct Decision: Message {
     /// Only where the router is configured to keep prompts.
     public var prompt: String
     public var outcomes: [Outcome]
+    /// Where it was run by Complete or Refine.
+    public var run: RunOutcome?
 
     /// Every field at its default.
     public init() {
@@ -455,6 +458,7 @@ public struct Decision: Message {
         self.fingerprint = ""
         self.prompt = ""
         self.outcomes = []
+        self.run = nil
     }
 
     /// The given fields, the others at their defaults.
@@ -465,7 +469,8 @@ public struct Decision: Message {
         response: RouteResponse? = nil,
         fingerprint: String = "",
         prompt: String = "",
-        outcomes: [Outcome] = []
+        outcomes: [Outcome] = [],
+        run: RunOutcome? = nil
     ) {
         self.decisionId = decisionId
         self.timeUnixMs = timeUnixMs
@@ -474,6 +479,7 @@ public struct Decision: Message {
         self.fingerprint = fingerprint
         self.prompt = prompt
         self.outcomes = outcomes
+        self.run = run
     }
 
     public static var fullName: String { "herd.v1.Decision" }
@@ -526,20 +532,73 @@ public struct Outcome: Message {
     }
 }
 
-/// `herd.v1.CompleteRequest`.
-public struct CompleteRequest: Message {
-    public var route: RouteRequest?
+/// How the chosen model's run ended; kept with the decision.
+public struct RunOutcome: Message {
+    /// gRPC status code.
+    public var code: UInt32
+    public var error: String
+    public var generation: GenerationFinish?
+    public var refineRounds: UInt32
+    public var transcriptId: String
 
     /// Every field at its default.
     public init() {
-        self.route = nil
+        self.code = 0
+        self.error = ""
+        self.generation = nil
+        self.refineRounds = 0
+        self.transcriptId = ""
     }
 
     /// The given fields, the others at their defaults.
     public init(
-        route: RouteRequest? = nil
+        code: UInt32 = 0,
+        error: String = "",
+        generation: GenerationFinish? = nil,
+        refineRounds: UInt32 = 0,
+        transcriptId: String = ""
+    ) {
+        self.code = code
+        self.error = error
+        self.generation = generation
+        self.refineRounds = refineRounds
+        self.transcriptId = transcriptId
+    }
+
+    public static var fullName: String { "herd.v1.RunOutcome" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Routes, runs the chosen model and streams its answer.
+public struct CompleteRequest: Message {
+    /// Its `expected_output_tokens` also counts for the decision where `options.max_tokens` is lower.
+    public var route: RouteRequest?
+    public var options: GenerationOptions?
+    public var failover: Failover?
+
+    /// Every field at its default.
+    public init() {
+        self.route = nil
+        self.options = nil
+        self.failover = nil
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        route: RouteRequest? = nil,
+        options: GenerationOptions? = nil,
+        failover: Failover? = nil
     ) {
         self.route = route
+        self.options = options
+        self.failover = failover
     }
 
     public static var fullName: String { "herd.v1.CompleteRequest" }
@@ -551,9 +610,15 @@ public struct CompleteRequest: Message {
     public func prepared() -> PreparedMessage {
         preparedByProtobufC()
     }
+
+    /// The alternatives of `failover`.
+    public enum Failover: Equatable, Sendable {
+        /// How many models are tried before the first token is sent; absent = 3, 1 = no other than the chosen one.
+        case maxModels(UInt32)
+    }
 }
 
-/// `herd.v1.CompleteEvent`.
+/// The decision first; then deltas and tool calls, after `failed` of another model; `finish` last.
 public struct CompleteEvent: Message {
     public var event: Event?
 
@@ -583,27 +648,117 @@ public struct CompleteEvent: Message {
     public enum Event: Equatable, Sendable {
         case decision(RouteResponse)
         case delta(String)
+        case toolCall(ToolCallDelta)
+        /// What the model thinks before it answers, where the endpoint tells.
+        case reasoning(String)
+        /// A model failed before its first token; the next candidate is tried.
+        case failed(Attempt)
+        /// Where the decision says to refine: drafts, critiques and rewrites as they come; the final answer follows as deltas.
+        case refinement(RefinementEvent)
+        case finish(CompleteFinish)
     }
 }
 
-/// `herd.v1.RefineRequest`.
+/// `herd.v1.CompleteFinish`.
+public struct CompleteFinish: Message {
+    public var decisionId: String
+    /// Of the model that answered. Its attempts are those of all models.
+    public var generation: GenerationFinish?
+    public var refineRounds: UInt32
+    public var transcriptId: String
+    /// A session changed its model with this answer.
+    public var switched: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.decisionId = ""
+        self.generation = nil
+        self.refineRounds = 0
+        self.transcriptId = ""
+        self.switched = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        decisionId: String = "",
+        generation: GenerationFinish? = nil,
+        refineRounds: UInt32 = 0,
+        transcriptId: String = "",
+        switched: Bool = false
+    ) {
+        self.decisionId = decisionId
+        self.generation = generation
+        self.refineRounds = refineRounds
+        self.transcriptId = transcriptId
+        self.switched = switched
+    }
+
+    public static var fullName: String { "herd.v1.CompleteFinish" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Routes (unless a model is named), then drafts, criticises and rewrites.
 public struct RefineRequest: Message {
+    /// Its prompt or messages are what is to be answered.
     public var route: RouteRequest?
-    public var rounds: UInt32
+    /// 0 to 5; 0 = the draft alone. Absent in `rounds_choice` = 1.
+    public var roundsChoice: RoundsChoice?
+    /// Not routed, if named.
+    public var model: String
+    /// Criticises and rewrites in place of the drafting model.
+    public var refineModel: String
+    public var draft: String
+    public var options: GenerationOptions?
+    public var limits: RefinementLimits?
+    public var grader: Grader?
+    public var reference: String
+    /// Gives the last rewrite as final even where the grader scores it lower than the draft.
+    public var keepWorse: Bool
 
     /// Every field at its default.
     public init() {
         self.route = nil
-        self.rounds = 0
+        self.roundsChoice = nil
+        self.model = ""
+        self.refineModel = ""
+        self.draft = ""
+        self.options = nil
+        self.limits = nil
+        self.grader = nil
+        self.reference = ""
+        self.keepWorse = false
     }
 
     /// The given fields, the others at their defaults.
     public init(
         route: RouteRequest? = nil,
-        rounds: UInt32 = 0
+        roundsChoice: RoundsChoice? = nil,
+        model: String = "",
+        refineModel: String = "",
+        draft: String = "",
+        options: GenerationOptions? = nil,
+        limits: RefinementLimits? = nil,
+        grader: Grader? = nil,
+        reference: String = "",
+        keepWorse: Bool = false
     ) {
         self.route = route
-        self.rounds = rounds
+        self.roundsChoice = roundsChoice
+        self.model = model
+        self.refineModel = refineModel
+        self.draft = draft
+        self.options = options
+        self.limits = limits
+        self.grader = grader
+        self.reference = reference
+        self.keepWorse = keepWorse
     }
 
     public static var fullName: String { "herd.v1.RefineRequest" }
@@ -614,6 +769,11 @@ public struct RefineRequest: Message {
 
     public func prepared() -> PreparedMessage {
         preparedByProtobufC()
+    }
+
+    /// 0 to 5; 0 = the draft alone. Absent in `rounds_choice` = 1.
+    public enum RoundsChoice: Equatable, Sendable {
+        case rounds(UInt32)
     }
 }
 
@@ -646,28 +806,38 @@ public struct RefineEvent: Message {
     /// The alternatives of `event`.
     public enum Event: Equatable, Sendable {
         case decision(RouteResponse)
+        /// Of the final answer.
         case delta(String)
+        case step(RefinementEvent)
     }
 }
 
-/// `herd.v1.GenerateRequest`.
+/// Exactly one of prompt and messages.
 public struct GenerateRequest: Message {
     public var model: String
     public var messages: [ChatMessage]
+    public var prompt: String
+    public var options: GenerationOptions?
 
     /// Every field at its default.
     public init() {
         self.model = ""
         self.messages = []
+        self.prompt = ""
+        self.options = nil
     }
 
     /// The given fields, the others at their defaults.
     public init(
         model: String = "",
-        messages: [ChatMessage] = []
+        messages: [ChatMessage] = [],
+        prompt: String = "",
+        options: GenerationOptions? = nil
     ) {
         self.model = model
         self.messages = messages
+        self.prompt = prompt
+        self.options = options
     }
 
     public static var fullName: String { "herd.v1.GenerateRequest" }
@@ -710,6 +880,9 @@ public struct GenerateEvent: Message {
     /// The alternatives of `event`.
     public enum Event: Equatable, Sendable {
         case delta(String)
+        case toolCall(ToolCallDelta)
+        case reasoning(String)
+        case finish(GenerationFinish)
     }
 }
 
@@ -1122,6 +1295,11 @@ extension Decision: GeneratedMessage {
             }
         }
         self.outcomes = outcomesRead
+        if let item = c.pointee.run {
+            self.run = RunOutcome(reading: item)
+        } else {
+            self.run = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__Decision>, in arena: MessageArena) {
@@ -1159,6 +1337,12 @@ extension Decision: GeneratedMessage {
             c.pointee.outcomes = list
             c.pointee.n_outcomes = self.outcomes.count
         }
+        if let runValue = self.run {
+            let item = arena.raw(MemoryLayout<Herd__V1__RunOutcome>.stride).bindMemory(to: Herd__V1__RunOutcome.self, capacity: 1)
+            herd__v1__run_outcome__init(item)
+            runValue.write(to: item, in: arena)
+            c.pointee.run = item
+        }
     }
 }
 
@@ -1190,6 +1374,45 @@ extension Outcome: GeneratedMessage {
     }
 }
 
+extension RunOutcome: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__run_outcome__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__RunOutcome>) {
+        herd__v1__run_outcome__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__RunOutcome>) {
+        self.code = c.pointee.code
+        self.error = readText(c.pointee.error)
+        if let item = c.pointee.generation {
+            self.generation = GenerationFinish(reading: item)
+        } else {
+            self.generation = nil
+        }
+        self.refineRounds = c.pointee.refine_rounds
+        self.transcriptId = readText(c.pointee.transcript_id)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__RunOutcome>, in arena: MessageArena) {
+        c.pointee.code = self.code
+        if !self.error.isEmpty {
+            c.pointee.error = arena.text(self.error)
+        }
+        if let generationValue = self.generation {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationFinish>.stride).bindMemory(to: Herd__V1__GenerationFinish.self, capacity: 1)
+            herd__v1__generation_finish__init(item)
+            generationValue.write(to: item, in: arena)
+            c.pointee.generation = item
+        }
+        c.pointee.refine_rounds = self.refineRounds
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+    }
+}
+
 extension CompleteRequest: GeneratedMessage {
     package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
         herd__v1__complete_request__descriptor_address()
@@ -1205,6 +1428,15 @@ extension CompleteRequest: GeneratedMessage {
         } else {
             self.route = nil
         }
+        if let item = c.pointee.options {
+            self.options = GenerationOptions(reading: item)
+        } else {
+            self.options = nil
+        }
+        switch c.pointee.failover_case.rawValue {
+        case 3: self.failover = .maxModels(c.pointee.max_models)
+        default: self.failover = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__CompleteRequest>, in arena: MessageArena) {
@@ -1213,6 +1445,18 @@ extension CompleteRequest: GeneratedMessage {
             herd__v1__route_request__init(item)
             routeValue.write(to: item, in: arena)
             c.pointee.route = item
+        }
+        if let optionsValue = self.options {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationOptions>.stride).bindMemory(to: Herd__V1__GenerationOptions.self, capacity: 1)
+            herd__v1__generation_options__init(item)
+            optionsValue.write(to: item, in: arena)
+            c.pointee.options = item
+        }
+        switch self.failover {
+        case .maxModels(let value):
+            c.pointee.max_models = value
+            c.pointee.failover_case = Herd__V1__CompleteRequest__FailoverCase(rawValue: 3)
+        case nil: break
         }
     }
 }
@@ -1230,6 +1474,11 @@ extension CompleteEvent: GeneratedMessage {
         switch c.pointee.event_case.rawValue {
         case 1: self.event = c.pointee.decision == nil ? nil : .decision(RouteResponse(reading: c.pointee.decision))
         case 2: self.event = .delta(readText(c.pointee.delta))
+        case 3: self.event = c.pointee.tool_call == nil ? nil : .toolCall(ToolCallDelta(reading: c.pointee.tool_call))
+        case 4: self.event = .reasoning(readText(c.pointee.reasoning))
+        case 5: self.event = c.pointee.failed == nil ? nil : .failed(Attempt(reading: c.pointee.failed))
+        case 6: self.event = c.pointee.refinement == nil ? nil : .refinement(RefinementEvent(reading: c.pointee.refinement))
+        case 7: self.event = c.pointee.finish == nil ? nil : .finish(CompleteFinish(reading: c.pointee.finish))
         default: self.event = nil
         }
     }
@@ -1245,8 +1494,74 @@ extension CompleteEvent: GeneratedMessage {
         case .delta(let value):
             c.pointee.delta = arena.text(value)
             c.pointee.event_case = Herd__V1__CompleteEvent__EventCase(rawValue: 2)
+        case .toolCall(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__ToolCallDelta>.stride).bindMemory(to: Herd__V1__ToolCallDelta.self, capacity: 1)
+            herd__v1__tool_call_delta__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.tool_call = item
+            c.pointee.event_case = Herd__V1__CompleteEvent__EventCase(rawValue: 3)
+        case .reasoning(let value):
+            c.pointee.reasoning = arena.text(value)
+            c.pointee.event_case = Herd__V1__CompleteEvent__EventCase(rawValue: 4)
+        case .failed(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__Attempt>.stride).bindMemory(to: Herd__V1__Attempt.self, capacity: 1)
+            herd__v1__attempt__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.failed = item
+            c.pointee.event_case = Herd__V1__CompleteEvent__EventCase(rawValue: 5)
+        case .refinement(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementEvent>.stride).bindMemory(to: Herd__V1__RefinementEvent.self, capacity: 1)
+            herd__v1__refinement_event__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.refinement = item
+            c.pointee.event_case = Herd__V1__CompleteEvent__EventCase(rawValue: 6)
+        case .finish(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__CompleteFinish>.stride).bindMemory(to: Herd__V1__CompleteFinish.self, capacity: 1)
+            herd__v1__complete_finish__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.finish = item
+            c.pointee.event_case = Herd__V1__CompleteEvent__EventCase(rawValue: 7)
         case nil: break
         }
+    }
+}
+
+extension CompleteFinish: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__complete_finish__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__CompleteFinish>) {
+        herd__v1__complete_finish__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__CompleteFinish>) {
+        self.decisionId = readText(c.pointee.decision_id)
+        if let item = c.pointee.generation {
+            self.generation = GenerationFinish(reading: item)
+        } else {
+            self.generation = nil
+        }
+        self.refineRounds = c.pointee.refine_rounds
+        self.transcriptId = readText(c.pointee.transcript_id)
+        self.switched = c.pointee.switched != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__CompleteFinish>, in arena: MessageArena) {
+        if !self.decisionId.isEmpty {
+            c.pointee.decision_id = arena.text(self.decisionId)
+        }
+        if let generationValue = self.generation {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationFinish>.stride).bindMemory(to: Herd__V1__GenerationFinish.self, capacity: 1)
+            herd__v1__generation_finish__init(item)
+            generationValue.write(to: item, in: arena)
+            c.pointee.generation = item
+        }
+        c.pointee.refine_rounds = self.refineRounds
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+        c.pointee.switched = self.switched ? 1 : 0
     }
 }
 
@@ -1265,7 +1580,30 @@ extension RefineRequest: GeneratedMessage {
         } else {
             self.route = nil
         }
-        self.rounds = c.pointee.rounds
+        switch c.pointee.rounds_choice_case.rawValue {
+        case 2: self.roundsChoice = .rounds(c.pointee.rounds)
+        default: self.roundsChoice = nil
+        }
+        self.model = readText(c.pointee.model)
+        self.refineModel = readText(c.pointee.refine_model)
+        self.draft = readText(c.pointee.draft)
+        if let item = c.pointee.options {
+            self.options = GenerationOptions(reading: item)
+        } else {
+            self.options = nil
+        }
+        if let item = c.pointee.limits {
+            self.limits = RefinementLimits(reading: item)
+        } else {
+            self.limits = nil
+        }
+        if let item = c.pointee.grader {
+            self.grader = Grader(reading: item)
+        } else {
+            self.grader = nil
+        }
+        self.reference = readText(c.pointee.reference)
+        self.keepWorse = c.pointee.keep_worse != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RefineRequest>, in arena: MessageArena) {
@@ -1275,7 +1613,43 @@ extension RefineRequest: GeneratedMessage {
             routeValue.write(to: item, in: arena)
             c.pointee.route = item
         }
-        c.pointee.rounds = self.rounds
+        switch self.roundsChoice {
+        case .rounds(let value):
+            c.pointee.rounds = value
+            c.pointee.rounds_choice_case = Herd__V1__RefineRequest__RoundsChoiceCase(rawValue: 2)
+        case nil: break
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.refineModel.isEmpty {
+            c.pointee.refine_model = arena.text(self.refineModel)
+        }
+        if !self.draft.isEmpty {
+            c.pointee.draft = arena.text(self.draft)
+        }
+        if let optionsValue = self.options {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationOptions>.stride).bindMemory(to: Herd__V1__GenerationOptions.self, capacity: 1)
+            herd__v1__generation_options__init(item)
+            optionsValue.write(to: item, in: arena)
+            c.pointee.options = item
+        }
+        if let limitsValue = self.limits {
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementLimits>.stride).bindMemory(to: Herd__V1__RefinementLimits.self, capacity: 1)
+            herd__v1__refinement_limits__init(item)
+            limitsValue.write(to: item, in: arena)
+            c.pointee.limits = item
+        }
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__V1__Grader>.stride).bindMemory(to: Herd__V1__Grader.self, capacity: 1)
+            herd__v1__grader__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
+        if !self.reference.isEmpty {
+            c.pointee.reference = arena.text(self.reference)
+        }
+        c.pointee.keep_worse = self.keepWorse ? 1 : 0
     }
 }
 
@@ -1292,6 +1666,7 @@ extension RefineEvent: GeneratedMessage {
         switch c.pointee.event_case.rawValue {
         case 1: self.event = c.pointee.decision == nil ? nil : .decision(RouteResponse(reading: c.pointee.decision))
         case 2: self.event = .delta(readText(c.pointee.delta))
+        case 3: self.event = c.pointee.step == nil ? nil : .step(RefinementEvent(reading: c.pointee.step))
         default: self.event = nil
         }
     }
@@ -1307,6 +1682,12 @@ extension RefineEvent: GeneratedMessage {
         case .delta(let value):
             c.pointee.delta = arena.text(value)
             c.pointee.event_case = Herd__V1__RefineEvent__EventCase(rawValue: 2)
+        case .step(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__RefinementEvent>.stride).bindMemory(to: Herd__V1__RefinementEvent.self, capacity: 1)
+            herd__v1__refinement_event__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.step = item
+            c.pointee.event_case = Herd__V1__RefineEvent__EventCase(rawValue: 3)
         case nil: break
         }
     }
@@ -1332,6 +1713,12 @@ extension GenerateRequest: GeneratedMessage {
             }
         }
         self.messages = messagesRead
+        self.prompt = readText(c.pointee.prompt)
+        if let item = c.pointee.options {
+            self.options = GenerationOptions(reading: item)
+        } else {
+            self.options = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__GenerateRequest>, in arena: MessageArena) {
@@ -1353,6 +1740,15 @@ extension GenerateRequest: GeneratedMessage {
             c.pointee.messages = list
             c.pointee.n_messages = self.messages.count
         }
+        if !self.prompt.isEmpty {
+            c.pointee.prompt = arena.text(self.prompt)
+        }
+        if let optionsValue = self.options {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationOptions>.stride).bindMemory(to: Herd__V1__GenerationOptions.self, capacity: 1)
+            herd__v1__generation_options__init(item)
+            optionsValue.write(to: item, in: arena)
+            c.pointee.options = item
+        }
     }
 }
 
@@ -1368,6 +1764,9 @@ extension GenerateEvent: GeneratedMessage {
     package init(reading c: UnsafePointer<Herd__V1__GenerateEvent>) {
         switch c.pointee.event_case.rawValue {
         case 1: self.event = .delta(readText(c.pointee.delta))
+        case 2: self.event = c.pointee.tool_call == nil ? nil : .toolCall(ToolCallDelta(reading: c.pointee.tool_call))
+        case 3: self.event = .reasoning(readText(c.pointee.reasoning))
+        case 4: self.event = c.pointee.finish == nil ? nil : .finish(GenerationFinish(reading: c.pointee.finish))
         default: self.event = nil
         }
     }
@@ -1377,6 +1776,21 @@ extension GenerateEvent: GeneratedMessage {
         case .delta(let value):
             c.pointee.delta = arena.text(value)
             c.pointee.event_case = Herd__V1__GenerateEvent__EventCase(rawValue: 1)
+        case .toolCall(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__ToolCallDelta>.stride).bindMemory(to: Herd__V1__ToolCallDelta.self, capacity: 1)
+            herd__v1__tool_call_delta__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.tool_call = item
+            c.pointee.event_case = Herd__V1__GenerateEvent__EventCase(rawValue: 2)
+        case .reasoning(let value):
+            c.pointee.reasoning = arena.text(value)
+            c.pointee.event_case = Herd__V1__GenerateEvent__EventCase(rawValue: 3)
+        case .finish(let value):
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationFinish>.stride).bindMemory(to: Herd__V1__GenerationFinish.self, capacity: 1)
+            herd__v1__generation_finish__init(item)
+            value.write(to: item, in: arena)
+            c.pointee.finish = item
+            c.pointee.event_case = Herd__V1__GenerateEvent__EventCase(rawValue: 4)
         case nil: break
         }
     }

@@ -19,6 +19,10 @@ public enum Scorer {
     public static let `import` = UnaryMethod<ImportRequest, ImportResponse>(
         path: "herd.v1.Scorer/Import", isIdempotent: true
     )
+    /// `herd.v1.Scorer/PutSuite`.
+    public static let putSuite = UnaryMethod<PutSuiteRequest, PutSuiteResponse>(
+        path: "herd.v1.Scorer/PutSuite", isIdempotent: true
+    )
     /// `herd.v1.Scorer/Evaluate`.
     public static let evaluate = StreamingMethod<EvaluateRequest, EvaluateEvent>(
         path: "herd.v1.Scorer/Evaluate", isIdempotent: false
@@ -54,6 +58,7 @@ public enum Scorer {
             predict.description,
             embed.description,
             `import`.description,
+            putSuite.description,
             evaluate.description,
             train.description,
             listPredictors.description,
@@ -114,6 +119,12 @@ public struct PredictResponse: Message {
     /// The prompt's embedding, quantised, as the decision log keeps it: two scales (float32, little endian), then 256 int8
     /// for the first 512 tokens and 256 int8 for the last 64.
     public var embedding: [UInt8]
+    /// How many rounds of refinement `gains` has for each model; 0 = nothing is known of refinement.
+    public var rounds: UInt32
+    /// Models x rounds: expected change of the quality after 1, 2, ... rounds, -1..1; NaN where not measured.
+    public var gains: [Float]
+    /// The same shape: expected US dollars of all rounds up to that one; NaN where not measured; may be empty.
+    public var roundCostsUsd: [Float]
 
     /// Every field at its default.
     public init() {
@@ -126,6 +137,9 @@ public struct PredictResponse: Message {
         self.prior = 0
         self.promptTokens = 0
         self.embedding = []
+        self.rounds = 0
+        self.gains = []
+        self.roundCostsUsd = []
     }
 
     /// The given fields, the others at their defaults.
@@ -138,7 +152,10 @@ public struct PredictResponse: Message {
         topicProbability: Float = 0,
         prior: Float = 0,
         promptTokens: UInt32 = 0,
-        embedding: [UInt8] = []
+        embedding: [UInt8] = [],
+        rounds: UInt32 = 0,
+        gains: [Float] = [],
+        roundCostsUsd: [Float] = []
     ) {
         self.predictorVersion = predictorVersion
         self.models = models
@@ -149,6 +166,9 @@ public struct PredictResponse: Message {
         self.prior = prior
         self.promptTokens = promptTokens
         self.embedding = embedding
+        self.rounds = rounds
+        self.gains = gains
+        self.roundCostsUsd = roundCostsUsd
     }
 
     public static var fullName: String { "herd.v1.PredictResponse" }
@@ -840,20 +860,194 @@ public struct PredictorEvent: Message {
     }
 }
 
-/// `herd.v1.EvaluateRequest`.
-public struct EvaluateRequest: Message {
-    public var models: [String]
+/// One question of a suite.
+public struct SuiteItem: Message {
+    /// Unique in the suite; the id of the evaluation it becomes.
+    public var id: String
+    public var prompt: String
+    public var task: String
+    public var domain: String
+    /// The right answer; graders differ in what they make of it.
+    public var reference: String
+    /// Absent = the run's.
+    public var grader: Grader?
+    /// Further right answers.
+    public var references: [String]
 
     /// Every field at its default.
     public init() {
-        self.models = []
+        self.id = ""
+        self.prompt = ""
+        self.task = ""
+        self.domain = ""
+        self.reference = ""
+        self.grader = nil
+        self.references = []
     }
 
     /// The given fields, the others at their defaults.
     public init(
-        models: [String] = []
+        id: String = "",
+        prompt: String = "",
+        task: String = "",
+        domain: String = "",
+        reference: String = "",
+        grader: Grader? = nil,
+        references: [String] = []
+    ) {
+        self.id = id
+        self.prompt = prompt
+        self.task = task
+        self.domain = domain
+        self.reference = reference
+        self.grader = grader
+        self.references = references
+    }
+
+    public static var fullName: String { "herd.v1.SuiteItem" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Adds questions to a suite, at most 1 MiB a call; idempotent by id. Without `replace` an id with other content is
+/// ALREADY_EXISTS.
+public struct PutSuiteRequest: Message {
+    public var suite: String
+    public var items: [SuiteItem]
+    public var replace: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.suite = ""
+        self.items = []
+        self.replace = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        suite: String = "",
+        items: [SuiteItem] = [],
+        replace: Bool = false
+    ) {
+        self.suite = suite
+        self.items = items
+        self.replace = replace
+    }
+
+    public static var fullName: String { "herd.v1.PutSuiteRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.PutSuiteResponse`.
+public struct PutSuiteResponse: Message {
+    public var added: UInt32
+    public var replaced: UInt32
+    public var unchanged: UInt32
+    public var total: UInt64
+
+    /// Every field at its default.
+    public init() {
+        self.added = 0
+        self.replaced = 0
+        self.unchanged = 0
+        self.total = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        added: UInt32 = 0,
+        replaced: UInt32 = 0,
+        unchanged: UInt32 = 0,
+        total: UInt64 = 0
+    ) {
+        self.added = added
+        self.replaced = replaced
+        self.unchanged = unchanged
+        self.total = total
+    }
+
+    public static var fullName: String { "herd.v1.PutSuiteResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Runs a suite over models. A question that a model has answered with as many rounds is not asked again, so that an
+/// interrupted run is simply repeated.
+public struct EvaluateRequest: Message {
+    /// Empty = every model of the herd that has an endpoint.
+    public var models: [String]
+    public var suite: String
+    /// 0 to 5: also measures the answer after each of so many rounds of refinement.
+    public var rounds: UInt32
+    /// For items without their own.
+    public var grader: Grader?
+    public var options: GenerationOptions?
+    public var ceiling: Ceiling?
+    /// Only give the estimate.
+    public var dryRun: Bool
+    /// Ask even what is stored, and replace it.
+    public var again: Bool
+    /// Calls at once for each model; 0 = what its endpoints take.
+    public var concurrency: UInt32
+    /// Only these items; empty = all.
+    public var ids: [String]
+
+    /// Every field at its default.
+    public init() {
+        self.models = []
+        self.suite = ""
+        self.rounds = 0
+        self.grader = nil
+        self.options = nil
+        self.ceiling = nil
+        self.dryRun = false
+        self.again = false
+        self.concurrency = 0
+        self.ids = []
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        models: [String] = [],
+        suite: String = "",
+        rounds: UInt32 = 0,
+        grader: Grader? = nil,
+        options: GenerationOptions? = nil,
+        ceiling: Ceiling? = nil,
+        dryRun: Bool = false,
+        again: Bool = false,
+        concurrency: UInt32 = 0,
+        ids: [String] = []
     ) {
         self.models = models
+        self.suite = suite
+        self.rounds = rounds
+        self.grader = grader
+        self.options = options
+        self.ceiling = ceiling
+        self.dryRun = dryRun
+        self.again = again
+        self.concurrency = concurrency
+        self.ids = ids
     }
 
     public static var fullName: String { "herd.v1.EvaluateRequest" }
@@ -865,26 +1059,74 @@ public struct EvaluateRequest: Message {
     public func prepared() -> PreparedMessage {
         preparedByProtobufC()
     }
+
+    /// The alternatives of `ceiling`.
+    public enum Ceiling: Equatable, Sendable {
+        /// No call is begun that may pass this; US dollars.
+        case maxCostUsd(Double)
+    }
 }
 
-/// `herd.v1.EvaluateEvent`.
+/// The estimate first, then progress at most ten times a second, `summaries` last.
 public struct EvaluateEvent: Message {
+    /// Answers of this run that are stored, of those it has to get.
     public var done: UInt64
     public var total: UInt64
+    /// Were stored before.
+    public var skipped: UInt64
+    public var failed: UInt64
+    public var callsPerSecond: Double
+    public var costUsd: Double
+    /// Of the whole run, estimated before it starts and again as it goes.
+    public var estimatedCostUsd: Double
+    public var secondsLeft: Double
+    /// New failures since the last event, a few of them.
+    public var failures: [EvaluationFailure]
+    /// In the last event: one for each model.
+    public var summaries: [EvaluationSummary]
+    /// In the last event where it holds: ended by max_cost_usd.
+    public var ceilingReached: Bool
 
     /// Every field at its default.
     public init() {
         self.done = 0
         self.total = 0
+        self.skipped = 0
+        self.failed = 0
+        self.callsPerSecond = 0
+        self.costUsd = 0
+        self.estimatedCostUsd = 0
+        self.secondsLeft = 0
+        self.failures = []
+        self.summaries = []
+        self.ceilingReached = false
     }
 
     /// The given fields, the others at their defaults.
     public init(
         done: UInt64 = 0,
-        total: UInt64 = 0
+        total: UInt64 = 0,
+        skipped: UInt64 = 0,
+        failed: UInt64 = 0,
+        callsPerSecond: Double = 0,
+        costUsd: Double = 0,
+        estimatedCostUsd: Double = 0,
+        secondsLeft: Double = 0,
+        failures: [EvaluationFailure] = [],
+        summaries: [EvaluationSummary] = [],
+        ceilingReached: Bool = false
     ) {
         self.done = done
         self.total = total
+        self.skipped = skipped
+        self.failed = failed
+        self.callsPerSecond = callsPerSecond
+        self.costUsd = costUsd
+        self.estimatedCostUsd = estimatedCostUsd
+        self.secondsLeft = secondsLeft
+        self.failures = failures
+        self.summaries = summaries
+        self.ceilingReached = ceilingReached
     }
 
     public static var fullName: String { "herd.v1.EvaluateEvent" }
@@ -898,24 +1140,132 @@ public struct EvaluateEvent: Message {
     }
 }
 
-/// `herd.v1.PerficsRequest`.
+/// `herd.v1.EvaluationFailure`.
+public struct EvaluationFailure: Message {
+    public var id: String
+    public var model: String
+    public var code: UInt32
+    public var error: String
+
+    /// Every field at its default.
+    public init() {
+        self.id = ""
+        self.model = ""
+        self.code = 0
+        self.error = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        id: String = "",
+        model: String = "",
+        code: UInt32 = 0,
+        error: String = ""
+    ) {
+        self.id = id
+        self.model = model
+        self.code = code
+        self.error = error
+    }
+
+    public static var fullName: String { "herd.v1.EvaluationFailure" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.EvaluationSummary`.
+public struct EvaluationSummary: Message {
+    public var model: String
+    /// Answers stored of the suite, and their mean score without and after each round of refinement.
+    public var answers: UInt64
+    public var score: Double
+    public var refined: [Double]
+    public var failed: UInt64
+    public var costUsd: Double
+    public var meanSeconds: Double
+
+    /// Every field at its default.
+    public init() {
+        self.model = ""
+        self.answers = 0
+        self.score = 0
+        self.refined = []
+        self.failed = 0
+        self.costUsd = 0
+        self.meanSeconds = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        model: String = "",
+        answers: UInt64 = 0,
+        score: Double = 0,
+        refined: [Double] = [],
+        failed: UInt64 = 0,
+        costUsd: Double = 0,
+        meanSeconds: Double = 0
+    ) {
+        self.model = model
+        self.answers = answers
+        self.score = score
+        self.refined = refined
+        self.failed = failed
+        self.costUsd = costUsd
+        self.meanSeconds = meanSeconds
+    }
+
+    public static var fullName: String { "herd.v1.EvaluationSummary" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// score = a*P + b*dR + g*B - d*I, every term min-max scaled over the models.
 public struct PerficsRequest: Message {
+    /// Empty = every task, and `overall`.
     public var task: String
+    /// Empty = all that have evaluations.
     public var models: [String]
+    /// "personal", "gaming" or "enterprise"; empty = "personal".
+    public var preset: String
+    /// In place of a preset.
+    public var weights: PerficsWeights?
+    /// The round whose gain counts; 0 = the best measured one.
+    public var round: UInt32
 
     /// Every field at its default.
     public init() {
         self.task = ""
         self.models = []
+        self.preset = ""
+        self.weights = nil
+        self.round = 0
     }
 
     /// The given fields, the others at their defaults.
     public init(
         task: String = "",
-        models: [String] = []
+        models: [String] = [],
+        preset: String = "",
+        weights: PerficsWeights? = nil,
+        round: UInt32 = 0
     ) {
         self.task = task
         self.models = models
+        self.preset = preset
+        self.weights = weights
+        self.round = round
     }
 
     public static var fullName: String { "herd.v1.PerficsRequest" }
@@ -929,20 +1279,74 @@ public struct PerficsRequest: Message {
     }
 }
 
-/// `herd.v1.PerficsResponse`.
-public struct PerficsResponse: Message {
-    public var rows: [PerficsRow]
+/// `herd.v1.PerficsWeights`.
+public struct PerficsWeights: Message {
+    /// Of performance, gain, breadth, inference cost.
+    public var performance: Double
+    public var gain: Double
+    public var breadth: Double
+    public var cost: Double
 
     /// Every field at its default.
     public init() {
-        self.rows = []
+        self.performance = 0
+        self.gain = 0
+        self.breadth = 0
+        self.cost = 0
     }
 
     /// The given fields, the others at their defaults.
     public init(
-        rows: [PerficsRow] = []
+        performance: Double = 0,
+        gain: Double = 0,
+        breadth: Double = 0,
+        cost: Double = 0
+    ) {
+        self.performance = performance
+        self.gain = gain
+        self.breadth = breadth
+        self.cost = cost
+    }
+
+    public static var fullName: String { "herd.v1.PerficsWeights" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.PerficsResponse`.
+public struct PerficsResponse: Message {
+    /// Of the task asked for, else over all; best first, then those with missing terms by name.
+    public var rows: [PerficsRow]
+    /// Where no task was asked for: by task.
+    public var tasks: [PerficsTable]
+    public var weights: PerficsWeights?
+    public var preset: String
+
+    /// Every field at its default.
+    public init() {
+        self.rows = []
+        self.tasks = []
+        self.weights = nil
+        self.preset = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        rows: [PerficsRow] = [],
+        tasks: [PerficsTable] = [],
+        weights: PerficsWeights? = nil,
+        preset: String = ""
     ) {
         self.rows = rows
+        self.tasks = tasks
+        self.weights = weights
+        self.preset = preset
     }
 
     public static var fullName: String { "herd.v1.PerficsResponse" }
@@ -956,27 +1360,153 @@ public struct PerficsResponse: Message {
     }
 }
 
+/// `herd.v1.PerficsTable`.
+public struct PerficsTable: Message {
+    public var task: String
+    public var rows: [PerficsRow]
+
+    /// Every field at its default.
+    public init() {
+        self.task = ""
+        self.rows = []
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        task: String = "",
+        rows: [PerficsRow] = []
+    ) {
+        self.task = task
+        self.rows = rows
+    }
+
+    public static var fullName: String { "herd.v1.PerficsTable" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
 /// `herd.v1.PerficsRow`.
 public struct PerficsRow: Message {
     public var model: String
+    /// Of those that have every term; absent ones are named in `missing`.
     public var score: Double
+    public var performance: PerficsTerm?
+    public var gain: PerficsTerm?
+    public var breadth: PerficsTerm?
+    public var cost: PerficsTerm?
+    /// Names of the terms that cannot be told, each with why: "gain: no refined evaluations".
+    public var missing: [String]
+    /// Evaluations the row rests on.
+    public var evaluations: UInt64
+    public var memoryGb: Double
+    public var latencySeconds: Double
+    /// Mean US dollars of an answer without and with refinement; 0 = not known.
+    public var costUsd: Double
+    public var refinedCostUsd: Double
+    /// Mean score after the round that counts.
+    public var refinedScore: Double
+    public var ranked: Bool
 
     /// Every field at its default.
     public init() {
         self.model = ""
         self.score = 0
+        self.performance = nil
+        self.gain = nil
+        self.breadth = nil
+        self.cost = nil
+        self.missing = []
+        self.evaluations = 0
+        self.memoryGb = 0
+        self.latencySeconds = 0
+        self.costUsd = 0
+        self.refinedCostUsd = 0
+        self.refinedScore = 0
+        self.ranked = false
     }
 
     /// The given fields, the others at their defaults.
     public init(
         model: String = "",
-        score: Double = 0
+        score: Double = 0,
+        performance: PerficsTerm? = nil,
+        gain: PerficsTerm? = nil,
+        breadth: PerficsTerm? = nil,
+        cost: PerficsTerm? = nil,
+        missing: [String] = [],
+        evaluations: UInt64 = 0,
+        memoryGb: Double = 0,
+        latencySeconds: Double = 0,
+        costUsd: Double = 0,
+        refinedCostUsd: Double = 0,
+        refinedScore: Double = 0,
+        ranked: Bool = false
     ) {
         self.model = model
         self.score = score
+        self.performance = performance
+        self.gain = gain
+        self.breadth = breadth
+        self.cost = cost
+        self.missing = missing
+        self.evaluations = evaluations
+        self.memoryGb = memoryGb
+        self.latencySeconds = latencySeconds
+        self.costUsd = costUsd
+        self.refinedCostUsd = refinedCostUsd
+        self.refinedScore = refinedScore
+        self.ranked = ranked
     }
 
     public static var fullName: String { "herd.v1.PerficsRow" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.PerficsTerm`.
+public struct PerficsTerm: Message {
+    /// In its own unit: mean score, points gained, mean score, half log gigabytes and half log seconds (scaled).
+    public var value: Double
+    /// 0..1 over the models.
+    public var scaled: Double
+    /// weight * scaled, negative for the cost; the four add up to the score.
+    public var points: Double
+    public var known: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.value = 0
+        self.scaled = 0
+        self.points = 0
+        self.known = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        value: Double = 0,
+        scaled: Double = 0,
+        points: Double = 0,
+        known: Bool = false
+    ) {
+        self.value = value
+        self.scaled = scaled
+        self.points = points
+        self.known = known
+    }
+
+    public static var fullName: String { "herd.v1.PerficsTerm" }
 
     public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
         self = try Self.unpacked(from: bytes)
@@ -1045,6 +1575,17 @@ extension PredictResponse: GeneratedMessage {
         self.prior = c.pointee.prior
         self.promptTokens = c.pointee.prompt_tokens
         self.embedding = readBytes(c.pointee.embedding)
+        self.rounds = c.pointee.rounds
+        var gainsRead: [Float] = []
+        if let list = c.pointee.gains {
+            gainsRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_gains))
+        }
+        self.gains = gainsRead
+        var roundCostsUsdRead: [Float] = []
+        if let list = c.pointee.round_costs_usd {
+            roundCostsUsdRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_round_costs_usd))
+        }
+        self.roundCostsUsd = roundCostsUsdRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictResponse>, in arena: MessageArena) {
@@ -1082,6 +1623,21 @@ extension PredictResponse: GeneratedMessage {
         c.pointee.prompt_tokens = self.promptTokens
         if !self.embedding.isEmpty {
             c.pointee.embedding = arena.bytes(self.embedding)
+        }
+        c.pointee.rounds = self.rounds
+        if !self.gains.isEmpty {
+            let list = arena.raw(self.gains.count * MemoryLayout<Float>.stride)
+                .bindMemory(to: Float.self, capacity: self.gains.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.gains.count).update(from: self.gains)
+            c.pointee.gains = list
+            c.pointee.n_gains = self.gains.count
+        }
+        if !self.roundCostsUsd.isEmpty {
+            let list = arena.raw(self.roundCostsUsd.count * MemoryLayout<Float>.stride)
+                .bindMemory(to: Float.self, capacity: self.roundCostsUsd.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.roundCostsUsd.count).update(from: self.roundCostsUsd)
+            c.pointee.round_costs_usd = list
+            c.pointee.n_round_costs_usd = self.roundCostsUsd.count
         }
     }
 }
@@ -1916,6 +2472,140 @@ extension PredictorEvent: GeneratedMessage {
     }
 }
 
+extension SuiteItem: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__suite_item__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__SuiteItem>) {
+        herd__v1__suite_item__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__SuiteItem>) {
+        self.id = readText(c.pointee.id)
+        self.prompt = readText(c.pointee.prompt)
+        self.task = readText(c.pointee.task)
+        self.domain = readText(c.pointee.domain)
+        self.reference = readText(c.pointee.reference)
+        if let item = c.pointee.grader {
+            self.grader = Grader(reading: item)
+        } else {
+            self.grader = nil
+        }
+        var referencesRead: [String] = []
+        if let list = c.pointee.references {
+            referencesRead.reserveCapacity(c.pointee.n_references)
+            for index in 0..<c.pointee.n_references {
+                referencesRead.append(readText(list[index]))
+            }
+        }
+        self.references = referencesRead
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__SuiteItem>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.prompt.isEmpty {
+            c.pointee.prompt = arena.text(self.prompt)
+        }
+        if !self.task.isEmpty {
+            c.pointee.task = arena.text(self.task)
+        }
+        if !self.domain.isEmpty {
+            c.pointee.domain = arena.text(self.domain)
+        }
+        if !self.reference.isEmpty {
+            c.pointee.reference = arena.text(self.reference)
+        }
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__V1__Grader>.stride).bindMemory(to: Herd__V1__Grader.self, capacity: 1)
+            herd__v1__grader__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
+        if !self.references.isEmpty {
+            let list = arena.raw(self.references.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.references.count)
+            for index in self.references.indices {
+                list[index] = arena.text(self.references[index])
+            }
+            c.pointee.references = list
+            c.pointee.n_references = self.references.count
+        }
+    }
+}
+
+extension PutSuiteRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__put_suite_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__PutSuiteRequest>) {
+        herd__v1__put_suite_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__PutSuiteRequest>) {
+        self.suite = readText(c.pointee.suite)
+        var itemsRead: [SuiteItem] = []
+        if let list = c.pointee.items {
+            itemsRead.reserveCapacity(c.pointee.n_items)
+            for index in 0..<c.pointee.n_items {
+                guard let item = list[index] else { continue }
+                itemsRead.append(SuiteItem(reading: item))
+            }
+        }
+        self.items = itemsRead
+        self.replace = c.pointee.replace != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__PutSuiteRequest>, in arena: MessageArena) {
+        if !self.suite.isEmpty {
+            c.pointee.suite = arena.text(self.suite)
+        }
+        if !self.items.isEmpty {
+            let list = arena.raw(self.items.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__SuiteItem>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__SuiteItem>?.self, capacity: self.items.count)
+            self.items.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__SuiteItem>.stride).bindMemory(to: Herd__V1__SuiteItem.self, capacity: 1)
+                    herd__v1__suite_item__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.items = list
+            c.pointee.n_items = self.items.count
+        }
+        c.pointee.replace = self.replace ? 1 : 0
+    }
+}
+
+extension PutSuiteResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__put_suite_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__PutSuiteResponse>) {
+        herd__v1__put_suite_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__PutSuiteResponse>) {
+        self.added = c.pointee.added
+        self.replaced = c.pointee.replaced
+        self.unchanged = c.pointee.unchanged
+        self.total = c.pointee.total
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__PutSuiteResponse>, in arena: MessageArena) {
+        c.pointee.added = self.added
+        c.pointee.replaced = self.replaced
+        c.pointee.unchanged = self.unchanged
+        c.pointee.total = self.total
+    }
+}
+
 extension EvaluateRequest: GeneratedMessage {
     package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
         herd__v1__evaluate_request__descriptor_address()
@@ -1934,6 +2624,33 @@ extension EvaluateRequest: GeneratedMessage {
             }
         }
         self.models = modelsRead
+        self.suite = readText(c.pointee.suite)
+        self.rounds = c.pointee.rounds
+        if let item = c.pointee.grader {
+            self.grader = Grader(reading: item)
+        } else {
+            self.grader = nil
+        }
+        if let item = c.pointee.options {
+            self.options = GenerationOptions(reading: item)
+        } else {
+            self.options = nil
+        }
+        switch c.pointee.ceiling_case.rawValue {
+        case 6: self.ceiling = .maxCostUsd(c.pointee.max_cost_usd)
+        default: self.ceiling = nil
+        }
+        self.dryRun = c.pointee.dry_run != 0
+        self.again = c.pointee.again != 0
+        self.concurrency = c.pointee.concurrency
+        var idsRead: [String] = []
+        if let list = c.pointee.ids {
+            idsRead.reserveCapacity(c.pointee.n_ids)
+            for index in 0..<c.pointee.n_ids {
+                idsRead.append(readText(list[index]))
+            }
+        }
+        self.ids = idsRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluateRequest>, in arena: MessageArena) {
@@ -1945,6 +2662,40 @@ extension EvaluateRequest: GeneratedMessage {
             }
             c.pointee.models = list
             c.pointee.n_models = self.models.count
+        }
+        if !self.suite.isEmpty {
+            c.pointee.suite = arena.text(self.suite)
+        }
+        c.pointee.rounds = self.rounds
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__V1__Grader>.stride).bindMemory(to: Herd__V1__Grader.self, capacity: 1)
+            herd__v1__grader__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
+        if let optionsValue = self.options {
+            let item = arena.raw(MemoryLayout<Herd__V1__GenerationOptions>.stride).bindMemory(to: Herd__V1__GenerationOptions.self, capacity: 1)
+            herd__v1__generation_options__init(item)
+            optionsValue.write(to: item, in: arena)
+            c.pointee.options = item
+        }
+        switch self.ceiling {
+        case .maxCostUsd(let value):
+            c.pointee.max_cost_usd = value
+            c.pointee.ceiling_case = Herd__V1__EvaluateRequest__CeilingCase(rawValue: 6)
+        case nil: break
+        }
+        c.pointee.dry_run = self.dryRun ? 1 : 0
+        c.pointee.again = self.again ? 1 : 0
+        c.pointee.concurrency = self.concurrency
+        if !self.ids.isEmpty {
+            let list = arena.raw(self.ids.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.ids.count)
+            for index in self.ids.indices {
+                list[index] = arena.text(self.ids[index])
+            }
+            c.pointee.ids = list
+            c.pointee.n_ids = self.ids.count
         }
     }
 }
@@ -1961,11 +2712,145 @@ extension EvaluateEvent: GeneratedMessage {
     package init(reading c: UnsafePointer<Herd__V1__EvaluateEvent>) {
         self.done = c.pointee.done
         self.total = c.pointee.total
+        self.skipped = c.pointee.skipped
+        self.failed = c.pointee.failed
+        self.callsPerSecond = c.pointee.calls_per_second
+        self.costUsd = c.pointee.cost_usd
+        self.estimatedCostUsd = c.pointee.estimated_cost_usd
+        self.secondsLeft = c.pointee.seconds_left
+        var failuresRead: [EvaluationFailure] = []
+        if let list = c.pointee.failures {
+            failuresRead.reserveCapacity(c.pointee.n_failures)
+            for index in 0..<c.pointee.n_failures {
+                guard let item = list[index] else { continue }
+                failuresRead.append(EvaluationFailure(reading: item))
+            }
+        }
+        self.failures = failuresRead
+        var summariesRead: [EvaluationSummary] = []
+        if let list = c.pointee.summaries {
+            summariesRead.reserveCapacity(c.pointee.n_summaries)
+            for index in 0..<c.pointee.n_summaries {
+                guard let item = list[index] else { continue }
+                summariesRead.append(EvaluationSummary(reading: item))
+            }
+        }
+        self.summaries = summariesRead
+        self.ceilingReached = c.pointee.ceiling_reached != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluateEvent>, in arena: MessageArena) {
         c.pointee.done = self.done
         c.pointee.total = self.total
+        c.pointee.skipped = self.skipped
+        c.pointee.failed = self.failed
+        c.pointee.calls_per_second = self.callsPerSecond
+        c.pointee.cost_usd = self.costUsd
+        c.pointee.estimated_cost_usd = self.estimatedCostUsd
+        c.pointee.seconds_left = self.secondsLeft
+        if !self.failures.isEmpty {
+            let list = arena.raw(self.failures.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__EvaluationFailure>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__EvaluationFailure>?.self, capacity: self.failures.count)
+            self.failures.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__EvaluationFailure>.stride).bindMemory(to: Herd__V1__EvaluationFailure.self, capacity: 1)
+                    herd__v1__evaluation_failure__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.failures = list
+            c.pointee.n_failures = self.failures.count
+        }
+        if !self.summaries.isEmpty {
+            let list = arena.raw(self.summaries.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__EvaluationSummary>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__EvaluationSummary>?.self, capacity: self.summaries.count)
+            self.summaries.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__EvaluationSummary>.stride).bindMemory(to: Herd__V1__EvaluationSummary.self, capacity: 1)
+                    herd__v1__evaluation_summary__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.summaries = list
+            c.pointee.n_summaries = self.summaries.count
+        }
+        c.pointee.ceiling_reached = self.ceilingReached ? 1 : 0
+    }
+}
+
+extension EvaluationFailure: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__evaluation_failure__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__EvaluationFailure>) {
+        herd__v1__evaluation_failure__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__EvaluationFailure>) {
+        self.id = readText(c.pointee.id)
+        self.model = readText(c.pointee.model)
+        self.code = c.pointee.code
+        self.error = readText(c.pointee.error)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluationFailure>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        c.pointee.code = self.code
+        if !self.error.isEmpty {
+            c.pointee.error = arena.text(self.error)
+        }
+    }
+}
+
+extension EvaluationSummary: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__evaluation_summary__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__EvaluationSummary>) {
+        herd__v1__evaluation_summary__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__EvaluationSummary>) {
+        self.model = readText(c.pointee.model)
+        self.answers = c.pointee.answers
+        self.score = c.pointee.score
+        var refinedRead: [Double] = []
+        if let list = c.pointee.refined {
+            refinedRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_refined))
+        }
+        self.refined = refinedRead
+        self.failed = c.pointee.failed
+        self.costUsd = c.pointee.cost_usd
+        self.meanSeconds = c.pointee.mean_seconds
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluationSummary>, in arena: MessageArena) {
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        c.pointee.answers = self.answers
+        c.pointee.score = self.score
+        if !self.refined.isEmpty {
+            let list = arena.raw(self.refined.count * MemoryLayout<Double>.stride)
+                .bindMemory(to: Double.self, capacity: self.refined.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.refined.count).update(from: self.refined)
+            c.pointee.refined = list
+            c.pointee.n_refined = self.refined.count
+        }
+        c.pointee.failed = self.failed
+        c.pointee.cost_usd = self.costUsd
+        c.pointee.mean_seconds = self.meanSeconds
     }
 }
 
@@ -1988,6 +2873,13 @@ extension PerficsRequest: GeneratedMessage {
             }
         }
         self.models = modelsRead
+        self.preset = readText(c.pointee.preset)
+        if let item = c.pointee.weights {
+            self.weights = PerficsWeights(reading: item)
+        } else {
+            self.weights = nil
+        }
+        self.round = c.pointee.round
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsRequest>, in arena: MessageArena) {
@@ -2003,6 +2895,40 @@ extension PerficsRequest: GeneratedMessage {
             c.pointee.models = list
             c.pointee.n_models = self.models.count
         }
+        if !self.preset.isEmpty {
+            c.pointee.preset = arena.text(self.preset)
+        }
+        if let weightsValue = self.weights {
+            let item = arena.raw(MemoryLayout<Herd__V1__PerficsWeights>.stride).bindMemory(to: Herd__V1__PerficsWeights.self, capacity: 1)
+            herd__v1__perfics_weights__init(item)
+            weightsValue.write(to: item, in: arena)
+            c.pointee.weights = item
+        }
+        c.pointee.round = self.round
+    }
+}
+
+extension PerficsWeights: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__perfics_weights__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__PerficsWeights>) {
+        herd__v1__perfics_weights__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__PerficsWeights>) {
+        self.performance = c.pointee.performance
+        self.gain = c.pointee.gain
+        self.breadth = c.pointee.breadth
+        self.cost = c.pointee.cost
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsWeights>, in arena: MessageArena) {
+        c.pointee.performance = self.performance
+        c.pointee.gain = self.gain
+        c.pointee.breadth = self.breadth
+        c.pointee.cost = self.cost
     }
 }
 
@@ -2025,9 +2951,92 @@ extension PerficsResponse: GeneratedMessage {
             }
         }
         self.rows = rowsRead
+        var tasksRead: [PerficsTable] = []
+        if let list = c.pointee.tasks {
+            tasksRead.reserveCapacity(c.pointee.n_tasks)
+            for index in 0..<c.pointee.n_tasks {
+                guard let item = list[index] else { continue }
+                tasksRead.append(PerficsTable(reading: item))
+            }
+        }
+        self.tasks = tasksRead
+        if let item = c.pointee.weights {
+            self.weights = PerficsWeights(reading: item)
+        } else {
+            self.weights = nil
+        }
+        self.preset = readText(c.pointee.preset)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsResponse>, in arena: MessageArena) {
+        if !self.rows.isEmpty {
+            let list = arena.raw(self.rows.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__PerficsRow>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__PerficsRow>?.self, capacity: self.rows.count)
+            self.rows.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__PerficsRow>.stride).bindMemory(to: Herd__V1__PerficsRow.self, capacity: 1)
+                    herd__v1__perfics_row__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.rows = list
+            c.pointee.n_rows = self.rows.count
+        }
+        if !self.tasks.isEmpty {
+            let list = arena.raw(self.tasks.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__PerficsTable>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__PerficsTable>?.self, capacity: self.tasks.count)
+            self.tasks.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__PerficsTable>.stride).bindMemory(to: Herd__V1__PerficsTable.self, capacity: 1)
+                    herd__v1__perfics_table__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.tasks = list
+            c.pointee.n_tasks = self.tasks.count
+        }
+        if let weightsValue = self.weights {
+            let item = arena.raw(MemoryLayout<Herd__V1__PerficsWeights>.stride).bindMemory(to: Herd__V1__PerficsWeights.self, capacity: 1)
+            herd__v1__perfics_weights__init(item)
+            weightsValue.write(to: item, in: arena)
+            c.pointee.weights = item
+        }
+        if !self.preset.isEmpty {
+            c.pointee.preset = arena.text(self.preset)
+        }
+    }
+}
+
+extension PerficsTable: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__perfics_table__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__PerficsTable>) {
+        herd__v1__perfics_table__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__PerficsTable>) {
+        self.task = readText(c.pointee.task)
+        var rowsRead: [PerficsRow] = []
+        if let list = c.pointee.rows {
+            rowsRead.reserveCapacity(c.pointee.n_rows)
+            for index in 0..<c.pointee.n_rows {
+                guard let item = list[index] else { continue }
+                rowsRead.append(PerficsRow(reading: item))
+            }
+        }
+        self.rows = rowsRead
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsTable>, in arena: MessageArena) {
+        if !self.task.isEmpty {
+            c.pointee.task = arena.text(self.task)
+        }
         if !self.rows.isEmpty {
             let list = arena.raw(self.rows.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__PerficsRow>?>.stride)
                 .bindMemory(to: UnsafeMutablePointer<Herd__V1__PerficsRow>?.self, capacity: self.rows.count)
@@ -2058,6 +3067,41 @@ extension PerficsRow: GeneratedMessage {
     package init(reading c: UnsafePointer<Herd__V1__PerficsRow>) {
         self.model = readText(c.pointee.model)
         self.score = c.pointee.score
+        if let item = c.pointee.performance {
+            self.performance = PerficsTerm(reading: item)
+        } else {
+            self.performance = nil
+        }
+        if let item = c.pointee.gain {
+            self.gain = PerficsTerm(reading: item)
+        } else {
+            self.gain = nil
+        }
+        if let item = c.pointee.breadth {
+            self.breadth = PerficsTerm(reading: item)
+        } else {
+            self.breadth = nil
+        }
+        if let item = c.pointee.cost {
+            self.cost = PerficsTerm(reading: item)
+        } else {
+            self.cost = nil
+        }
+        var missingRead: [String] = []
+        if let list = c.pointee.missing {
+            missingRead.reserveCapacity(c.pointee.n_missing)
+            for index in 0..<c.pointee.n_missing {
+                missingRead.append(readText(list[index]))
+            }
+        }
+        self.missing = missingRead
+        self.evaluations = c.pointee.evaluations
+        self.memoryGb = c.pointee.memory_gb
+        self.latencySeconds = c.pointee.latency_seconds
+        self.costUsd = c.pointee.cost_usd
+        self.refinedCostUsd = c.pointee.refined_cost_usd
+        self.refinedScore = c.pointee.refined_score
+        self.ranked = c.pointee.ranked != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsRow>, in arena: MessageArena) {
@@ -2065,5 +3109,69 @@ extension PerficsRow: GeneratedMessage {
             c.pointee.model = arena.text(self.model)
         }
         c.pointee.score = self.score
+        if let performanceValue = self.performance {
+            let item = arena.raw(MemoryLayout<Herd__V1__PerficsTerm>.stride).bindMemory(to: Herd__V1__PerficsTerm.self, capacity: 1)
+            herd__v1__perfics_term__init(item)
+            performanceValue.write(to: item, in: arena)
+            c.pointee.performance = item
+        }
+        if let gainValue = self.gain {
+            let item = arena.raw(MemoryLayout<Herd__V1__PerficsTerm>.stride).bindMemory(to: Herd__V1__PerficsTerm.self, capacity: 1)
+            herd__v1__perfics_term__init(item)
+            gainValue.write(to: item, in: arena)
+            c.pointee.gain = item
+        }
+        if let breadthValue = self.breadth {
+            let item = arena.raw(MemoryLayout<Herd__V1__PerficsTerm>.stride).bindMemory(to: Herd__V1__PerficsTerm.self, capacity: 1)
+            herd__v1__perfics_term__init(item)
+            breadthValue.write(to: item, in: arena)
+            c.pointee.breadth = item
+        }
+        if let costValue = self.cost {
+            let item = arena.raw(MemoryLayout<Herd__V1__PerficsTerm>.stride).bindMemory(to: Herd__V1__PerficsTerm.self, capacity: 1)
+            herd__v1__perfics_term__init(item)
+            costValue.write(to: item, in: arena)
+            c.pointee.cost = item
+        }
+        if !self.missing.isEmpty {
+            let list = arena.raw(self.missing.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.missing.count)
+            for index in self.missing.indices {
+                list[index] = arena.text(self.missing[index])
+            }
+            c.pointee.missing = list
+            c.pointee.n_missing = self.missing.count
+        }
+        c.pointee.evaluations = self.evaluations
+        c.pointee.memory_gb = self.memoryGb
+        c.pointee.latency_seconds = self.latencySeconds
+        c.pointee.cost_usd = self.costUsd
+        c.pointee.refined_cost_usd = self.refinedCostUsd
+        c.pointee.refined_score = self.refinedScore
+        c.pointee.ranked = self.ranked ? 1 : 0
+    }
+}
+
+extension PerficsTerm: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__perfics_term__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__PerficsTerm>) {
+        herd__v1__perfics_term__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__PerficsTerm>) {
+        self.value = c.pointee.value
+        self.scaled = c.pointee.scaled
+        self.points = c.pointee.points
+        self.known = c.pointee.known != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsTerm>, in arena: MessageArena) {
+        c.pointee.value = self.value
+        c.pointee.scaled = self.scaled
+        c.pointee.points = self.points
+        c.pointee.known = self.known ? 1 : 0
     }
 }

@@ -19,4 +19,12 @@ package let allRecords: [any GeneratedMessage.Type] = [
     CandidateRecord.self,
     DecisionRecord.self,
     OutcomeRecord.self,
+    RunRecord.self,
+    UsageRecord.self,
+    AttemptRecord.self,
+    TranscriptRecord.self,
+    TranscriptStepRecord.self,
+    GraderRecord.self,
+    SuiteItemRecord.self,
+    AnswerRecord.self,
 ]

@@ -12,6 +12,11 @@ package struct EndpointRecord: Message {
     package var model: String
     package var maxConcurrency: UInt32
     package var apiKeyEnv: String
+    package var apiKeyFile: String
+    package var connectTimeout: Double
+    package var firstTokenTimeout: Double
+    package var tokenTimeout: Double
+    package var caFile: String
 
     /// Every field at its default.
     package init() {
@@ -19,6 +24,11 @@ package struct EndpointRecord: Message {
         self.model = ""
         self.maxConcurrency = 0
         self.apiKeyEnv = ""
+        self.apiKeyFile = ""
+        self.connectTimeout = 0
+        self.firstTokenTimeout = 0
+        self.tokenTimeout = 0
+        self.caFile = ""
     }
 
     /// The given fields, the others at their defaults.
@@ -26,12 +36,22 @@ package struct EndpointRecord: Message {
         baseUrl: String = "",
         model: String = "",
         maxConcurrency: UInt32 = 0,
-        apiKeyEnv: String = ""
+        apiKeyEnv: String = "",
+        apiKeyFile: String = "",
+        connectTimeout: Double = 0,
+        firstTokenTimeout: Double = 0,
+        tokenTimeout: Double = 0,
+        caFile: String = ""
     ) {
         self.baseUrl = baseUrl
         self.model = model
         self.maxConcurrency = maxConcurrency
         self.apiKeyEnv = apiKeyEnv
+        self.apiKeyFile = apiKeyFile
+        self.connectTimeout = connectTimeout
+        self.firstTokenTimeout = firstTokenTimeout
+        self.tokenTimeout = tokenTimeout
+        self.caFile = caFile
     }
 
     package static var fullName: String { "herd.store.v1.EndpointRecord" }
@@ -187,6 +207,7 @@ package struct ConstraintsRecord: Message {
     package var localOnly: Bool
     package var minContextTokens: UInt32
     package var maxPriceOut: Double
+    package var refinement: Refinement?
 
     /// Every field at its default.
     package init() {
@@ -200,6 +221,7 @@ package struct ConstraintsRecord: Message {
         self.localOnly = false
         self.minContextTokens = 0
         self.maxPriceOut = 0
+        self.refinement = nil
     }
 
     /// The given fields, the others at their defaults.
@@ -213,7 +235,8 @@ package struct ConstraintsRecord: Message {
         maxMemoryGb: Double = 0,
         localOnly: Bool = false,
         minContextTokens: UInt32 = 0,
-        maxPriceOut: Double = 0
+        maxPriceOut: Double = 0,
+        refinement: Refinement? = nil
     ) {
         self.allow = allow
         self.deny = deny
@@ -225,6 +248,7 @@ package struct ConstraintsRecord: Message {
         self.localOnly = localOnly
         self.minContextTokens = minContextTokens
         self.maxPriceOut = maxPriceOut
+        self.refinement = refinement
     }
 
     package static var fullName: String { "herd.store.v1.ConstraintsRecord" }
@@ -235,6 +259,11 @@ package struct ConstraintsRecord: Message {
 
     package func prepared() -> PreparedMessage {
         preparedByProtobufC()
+    }
+
+    /// The alternatives of `refinement`.
+    package enum Refinement: Equatable, Sendable {
+        case maxRefineRounds(UInt32)
     }
 }
 
@@ -770,6 +799,452 @@ package struct OutcomeRecord: Message {
     }
 }
 
+/// How the chosen model's run ended.
+package struct RunRecord: Message {
+    package var code: UInt32
+    package var error: String
+    package var reason: String
+    package var model: String
+    package var endpoint: String
+    package var usage: UsageRecord?
+    package var attempts: [AttemptRecord]
+    package var firstTokenSeconds: Double
+    package var seconds: Double
+    package var refineRounds: UInt32
+    package var transcriptId: String
+
+    /// Every field at its default.
+    package init() {
+        self.code = 0
+        self.error = ""
+        self.reason = ""
+        self.model = ""
+        self.endpoint = ""
+        self.usage = nil
+        self.attempts = []
+        self.firstTokenSeconds = 0
+        self.seconds = 0
+        self.refineRounds = 0
+        self.transcriptId = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        code: UInt32 = 0,
+        error: String = "",
+        reason: String = "",
+        model: String = "",
+        endpoint: String = "",
+        usage: UsageRecord? = nil,
+        attempts: [AttemptRecord] = [],
+        firstTokenSeconds: Double = 0,
+        seconds: Double = 0,
+        refineRounds: UInt32 = 0,
+        transcriptId: String = ""
+    ) {
+        self.code = code
+        self.error = error
+        self.reason = reason
+        self.model = model
+        self.endpoint = endpoint
+        self.usage = usage
+        self.attempts = attempts
+        self.firstTokenSeconds = firstTokenSeconds
+        self.seconds = seconds
+        self.refineRounds = refineRounds
+        self.transcriptId = transcriptId
+    }
+
+    package static var fullName: String { "herd.store.v1.RunRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.store.v1.UsageRecord`.
+package struct UsageRecord: Message {
+    package var promptTokens: UInt32
+    package var completionTokens: UInt32
+    package var cachedTokens: UInt32
+    package var estimated: Bool
+    package var costUsd: Double
+    package var costEstimated: Bool
+
+    /// Every field at its default.
+    package init() {
+        self.promptTokens = 0
+        self.completionTokens = 0
+        self.cachedTokens = 0
+        self.estimated = false
+        self.costUsd = 0
+        self.costEstimated = false
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        promptTokens: UInt32 = 0,
+        completionTokens: UInt32 = 0,
+        cachedTokens: UInt32 = 0,
+        estimated: Bool = false,
+        costUsd: Double = 0,
+        costEstimated: Bool = false
+    ) {
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.cachedTokens = cachedTokens
+        self.estimated = estimated
+        self.costUsd = costUsd
+        self.costEstimated = costEstimated
+    }
+
+    package static var fullName: String { "herd.store.v1.UsageRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.store.v1.AttemptRecord`.
+package struct AttemptRecord: Message {
+    package var model: String
+    package var endpoint: String
+    package var code: UInt32
+    package var error: String
+    package var seconds: Double
+
+    /// Every field at its default.
+    package init() {
+        self.model = ""
+        self.endpoint = ""
+        self.code = 0
+        self.error = ""
+        self.seconds = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        model: String = "",
+        endpoint: String = "",
+        code: UInt32 = 0,
+        error: String = "",
+        seconds: Double = 0
+    ) {
+        self.model = model
+        self.endpoint = endpoint
+        self.code = code
+        self.error = error
+        self.seconds = seconds
+    }
+
+    package static var fullName: String { "herd.store.v1.AttemptRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// A refinement as a whole; its steps follow under keys of their own.
+package struct TranscriptRecord: Message {
+    package var transcriptId: String
+    package var model: String
+    package var refineModel: String
+    package var tenant: String
+    package var decisionId: String
+    package var timeUnixMs: UInt64
+    package var expiresUnixMs: UInt64
+    package var rounds: UInt32
+    package var stoppedBecause: String
+    package var bytes: UInt64
+
+    /// Every field at its default.
+    package init() {
+        self.transcriptId = ""
+        self.model = ""
+        self.refineModel = ""
+        self.tenant = ""
+        self.decisionId = ""
+        self.timeUnixMs = 0
+        self.expiresUnixMs = 0
+        self.rounds = 0
+        self.stoppedBecause = ""
+        self.bytes = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        transcriptId: String = "",
+        model: String = "",
+        refineModel: String = "",
+        tenant: String = "",
+        decisionId: String = "",
+        timeUnixMs: UInt64 = 0,
+        expiresUnixMs: UInt64 = 0,
+        rounds: UInt32 = 0,
+        stoppedBecause: String = "",
+        bytes: UInt64 = 0
+    ) {
+        self.transcriptId = transcriptId
+        self.model = model
+        self.refineModel = refineModel
+        self.tenant = tenant
+        self.decisionId = decisionId
+        self.timeUnixMs = timeUnixMs
+        self.expiresUnixMs = expiresUnixMs
+        self.rounds = rounds
+        self.stoppedBecause = stoppedBecause
+        self.bytes = bytes
+    }
+
+    package static var fullName: String { "herd.store.v1.TranscriptRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.store.v1.TranscriptStepRecord`.
+package struct TranscriptStepRecord: Message {
+    package var step: String
+    package var text: String
+    package var round: UInt32
+    package var model: String
+    package var usage: UsageRecord?
+    package var seconds: Double
+    package var graded: Graded?
+    package var timeUnixMs: UInt64
+    package var stoppedBecause: String
+    package var scores: [Double]
+    package var partial: Bool
+
+    /// Every field at its default.
+    package init() {
+        self.step = ""
+        self.text = ""
+        self.round = 0
+        self.model = ""
+        self.usage = nil
+        self.seconds = 0
+        self.graded = nil
+        self.timeUnixMs = 0
+        self.stoppedBecause = ""
+        self.scores = []
+        self.partial = false
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        step: String = "",
+        text: String = "",
+        round: UInt32 = 0,
+        model: String = "",
+        usage: UsageRecord? = nil,
+        seconds: Double = 0,
+        graded: Graded? = nil,
+        timeUnixMs: UInt64 = 0,
+        stoppedBecause: String = "",
+        scores: [Double] = [],
+        partial: Bool = false
+    ) {
+        self.step = step
+        self.text = text
+        self.round = round
+        self.model = model
+        self.usage = usage
+        self.seconds = seconds
+        self.graded = graded
+        self.timeUnixMs = timeUnixMs
+        self.stoppedBecause = stoppedBecause
+        self.scores = scores
+        self.partial = partial
+    }
+
+    package static var fullName: String { "herd.store.v1.TranscriptStepRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+
+    /// The alternatives of `graded`.
+    package enum Graded: Equatable, Sendable {
+        case score(Double)
+    }
+}
+
+/// `herd.store.v1.GraderRecord`.
+package struct GraderRecord: Message {
+    package var kind: String
+    package var pattern: String
+    package var judgeModel: String
+    package var criteria: String
+
+    /// Every field at its default.
+    package init() {
+        self.kind = ""
+        self.pattern = ""
+        self.judgeModel = ""
+        self.criteria = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        kind: String = "",
+        pattern: String = "",
+        judgeModel: String = "",
+        criteria: String = ""
+    ) {
+        self.kind = kind
+        self.pattern = pattern
+        self.judgeModel = judgeModel
+        self.criteria = criteria
+    }
+
+    package static var fullName: String { "herd.store.v1.GraderRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.store.v1.SuiteItemRecord`.
+package struct SuiteItemRecord: Message {
+    package var id: String
+    package var prompt: String
+    package var task: String
+    package var domain: String
+    package var reference: String
+    package var grader: GraderRecord?
+    package var references: [String]
+
+    /// Every field at its default.
+    package init() {
+        self.id = ""
+        self.prompt = ""
+        self.task = ""
+        self.domain = ""
+        self.reference = ""
+        self.grader = nil
+        self.references = []
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        id: String = "",
+        prompt: String = "",
+        task: String = "",
+        domain: String = "",
+        reference: String = "",
+        grader: GraderRecord? = nil,
+        references: [String] = []
+    ) {
+        self.id = id
+        self.prompt = prompt
+        self.task = task
+        self.domain = domain
+        self.reference = reference
+        self.grader = grader
+        self.references = references
+    }
+
+    package static var fullName: String { "herd.store.v1.SuiteItemRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// What one model answered to one question, and what it was given for it.
+package struct AnswerRecord: Message {
+    package var id: String
+    package var model: String
+    /// After 0, 1, 2 ... rounds.
+    package var texts: [String]
+    package var scores: [Double]
+    package var costsUsd: [Double]
+    package var seconds: [Double]
+    package var suite: String
+    package var timeUnixMs: UInt64
+    package var usage: UsageRecord?
+    package var firstTokenSeconds: Double
+
+    /// Every field at its default.
+    package init() {
+        self.id = ""
+        self.model = ""
+        self.texts = []
+        self.scores = []
+        self.costsUsd = []
+        self.seconds = []
+        self.suite = ""
+        self.timeUnixMs = 0
+        self.usage = nil
+        self.firstTokenSeconds = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        id: String = "",
+        model: String = "",
+        texts: [String] = [],
+        scores: [Double] = [],
+        costsUsd: [Double] = [],
+        seconds: [Double] = [],
+        suite: String = "",
+        timeUnixMs: UInt64 = 0,
+        usage: UsageRecord? = nil,
+        firstTokenSeconds: Double = 0
+    ) {
+        self.id = id
+        self.model = model
+        self.texts = texts
+        self.scores = scores
+        self.costsUsd = costsUsd
+        self.seconds = seconds
+        self.suite = suite
+        self.timeUnixMs = timeUnixMs
+        self.usage = usage
+        self.firstTokenSeconds = firstTokenSeconds
+    }
+
+    package static var fullName: String { "herd.store.v1.AnswerRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
 extension EndpointRecord: GeneratedMessage {
     package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
         herd__store__v1__endpoint_record__descriptor_address()
@@ -784,6 +1259,11 @@ extension EndpointRecord: GeneratedMessage {
         self.model = readText(c.pointee.model)
         self.maxConcurrency = c.pointee.max_concurrency
         self.apiKeyEnv = readText(c.pointee.api_key_env)
+        self.apiKeyFile = readText(c.pointee.api_key_file)
+        self.connectTimeout = c.pointee.connect_timeout
+        self.firstTokenTimeout = c.pointee.first_token_timeout
+        self.tokenTimeout = c.pointee.token_timeout
+        self.caFile = readText(c.pointee.ca_file)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__EndpointRecord>, in arena: MessageArena) {
@@ -796,6 +1276,15 @@ extension EndpointRecord: GeneratedMessage {
         c.pointee.max_concurrency = self.maxConcurrency
         if !self.apiKeyEnv.isEmpty {
             c.pointee.api_key_env = arena.text(self.apiKeyEnv)
+        }
+        if !self.apiKeyFile.isEmpty {
+            c.pointee.api_key_file = arena.text(self.apiKeyFile)
+        }
+        c.pointee.connect_timeout = self.connectTimeout
+        c.pointee.first_token_timeout = self.firstTokenTimeout
+        c.pointee.token_timeout = self.tokenTimeout
+        if !self.caFile.isEmpty {
+            c.pointee.ca_file = arena.text(self.caFile)
         }
     }
 }
@@ -962,6 +1451,10 @@ extension ConstraintsRecord: GeneratedMessage {
         self.localOnly = c.pointee.local_only != 0
         self.minContextTokens = c.pointee.min_context_tokens
         self.maxPriceOut = c.pointee.max_price_out
+        switch c.pointee.refinement_case.rawValue {
+        case 11: self.refinement = .maxRefineRounds(c.pointee.max_refine_rounds)
+        default: self.refinement = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__ConstraintsRecord>, in arena: MessageArena) {
@@ -999,6 +1492,12 @@ extension ConstraintsRecord: GeneratedMessage {
         c.pointee.local_only = self.localOnly ? 1 : 0
         c.pointee.min_context_tokens = self.minContextTokens
         c.pointee.max_price_out = self.maxPriceOut
+        switch self.refinement {
+        case .maxRefineRounds(let value):
+            c.pointee.max_refine_rounds = value
+            c.pointee.refinement_case = Herd__Store__V1__ConstraintsRecord__RefinementCase(rawValue: 11)
+        case nil: break
+        }
     }
 }
 
@@ -1581,5 +2080,457 @@ extension OutcomeRecord: GeneratedMessage {
         if !self.requestId.isEmpty {
             c.pointee.request_id = arena.text(self.requestId)
         }
+    }
+}
+
+extension RunRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__run_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__RunRecord>) {
+        herd__store__v1__run_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__RunRecord>) {
+        self.code = c.pointee.code
+        self.error = readText(c.pointee.error)
+        self.reason = readText(c.pointee.reason)
+        self.model = readText(c.pointee.model)
+        self.endpoint = readText(c.pointee.endpoint)
+        if let item = c.pointee.usage {
+            self.usage = UsageRecord(reading: item)
+        } else {
+            self.usage = nil
+        }
+        var attemptsRead: [AttemptRecord] = []
+        if let list = c.pointee.attempts {
+            attemptsRead.reserveCapacity(c.pointee.n_attempts)
+            for index in 0..<c.pointee.n_attempts {
+                guard let item = list[index] else { continue }
+                attemptsRead.append(AttemptRecord(reading: item))
+            }
+        }
+        self.attempts = attemptsRead
+        self.firstTokenSeconds = c.pointee.first_token_seconds
+        self.seconds = c.pointee.seconds
+        self.refineRounds = c.pointee.refine_rounds
+        self.transcriptId = readText(c.pointee.transcript_id)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__RunRecord>, in arena: MessageArena) {
+        c.pointee.code = self.code
+        if !self.error.isEmpty {
+            c.pointee.error = arena.text(self.error)
+        }
+        if !self.reason.isEmpty {
+            c.pointee.reason = arena.text(self.reason)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.endpoint.isEmpty {
+            c.pointee.endpoint = arena.text(self.endpoint)
+        }
+        if let usageValue = self.usage {
+            let item = arena.raw(MemoryLayout<Herd__Store__V1__UsageRecord>.stride).bindMemory(to: Herd__Store__V1__UsageRecord.self, capacity: 1)
+            herd__store__v1__usage_record__init(item)
+            usageValue.write(to: item, in: arena)
+            c.pointee.usage = item
+        }
+        if !self.attempts.isEmpty {
+            let list = arena.raw(self.attempts.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__AttemptRecord>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__AttemptRecord>?.self, capacity: self.attempts.count)
+            self.attempts.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__AttemptRecord>.stride).bindMemory(to: Herd__Store__V1__AttemptRecord.self, capacity: 1)
+                    herd__store__v1__attempt_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.attempts = list
+            c.pointee.n_attempts = self.attempts.count
+        }
+        c.pointee.first_token_seconds = self.firstTokenSeconds
+        c.pointee.seconds = self.seconds
+        c.pointee.refine_rounds = self.refineRounds
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+    }
+}
+
+extension UsageRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__usage_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__UsageRecord>) {
+        herd__store__v1__usage_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__UsageRecord>) {
+        self.promptTokens = c.pointee.prompt_tokens
+        self.completionTokens = c.pointee.completion_tokens
+        self.cachedTokens = c.pointee.cached_tokens
+        self.estimated = c.pointee.estimated != 0
+        self.costUsd = c.pointee.cost_usd
+        self.costEstimated = c.pointee.cost_estimated != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__UsageRecord>, in arena: MessageArena) {
+        c.pointee.prompt_tokens = self.promptTokens
+        c.pointee.completion_tokens = self.completionTokens
+        c.pointee.cached_tokens = self.cachedTokens
+        c.pointee.estimated = self.estimated ? 1 : 0
+        c.pointee.cost_usd = self.costUsd
+        c.pointee.cost_estimated = self.costEstimated ? 1 : 0
+    }
+}
+
+extension AttemptRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__attempt_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__AttemptRecord>) {
+        herd__store__v1__attempt_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__AttemptRecord>) {
+        self.model = readText(c.pointee.model)
+        self.endpoint = readText(c.pointee.endpoint)
+        self.code = c.pointee.code
+        self.error = readText(c.pointee.error)
+        self.seconds = c.pointee.seconds
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AttemptRecord>, in arena: MessageArena) {
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.endpoint.isEmpty {
+            c.pointee.endpoint = arena.text(self.endpoint)
+        }
+        c.pointee.code = self.code
+        if !self.error.isEmpty {
+            c.pointee.error = arena.text(self.error)
+        }
+        c.pointee.seconds = self.seconds
+    }
+}
+
+extension TranscriptRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__transcript_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__TranscriptRecord>) {
+        herd__store__v1__transcript_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__TranscriptRecord>) {
+        self.transcriptId = readText(c.pointee.transcript_id)
+        self.model = readText(c.pointee.model)
+        self.refineModel = readText(c.pointee.refine_model)
+        self.tenant = readText(c.pointee.tenant)
+        self.decisionId = readText(c.pointee.decision_id)
+        self.timeUnixMs = c.pointee.time_unix_ms
+        self.expiresUnixMs = c.pointee.expires_unix_ms
+        self.rounds = c.pointee.rounds
+        self.stoppedBecause = readText(c.pointee.stopped_because)
+        self.bytes = c.pointee.bytes
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__TranscriptRecord>, in arena: MessageArena) {
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.refineModel.isEmpty {
+            c.pointee.refine_model = arena.text(self.refineModel)
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        if !self.decisionId.isEmpty {
+            c.pointee.decision_id = arena.text(self.decisionId)
+        }
+        c.pointee.time_unix_ms = self.timeUnixMs
+        c.pointee.expires_unix_ms = self.expiresUnixMs
+        c.pointee.rounds = self.rounds
+        if !self.stoppedBecause.isEmpty {
+            c.pointee.stopped_because = arena.text(self.stoppedBecause)
+        }
+        c.pointee.bytes = self.bytes
+    }
+}
+
+extension TranscriptStepRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__transcript_step_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__TranscriptStepRecord>) {
+        herd__store__v1__transcript_step_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__TranscriptStepRecord>) {
+        self.step = readText(c.pointee.step)
+        self.text = readText(c.pointee.text)
+        self.round = c.pointee.round
+        self.model = readText(c.pointee.model)
+        if let item = c.pointee.usage {
+            self.usage = UsageRecord(reading: item)
+        } else {
+            self.usage = nil
+        }
+        self.seconds = c.pointee.seconds
+        switch c.pointee.graded_case.rawValue {
+        case 7: self.graded = .score(c.pointee.score)
+        default: self.graded = nil
+        }
+        self.timeUnixMs = c.pointee.time_unix_ms
+        self.stoppedBecause = readText(c.pointee.stopped_because)
+        var scoresRead: [Double] = []
+        if let list = c.pointee.scores {
+            scoresRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_scores))
+        }
+        self.scores = scoresRead
+        self.partial = c.pointee.partial != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__TranscriptStepRecord>, in arena: MessageArena) {
+        if !self.step.isEmpty {
+            c.pointee.step = arena.text(self.step)
+        }
+        if !self.text.isEmpty {
+            c.pointee.text = arena.text(self.text)
+        }
+        c.pointee.round = self.round
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if let usageValue = self.usage {
+            let item = arena.raw(MemoryLayout<Herd__Store__V1__UsageRecord>.stride).bindMemory(to: Herd__Store__V1__UsageRecord.self, capacity: 1)
+            herd__store__v1__usage_record__init(item)
+            usageValue.write(to: item, in: arena)
+            c.pointee.usage = item
+        }
+        c.pointee.seconds = self.seconds
+        switch self.graded {
+        case .score(let value):
+            c.pointee.score = value
+            c.pointee.graded_case = Herd__Store__V1__TranscriptStepRecord__GradedCase(rawValue: 7)
+        case nil: break
+        }
+        c.pointee.time_unix_ms = self.timeUnixMs
+        if !self.stoppedBecause.isEmpty {
+            c.pointee.stopped_because = arena.text(self.stoppedBecause)
+        }
+        if !self.scores.isEmpty {
+            let list = arena.raw(self.scores.count * MemoryLayout<Double>.stride)
+                .bindMemory(to: Double.self, capacity: self.scores.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.scores.count).update(from: self.scores)
+            c.pointee.scores = list
+            c.pointee.n_scores = self.scores.count
+        }
+        c.pointee.partial = self.partial ? 1 : 0
+    }
+}
+
+extension GraderRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__grader_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__GraderRecord>) {
+        herd__store__v1__grader_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__GraderRecord>) {
+        self.kind = readText(c.pointee.kind)
+        self.pattern = readText(c.pointee.pattern)
+        self.judgeModel = readText(c.pointee.judge_model)
+        self.criteria = readText(c.pointee.criteria)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__GraderRecord>, in arena: MessageArena) {
+        if !self.kind.isEmpty {
+            c.pointee.kind = arena.text(self.kind)
+        }
+        if !self.pattern.isEmpty {
+            c.pointee.pattern = arena.text(self.pattern)
+        }
+        if !self.judgeModel.isEmpty {
+            c.pointee.judge_model = arena.text(self.judgeModel)
+        }
+        if !self.criteria.isEmpty {
+            c.pointee.criteria = arena.text(self.criteria)
+        }
+    }
+}
+
+extension SuiteItemRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__suite_item_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__SuiteItemRecord>) {
+        herd__store__v1__suite_item_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__SuiteItemRecord>) {
+        self.id = readText(c.pointee.id)
+        self.prompt = readText(c.pointee.prompt)
+        self.task = readText(c.pointee.task)
+        self.domain = readText(c.pointee.domain)
+        self.reference = readText(c.pointee.reference)
+        if let item = c.pointee.grader {
+            self.grader = GraderRecord(reading: item)
+        } else {
+            self.grader = nil
+        }
+        var referencesRead: [String] = []
+        if let list = c.pointee.references {
+            referencesRead.reserveCapacity(c.pointee.n_references)
+            for index in 0..<c.pointee.n_references {
+                referencesRead.append(readText(list[index]))
+            }
+        }
+        self.references = referencesRead
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__SuiteItemRecord>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.prompt.isEmpty {
+            c.pointee.prompt = arena.text(self.prompt)
+        }
+        if !self.task.isEmpty {
+            c.pointee.task = arena.text(self.task)
+        }
+        if !self.domain.isEmpty {
+            c.pointee.domain = arena.text(self.domain)
+        }
+        if !self.reference.isEmpty {
+            c.pointee.reference = arena.text(self.reference)
+        }
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__Store__V1__GraderRecord>.stride).bindMemory(to: Herd__Store__V1__GraderRecord.self, capacity: 1)
+            herd__store__v1__grader_record__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
+        if !self.references.isEmpty {
+            let list = arena.raw(self.references.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.references.count)
+            for index in self.references.indices {
+                list[index] = arena.text(self.references[index])
+            }
+            c.pointee.references = list
+            c.pointee.n_references = self.references.count
+        }
+    }
+}
+
+extension AnswerRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__answer_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__AnswerRecord>) {
+        herd__store__v1__answer_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__AnswerRecord>) {
+        self.id = readText(c.pointee.id)
+        self.model = readText(c.pointee.model)
+        var textsRead: [String] = []
+        if let list = c.pointee.texts {
+            textsRead.reserveCapacity(c.pointee.n_texts)
+            for index in 0..<c.pointee.n_texts {
+                textsRead.append(readText(list[index]))
+            }
+        }
+        self.texts = textsRead
+        var scoresRead: [Double] = []
+        if let list = c.pointee.scores {
+            scoresRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_scores))
+        }
+        self.scores = scoresRead
+        var costsUsdRead: [Double] = []
+        if let list = c.pointee.costs_usd {
+            costsUsdRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_costs_usd))
+        }
+        self.costsUsd = costsUsdRead
+        var secondsRead: [Double] = []
+        if let list = c.pointee.seconds {
+            secondsRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_seconds))
+        }
+        self.seconds = secondsRead
+        self.suite = readText(c.pointee.suite)
+        self.timeUnixMs = c.pointee.time_unix_ms
+        if let item = c.pointee.usage {
+            self.usage = UsageRecord(reading: item)
+        } else {
+            self.usage = nil
+        }
+        self.firstTokenSeconds = c.pointee.first_token_seconds
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AnswerRecord>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        if !self.texts.isEmpty {
+            let list = arena.raw(self.texts.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.texts.count)
+            for index in self.texts.indices {
+                list[index] = arena.text(self.texts[index])
+            }
+            c.pointee.texts = list
+            c.pointee.n_texts = self.texts.count
+        }
+        if !self.scores.isEmpty {
+            let list = arena.raw(self.scores.count * MemoryLayout<Double>.stride)
+                .bindMemory(to: Double.self, capacity: self.scores.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.scores.count).update(from: self.scores)
+            c.pointee.scores = list
+            c.pointee.n_scores = self.scores.count
+        }
+        if !self.costsUsd.isEmpty {
+            let list = arena.raw(self.costsUsd.count * MemoryLayout<Double>.stride)
+                .bindMemory(to: Double.self, capacity: self.costsUsd.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.costsUsd.count).update(from: self.costsUsd)
+            c.pointee.costs_usd = list
+            c.pointee.n_costs_usd = self.costsUsd.count
+        }
+        if !self.seconds.isEmpty {
+            let list = arena.raw(self.seconds.count * MemoryLayout<Double>.stride)
+                .bindMemory(to: Double.self, capacity: self.seconds.count)
+            _ = UnsafeMutableBufferPointer(start: list, count: self.seconds.count).update(from: self.seconds)
+            c.pointee.seconds = list
+            c.pointee.n_seconds = self.seconds.count
+        }
+        if !self.suite.isEmpty {
+            c.pointee.suite = arena.text(self.suite)
+        }
+        c.pointee.time_unix_ms = self.timeUnixMs
+        if let usageValue = self.usage {
+            let item = arena.raw(MemoryLayout<Herd__Store__V1__UsageRecord>.stride).bindMemory(to: Herd__Store__V1__UsageRecord.self, capacity: 1)
+            herd__store__v1__usage_record__init(item)
+            usageValue.write(to: item, in: arena)
+            c.pointee.usage = item
+        }
+        c.pointee.first_token_seconds = self.firstTokenSeconds
     }
 }

@@ -142,6 +142,366 @@ void   herd__v1__tool_call__free_unpacked
   assert(message->base.descriptor == &herd__v1__tool_call__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__tool__init
+                     (Herd__V1__Tool         *message)
+{
+  static const Herd__V1__Tool init_value = HERD__V1__TOOL__INIT;
+  *message = init_value;
+}
+size_t herd__v1__tool__get_packed_size
+                     (const Herd__V1__Tool *message)
+{
+  assert(message->base.descriptor == &herd__v1__tool__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__tool__pack
+                     (const Herd__V1__Tool *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__tool__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__tool__pack_to_buffer
+                     (const Herd__V1__Tool *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__tool__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__Tool *
+       herd__v1__tool__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__Tool *)
+     protobuf_c_message_unpack (&herd__v1__tool__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__tool__free_unpacked
+                     (Herd__V1__Tool *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__tool__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__tool_call_delta__init
+                     (Herd__V1__ToolCallDelta         *message)
+{
+  static const Herd__V1__ToolCallDelta init_value = HERD__V1__TOOL_CALL_DELTA__INIT;
+  *message = init_value;
+}
+size_t herd__v1__tool_call_delta__get_packed_size
+                     (const Herd__V1__ToolCallDelta *message)
+{
+  assert(message->base.descriptor == &herd__v1__tool_call_delta__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__tool_call_delta__pack
+                     (const Herd__V1__ToolCallDelta *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__tool_call_delta__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__tool_call_delta__pack_to_buffer
+                     (const Herd__V1__ToolCallDelta *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__tool_call_delta__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__ToolCallDelta *
+       herd__v1__tool_call_delta__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__ToolCallDelta *)
+     protobuf_c_message_unpack (&herd__v1__tool_call_delta__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__tool_call_delta__free_unpacked
+                     (Herd__V1__ToolCallDelta *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__tool_call_delta__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__response_format__init
+                     (Herd__V1__ResponseFormat         *message)
+{
+  static const Herd__V1__ResponseFormat init_value = HERD__V1__RESPONSE_FORMAT__INIT;
+  *message = init_value;
+}
+size_t herd__v1__response_format__get_packed_size
+                     (const Herd__V1__ResponseFormat *message)
+{
+  assert(message->base.descriptor == &herd__v1__response_format__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__response_format__pack
+                     (const Herd__V1__ResponseFormat *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__response_format__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__response_format__pack_to_buffer
+                     (const Herd__V1__ResponseFormat *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__response_format__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__ResponseFormat *
+       herd__v1__response_format__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__ResponseFormat *)
+     protobuf_c_message_unpack (&herd__v1__response_format__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__response_format__free_unpacked
+                     (Herd__V1__ResponseFormat *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__response_format__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__generation_options__init
+                     (Herd__V1__GenerationOptions         *message)
+{
+  static const Herd__V1__GenerationOptions init_value = HERD__V1__GENERATION_OPTIONS__INIT;
+  *message = init_value;
+}
+size_t herd__v1__generation_options__get_packed_size
+                     (const Herd__V1__GenerationOptions *message)
+{
+  assert(message->base.descriptor == &herd__v1__generation_options__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__generation_options__pack
+                     (const Herd__V1__GenerationOptions *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__generation_options__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__generation_options__pack_to_buffer
+                     (const Herd__V1__GenerationOptions *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__generation_options__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__GenerationOptions *
+       herd__v1__generation_options__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__GenerationOptions *)
+     protobuf_c_message_unpack (&herd__v1__generation_options__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__generation_options__free_unpacked
+                     (Herd__V1__GenerationOptions *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__generation_options__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__usage__init
+                     (Herd__V1__Usage         *message)
+{
+  static const Herd__V1__Usage init_value = HERD__V1__USAGE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__usage__get_packed_size
+                     (const Herd__V1__Usage *message)
+{
+  assert(message->base.descriptor == &herd__v1__usage__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__usage__pack
+                     (const Herd__V1__Usage *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__usage__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__usage__pack_to_buffer
+                     (const Herd__V1__Usage *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__usage__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__Usage *
+       herd__v1__usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__Usage *)
+     protobuf_c_message_unpack (&herd__v1__usage__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__usage__free_unpacked
+                     (Herd__V1__Usage *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__usage__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__attempt__init
+                     (Herd__V1__Attempt         *message)
+{
+  static const Herd__V1__Attempt init_value = HERD__V1__ATTEMPT__INIT;
+  *message = init_value;
+}
+size_t herd__v1__attempt__get_packed_size
+                     (const Herd__V1__Attempt *message)
+{
+  assert(message->base.descriptor == &herd__v1__attempt__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__attempt__pack
+                     (const Herd__V1__Attempt *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__attempt__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__attempt__pack_to_buffer
+                     (const Herd__V1__Attempt *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__attempt__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__Attempt *
+       herd__v1__attempt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__Attempt *)
+     protobuf_c_message_unpack (&herd__v1__attempt__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__attempt__free_unpacked
+                     (Herd__V1__Attempt *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__attempt__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__generation_finish__init
+                     (Herd__V1__GenerationFinish         *message)
+{
+  static const Herd__V1__GenerationFinish init_value = HERD__V1__GENERATION_FINISH__INIT;
+  *message = init_value;
+}
+size_t herd__v1__generation_finish__get_packed_size
+                     (const Herd__V1__GenerationFinish *message)
+{
+  assert(message->base.descriptor == &herd__v1__generation_finish__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__generation_finish__pack
+                     (const Herd__V1__GenerationFinish *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__generation_finish__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__generation_finish__pack_to_buffer
+                     (const Herd__V1__GenerationFinish *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__generation_finish__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__GenerationFinish *
+       herd__v1__generation_finish__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__GenerationFinish *)
+     protobuf_c_message_unpack (&herd__v1__generation_finish__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__generation_finish__free_unpacked
+                     (Herd__V1__GenerationFinish *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__generation_finish__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__grader__init
+                     (Herd__V1__Grader         *message)
+{
+  static const Herd__V1__Grader init_value = HERD__V1__GRADER__INIT;
+  *message = init_value;
+}
+size_t herd__v1__grader__get_packed_size
+                     (const Herd__V1__Grader *message)
+{
+  assert(message->base.descriptor == &herd__v1__grader__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__grader__pack
+                     (const Herd__V1__Grader *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__grader__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__grader__pack_to_buffer
+                     (const Herd__V1__Grader *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__grader__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__Grader *
+       herd__v1__grader__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__Grader *)
+     protobuf_c_message_unpack (&herd__v1__grader__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__grader__free_unpacked
+                     (Herd__V1__Grader *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__grader__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__goals__init
                      (Herd__V1__Goals         *message)
 {
@@ -527,6 +887,752 @@ const ProtobufCMessageDescriptor herd__v1__tool_call__descriptor =
   (ProtobufCMessageInit) herd__v1__tool_call__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor herd__v1__tool__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Tool, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "description",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Tool, description),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parameters",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Tool, parameters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__tool__field_indices_by_name[] = {
+  1,   /* field[1] = description */
+  0,   /* field[0] = name */
+  2,   /* field[2] = parameters */
+};
+static const ProtobufCIntRange herd__v1__tool__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor herd__v1__tool__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.Tool",
+  "Tool",
+  "Herd__V1__Tool",
+  "herd.v1",
+  sizeof(Herd__V1__Tool),
+  3,
+  herd__v1__tool__field_descriptors,
+  herd__v1__tool__field_indices_by_name,
+  1,  herd__v1__tool__number_ranges,
+  (ProtobufCMessageInit) herd__v1__tool__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__tool_call_delta__field_descriptors[4] =
+{
+  {
+    "index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ToolCallDelta, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ToolCallDelta, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ToolCallDelta, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "arguments",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ToolCallDelta, arguments),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__tool_call_delta__field_indices_by_name[] = {
+  3,   /* field[3] = arguments */
+  1,   /* field[1] = id */
+  0,   /* field[0] = index */
+  2,   /* field[2] = name */
+};
+static const ProtobufCIntRange herd__v1__tool_call_delta__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__tool_call_delta__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.ToolCallDelta",
+  "ToolCallDelta",
+  "Herd__V1__ToolCallDelta",
+  "herd.v1",
+  sizeof(Herd__V1__ToolCallDelta),
+  4,
+  herd__v1__tool_call_delta__field_descriptors,
+  herd__v1__tool_call_delta__field_indices_by_name,
+  1,  herd__v1__tool_call_delta__number_ranges,
+  (ProtobufCMessageInit) herd__v1__tool_call_delta__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__response_format__field_descriptors[4] =
+{
+  {
+    "type",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ResponseFormat, type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ResponseFormat, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "schema",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ResponseFormat, schema),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "strict",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ResponseFormat, strict),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__response_format__field_indices_by_name[] = {
+  1,   /* field[1] = name */
+  2,   /* field[2] = schema */
+  3,   /* field[3] = strict */
+  0,   /* field[0] = type */
+};
+static const ProtobufCIntRange herd__v1__response_format__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__response_format__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.ResponseFormat",
+  "ResponseFormat",
+  "Herd__V1__ResponseFormat",
+  "herd.v1",
+  sizeof(Herd__V1__ResponseFormat),
+  4,
+  herd__v1__response_format__field_descriptors,
+  herd__v1__response_format__field_indices_by_name,
+  1,  herd__v1__response_format__number_ranges,
+  (ProtobufCMessageInit) herd__v1__response_format__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__generation_options__field_descriptors[9] =
+{
+  {
+    "temperature",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__GenerationOptions, sampling_temperature_case),
+    offsetof(Herd__V1__GenerationOptions, temperature),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "top_p",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__GenerationOptions, nucleus_case),
+    offsetof(Herd__V1__GenerationOptions, top_p),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Herd__V1__GenerationOptions, randomness_case),
+    offsetof(Herd__V1__GenerationOptions, seed),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_tokens",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationOptions, max_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stop",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__GenerationOptions, n_stop),
+    offsetof(Herd__V1__GenerationOptions, stop),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tools",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__GenerationOptions, n_tools),
+    offsetof(Herd__V1__GenerationOptions, tools),
+    &herd__v1__tool__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tool_choice",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationOptions, tool_choice),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "response_format",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationOptions, response_format),
+    &herd__v1__response_format__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "extra_json",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationOptions, extra_json),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__generation_options__field_indices_by_name[] = {
+  8,   /* field[8] = extra_json */
+  3,   /* field[3] = max_tokens */
+  7,   /* field[7] = response_format */
+  2,   /* field[2] = seed */
+  4,   /* field[4] = stop */
+  0,   /* field[0] = temperature */
+  6,   /* field[6] = tool_choice */
+  5,   /* field[5] = tools */
+  1,   /* field[1] = top_p */
+};
+static const ProtobufCIntRange herd__v1__generation_options__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor herd__v1__generation_options__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.GenerationOptions",
+  "GenerationOptions",
+  "Herd__V1__GenerationOptions",
+  "herd.v1",
+  sizeof(Herd__V1__GenerationOptions),
+  9,
+  herd__v1__generation_options__field_descriptors,
+  herd__v1__generation_options__field_indices_by_name,
+  1,  herd__v1__generation_options__number_ranges,
+  (ProtobufCMessageInit) herd__v1__generation_options__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__usage__field_descriptors[6] =
+{
+  {
+    "prompt_tokens",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Usage, prompt_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "completion_tokens",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Usage, completion_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cached_tokens",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Usage, cached_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "estimated",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Usage, estimated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_usd",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Usage, cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_estimated",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Usage, cost_estimated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__usage__field_indices_by_name[] = {
+  2,   /* field[2] = cached_tokens */
+  1,   /* field[1] = completion_tokens */
+  5,   /* field[5] = cost_estimated */
+  4,   /* field[4] = cost_usd */
+  3,   /* field[3] = estimated */
+  0,   /* field[0] = prompt_tokens */
+};
+static const ProtobufCIntRange herd__v1__usage__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor herd__v1__usage__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.Usage",
+  "Usage",
+  "Herd__V1__Usage",
+  "herd.v1",
+  sizeof(Herd__V1__Usage),
+  6,
+  herd__v1__usage__field_descriptors,
+  herd__v1__usage__field_indices_by_name,
+  1,  herd__v1__usage__number_ranges,
+  (ProtobufCMessageInit) herd__v1__usage__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__attempt__field_descriptors[5] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Attempt, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Attempt, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Attempt, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Attempt, error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Attempt, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__attempt__field_indices_by_name[] = {
+  2,   /* field[2] = code */
+  1,   /* field[1] = endpoint */
+  3,   /* field[3] = error */
+  0,   /* field[0] = model */
+  4,   /* field[4] = seconds */
+};
+static const ProtobufCIntRange herd__v1__attempt__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor herd__v1__attempt__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.Attempt",
+  "Attempt",
+  "Herd__V1__Attempt",
+  "herd.v1",
+  sizeof(Herd__V1__Attempt),
+  5,
+  herd__v1__attempt__field_descriptors,
+  herd__v1__attempt__field_indices_by_name,
+  1,  herd__v1__attempt__number_ranges,
+  (ProtobufCMessageInit) herd__v1__attempt__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__generation_finish__field_descriptors[7] =
+{
+  {
+    "reason",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationFinish, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationFinish, usage),
+    &herd__v1__usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationFinish, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationFinish, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempts",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__GenerationFinish, n_attempts),
+    offsetof(Herd__V1__GenerationFinish, attempts),
+    &herd__v1__attempt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_token_seconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationFinish, first_token_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerationFinish, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__generation_finish__field_indices_by_name[] = {
+  4,   /* field[4] = attempts */
+  3,   /* field[3] = endpoint */
+  5,   /* field[5] = first_token_seconds */
+  2,   /* field[2] = model */
+  0,   /* field[0] = reason */
+  6,   /* field[6] = seconds */
+  1,   /* field[1] = usage */
+};
+static const ProtobufCIntRange herd__v1__generation_finish__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor herd__v1__generation_finish__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.GenerationFinish",
+  "GenerationFinish",
+  "Herd__V1__GenerationFinish",
+  "herd.v1",
+  sizeof(Herd__V1__GenerationFinish),
+  7,
+  herd__v1__generation_finish__field_descriptors,
+  herd__v1__generation_finish__field_indices_by_name,
+  1,  herd__v1__generation_finish__number_ranges,
+  (ProtobufCMessageInit) herd__v1__generation_finish__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__grader__field_descriptors[4] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Grader, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pattern",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Grader, pattern),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "judge_model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Grader, judge_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "criteria",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Grader, criteria),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__grader__field_indices_by_name[] = {
+  3,   /* field[3] = criteria */
+  2,   /* field[2] = judge_model */
+  0,   /* field[0] = kind */
+  1,   /* field[1] = pattern */
+};
+static const ProtobufCIntRange herd__v1__grader__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__grader__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.Grader",
+  "Grader",
+  "Herd__V1__Grader",
+  "herd.v1",
+  sizeof(Herd__V1__Grader),
+  4,
+  herd__v1__grader__field_descriptors,
+  herd__v1__grader__field_indices_by_name,
+  1,  herd__v1__grader__number_ranges,
+  (ProtobufCMessageInit) herd__v1__grader__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor herd__v1__goals__field_descriptors[1] =
 {
   {
@@ -616,7 +1722,7 @@ const ProtobufCMessageDescriptor herd__v1__goal__descriptor =
   (ProtobufCMessageInit) herd__v1__goal__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__constraints__field_descriptors[10] =
+static const ProtobufCFieldDescriptor herd__v1__constraints__field_descriptors[11] =
 {
   {
     "allow",
@@ -738,6 +1844,18 @@ static const ProtobufCFieldDescriptor herd__v1__constraints__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "max_refine_rounds",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Herd__V1__Constraints, refinement_case),
+    offsetof(Herd__V1__Constraints, max_refine_rounds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__constraints__field_indices_by_name[] = {
   0,   /* field[0] = allow */
@@ -749,12 +1867,13 @@ static const unsigned herd__v1__constraints__field_indices_by_name[] = {
   6,   /* field[6] = max_memory_gb */
   5,   /* field[5] = max_parameters_b */
   9,   /* field[9] = max_price_out */
+  10,   /* field[10] = max_refine_rounds */
   8,   /* field[8] = min_context_tokens */
 };
 static const ProtobufCIntRange herd__v1__constraints__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__v1__constraints__descriptor =
 {
@@ -764,7 +1883,7 @@ const ProtobufCMessageDescriptor herd__v1__constraints__descriptor =
   "Herd__V1__Constraints",
   "herd.v1",
   sizeof(Herd__V1__Constraints),
-  10,
+  11,
   herd__v1__constraints__field_descriptors,
   herd__v1__constraints__field_indices_by_name,
   1,  herd__v1__constraints__number_ranges,

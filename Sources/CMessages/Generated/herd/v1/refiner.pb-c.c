@@ -52,6 +52,51 @@ void   herd__v1__refinement_request__free_unpacked
   assert(message->base.descriptor == &herd__v1__refinement_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__refinement_limits__init
+                     (Herd__V1__RefinementLimits         *message)
+{
+  static const Herd__V1__RefinementLimits init_value = HERD__V1__REFINEMENT_LIMITS__INIT;
+  *message = init_value;
+}
+size_t herd__v1__refinement_limits__get_packed_size
+                     (const Herd__V1__RefinementLimits *message)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_limits__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__refinement_limits__pack
+                     (const Herd__V1__RefinementLimits *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_limits__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__refinement_limits__pack_to_buffer
+                     (const Herd__V1__RefinementLimits *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_limits__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__RefinementLimits *
+       herd__v1__refinement_limits__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__RefinementLimits *)
+     protobuf_c_message_unpack (&herd__v1__refinement_limits__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__refinement_limits__free_unpacked
+                     (Herd__V1__RefinementLimits *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__refinement_limits__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__refinement_event__init
                      (Herd__V1__RefinementEvent         *message)
 {
@@ -95,6 +140,96 @@ void   herd__v1__refinement_event__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &herd__v1__refinement_event__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__refinement_step__init
+                     (Herd__V1__RefinementStep         *message)
+{
+  static const Herd__V1__RefinementStep init_value = HERD__V1__REFINEMENT_STEP__INIT;
+  *message = init_value;
+}
+size_t herd__v1__refinement_step__get_packed_size
+                     (const Herd__V1__RefinementStep *message)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_step__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__refinement_step__pack
+                     (const Herd__V1__RefinementStep *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_step__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__refinement_step__pack_to_buffer
+                     (const Herd__V1__RefinementStep *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_step__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__RefinementStep *
+       herd__v1__refinement_step__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__RefinementStep *)
+     protobuf_c_message_unpack (&herd__v1__refinement_step__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__refinement_step__free_unpacked
+                     (Herd__V1__RefinementStep *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__refinement_step__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__refinement_result__init
+                     (Herd__V1__RefinementResult         *message)
+{
+  static const Herd__V1__RefinementResult init_value = HERD__V1__REFINEMENT_RESULT__INIT;
+  *message = init_value;
+}
+size_t herd__v1__refinement_result__get_packed_size
+                     (const Herd__V1__RefinementResult *message)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_result__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__refinement_result__pack
+                     (const Herd__V1__RefinementResult *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_result__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__refinement_result__pack_to_buffer
+                     (const Herd__V1__RefinementResult *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__refinement_result__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__RefinementResult *
+       herd__v1__refinement_result__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__RefinementResult *)
+     protobuf_c_message_unpack (&herd__v1__refinement_result__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__refinement_result__free_unpacked
+                     (Herd__V1__RefinementResult *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__refinement_result__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   herd__v1__get_transcript_request__init
@@ -187,7 +322,232 @@ void   herd__v1__transcript_step__free_unpacked
   assert(message->base.descriptor == &herd__v1__transcript_step__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor herd__v1__refinement_request__field_descriptors[3] =
+void   herd__v1__list_transcripts_request__init
+                     (Herd__V1__ListTranscriptsRequest         *message)
+{
+  static const Herd__V1__ListTranscriptsRequest init_value = HERD__V1__LIST_TRANSCRIPTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__list_transcripts_request__get_packed_size
+                     (const Herd__V1__ListTranscriptsRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__list_transcripts_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__list_transcripts_request__pack
+                     (const Herd__V1__ListTranscriptsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__list_transcripts_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__list_transcripts_request__pack_to_buffer
+                     (const Herd__V1__ListTranscriptsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__list_transcripts_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__ListTranscriptsRequest *
+       herd__v1__list_transcripts_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__ListTranscriptsRequest *)
+     protobuf_c_message_unpack (&herd__v1__list_transcripts_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__list_transcripts_request__free_unpacked
+                     (Herd__V1__ListTranscriptsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__list_transcripts_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__list_transcripts_response__init
+                     (Herd__V1__ListTranscriptsResponse         *message)
+{
+  static const Herd__V1__ListTranscriptsResponse init_value = HERD__V1__LIST_TRANSCRIPTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__list_transcripts_response__get_packed_size
+                     (const Herd__V1__ListTranscriptsResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__list_transcripts_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__list_transcripts_response__pack
+                     (const Herd__V1__ListTranscriptsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__list_transcripts_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__list_transcripts_response__pack_to_buffer
+                     (const Herd__V1__ListTranscriptsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__list_transcripts_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__ListTranscriptsResponse *
+       herd__v1__list_transcripts_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__ListTranscriptsResponse *)
+     protobuf_c_message_unpack (&herd__v1__list_transcripts_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__list_transcripts_response__free_unpacked
+                     (Herd__V1__ListTranscriptsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__list_transcripts_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__transcript_summary__init
+                     (Herd__V1__TranscriptSummary         *message)
+{
+  static const Herd__V1__TranscriptSummary init_value = HERD__V1__TRANSCRIPT_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t herd__v1__transcript_summary__get_packed_size
+                     (const Herd__V1__TranscriptSummary *message)
+{
+  assert(message->base.descriptor == &herd__v1__transcript_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__transcript_summary__pack
+                     (const Herd__V1__TranscriptSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__transcript_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__transcript_summary__pack_to_buffer
+                     (const Herd__V1__TranscriptSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__transcript_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__TranscriptSummary *
+       herd__v1__transcript_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__TranscriptSummary *)
+     protobuf_c_message_unpack (&herd__v1__transcript_summary__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__transcript_summary__free_unpacked
+                     (Herd__V1__TranscriptSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__transcript_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__delete_transcript_request__init
+                     (Herd__V1__DeleteTranscriptRequest         *message)
+{
+  static const Herd__V1__DeleteTranscriptRequest init_value = HERD__V1__DELETE_TRANSCRIPT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__delete_transcript_request__get_packed_size
+                     (const Herd__V1__DeleteTranscriptRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__delete_transcript_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__delete_transcript_request__pack
+                     (const Herd__V1__DeleteTranscriptRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__delete_transcript_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__delete_transcript_request__pack_to_buffer
+                     (const Herd__V1__DeleteTranscriptRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__delete_transcript_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__DeleteTranscriptRequest *
+       herd__v1__delete_transcript_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__DeleteTranscriptRequest *)
+     protobuf_c_message_unpack (&herd__v1__delete_transcript_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__delete_transcript_request__free_unpacked
+                     (Herd__V1__DeleteTranscriptRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__delete_transcript_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__delete_transcript_response__init
+                     (Herd__V1__DeleteTranscriptResponse         *message)
+{
+  static const Herd__V1__DeleteTranscriptResponse init_value = HERD__V1__DELETE_TRANSCRIPT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__delete_transcript_response__get_packed_size
+                     (const Herd__V1__DeleteTranscriptResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__delete_transcript_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__delete_transcript_response__pack
+                     (const Herd__V1__DeleteTranscriptResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__delete_transcript_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__delete_transcript_response__pack_to_buffer
+                     (const Herd__V1__DeleteTranscriptResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__delete_transcript_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__DeleteTranscriptResponse *
+       herd__v1__delete_transcript_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__DeleteTranscriptResponse *)
+     protobuf_c_message_unpack (&herd__v1__delete_transcript_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__delete_transcript_response__free_unpacked
+                     (Herd__V1__DeleteTranscriptResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__delete_transcript_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor herd__v1__refinement_request__field_descriptors[12] =
 {
   {
     "prompt",
@@ -225,16 +585,133 @@ static const ProtobufCFieldDescriptor herd__v1__refinement_request__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "messages",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__RefinementRequest, n_messages),
+    offsetof(Herd__V1__RefinementRequest, messages),
+    &herd__v1__chat_message__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_model",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, refine_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "draft",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, draft),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "options",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, options),
+    &herd__v1__generation_options__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limits",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, limits),
+    &herd__v1__refinement_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grader",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, grader),
+    &herd__v1__grader__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reference",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, reference),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keep_worse",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, keep_worse),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decision_id",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementRequest, decision_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__refinement_request__field_indices_by_name[] = {
+  11,   /* field[11] = decision_id */
+  5,   /* field[5] = draft */
+  8,   /* field[8] = grader */
+  10,   /* field[10] = keep_worse */
+  7,   /* field[7] = limits */
+  3,   /* field[3] = messages */
   1,   /* field[1] = model */
+  6,   /* field[6] = options */
   0,   /* field[0] = prompt */
+  9,   /* field[9] = reference */
+  4,   /* field[4] = refine_model */
   2,   /* field[2] = rounds */
 };
 static const ProtobufCIntRange herd__v1__refinement_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor herd__v1__refinement_request__descriptor =
 {
@@ -244,14 +721,104 @@ const ProtobufCMessageDescriptor herd__v1__refinement_request__descriptor =
   "Herd__V1__RefinementRequest",
   "herd.v1",
   sizeof(Herd__V1__RefinementRequest),
-  3,
+  12,
   herd__v1__refinement_request__field_descriptors,
   herd__v1__refinement_request__field_indices_by_name,
   1,  herd__v1__refinement_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__refinement_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__refinement_event__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__refinement_limits__field_descriptors[5] =
+{
+  {
+    "max_tokens",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementLimits, max_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_cost_usd",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementLimits, max_cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_seconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementLimits, max_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ignore_empty_critique",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementLimits, ignore_empty_critique),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ignore_no_change",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementLimits, ignore_no_change),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__refinement_limits__field_indices_by_name[] = {
+  3,   /* field[3] = ignore_empty_critique */
+  4,   /* field[4] = ignore_no_change */
+  1,   /* field[1] = max_cost_usd */
+  2,   /* field[2] = max_seconds */
+  0,   /* field[0] = max_tokens */
+};
+static const ProtobufCIntRange herd__v1__refinement_limits__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor herd__v1__refinement_limits__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.RefinementLimits",
+  "RefinementLimits",
+  "Herd__V1__RefinementLimits",
+  "herd.v1",
+  sizeof(Herd__V1__RefinementLimits),
+  5,
+  herd__v1__refinement_limits__field_descriptors,
+  herd__v1__refinement_limits__field_indices_by_name,
+  1,  herd__v1__refinement_limits__number_ranges,
+  (ProtobufCMessageInit) herd__v1__refinement_limits__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__refinement_event__field_descriptors[5] =
 {
   {
     "step",
@@ -277,15 +844,54 @@ static const ProtobufCFieldDescriptor herd__v1__refinement_event__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "round",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementEvent, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finished",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementEvent, finished),
+    &herd__v1__refinement_step__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "result",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementEvent, result),
+    &herd__v1__refinement_result__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__refinement_event__field_indices_by_name[] = {
   1,   /* field[1] = delta */
+  3,   /* field[3] = finished */
+  4,   /* field[4] = result */
+  2,   /* field[2] = round */
   0,   /* field[0] = step */
 };
 static const ProtobufCIntRange herd__v1__refinement_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__v1__refinement_event__descriptor =
 {
@@ -295,11 +901,230 @@ const ProtobufCMessageDescriptor herd__v1__refinement_event__descriptor =
   "Herd__V1__RefinementEvent",
   "herd.v1",
   sizeof(Herd__V1__RefinementEvent),
-  2,
+  5,
   herd__v1__refinement_event__field_descriptors,
   herd__v1__refinement_event__field_indices_by_name,
   1,  herd__v1__refinement_event__number_ranges,
   (ProtobufCMessageInit) herd__v1__refinement_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descriptors[4] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementStep, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementStep, usage),
+    &herd__v1__usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementStep, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "score",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__RefinementStep, graded_case),
+    offsetof(Herd__V1__RefinementStep, score),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__refinement_step__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+  3,   /* field[3] = score */
+  2,   /* field[2] = seconds */
+  1,   /* field[1] = usage */
+};
+static const ProtobufCIntRange herd__v1__refinement_step__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__refinement_step__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.RefinementStep",
+  "RefinementStep",
+  "Herd__V1__RefinementStep",
+  "herd.v1",
+  sizeof(Herd__V1__RefinementStep),
+  4,
+  herd__v1__refinement_step__field_descriptors,
+  herd__v1__refinement_step__field_indices_by_name,
+  1,  herd__v1__refinement_step__number_ranges,
+  (ProtobufCMessageInit) herd__v1__refinement_step__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__refinement_result__field_descriptors[9] =
+{
+  {
+    "text",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "round",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rounds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stopped_because",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, stopped_because),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, usage),
+    &herd__v1__usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transcript_id",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scores",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__RefinementResult, n_scores),
+    offsetof(Herd__V1__RefinementResult, scores),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partial",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementResult, partial),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__refinement_result__field_indices_by_name[] = {
+  8,   /* field[8] = partial */
+  1,   /* field[1] = round */
+  2,   /* field[2] = rounds */
+  7,   /* field[7] = scores */
+  5,   /* field[5] = seconds */
+  3,   /* field[3] = stopped_because */
+  0,   /* field[0] = text */
+  6,   /* field[6] = transcript_id */
+  4,   /* field[4] = usage */
+};
+static const ProtobufCIntRange herd__v1__refinement_result__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor herd__v1__refinement_result__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.RefinementResult",
+  "RefinementResult",
+  "Herd__V1__RefinementResult",
+  "herd.v1",
+  sizeof(Herd__V1__RefinementResult),
+  9,
+  herd__v1__refinement_result__field_descriptors,
+  herd__v1__refinement_result__field_indices_by_name,
+  1,  herd__v1__refinement_result__number_ranges,
+  (ProtobufCMessageInit) herd__v1__refinement_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor herd__v1__get_transcript_request__field_descriptors[1] =
@@ -340,7 +1165,7 @@ const ProtobufCMessageDescriptor herd__v1__get_transcript_request__descriptor =
   (ProtobufCMessageInit) herd__v1__get_transcript_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__transcript_step__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__transcript_step__field_descriptors[6] =
 {
   {
     "step",
@@ -366,15 +1191,67 @@ static const ProtobufCFieldDescriptor herd__v1__transcript_step__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "round",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptStep, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finished",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptStep, finished),
+    &herd__v1__refinement_step__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "result",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptStep, result),
+    &herd__v1__refinement_result__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptStep, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__transcript_step__field_indices_by_name[] = {
+  3,   /* field[3] = finished */
+  4,   /* field[4] = result */
+  2,   /* field[2] = round */
   0,   /* field[0] = step */
   1,   /* field[1] = text */
+  5,   /* field[5] = time_unix_ms */
 };
 static const ProtobufCIntRange herd__v1__transcript_step__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor herd__v1__transcript_step__descriptor =
 {
@@ -384,20 +1261,298 @@ const ProtobufCMessageDescriptor herd__v1__transcript_step__descriptor =
   "Herd__V1__TranscriptStep",
   "herd.v1",
   sizeof(Herd__V1__TranscriptStep),
-  2,
+  6,
   herd__v1__transcript_step__field_descriptors,
   herd__v1__transcript_step__field_indices_by_name,
   1,  herd__v1__transcript_step__number_ranges,
   (ProtobufCMessageInit) herd__v1__transcript_step__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor herd__v1__refiner__method_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__list_transcripts_request__field_descriptors[1] =
+{
+  {
+    "page",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ListTranscriptsRequest, page),
+    &herd__v1__page__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__list_transcripts_request__field_indices_by_name[] = {
+  0,   /* field[0] = page */
+};
+static const ProtobufCIntRange herd__v1__list_transcripts_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor herd__v1__list_transcripts_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.ListTranscriptsRequest",
+  "ListTranscriptsRequest",
+  "Herd__V1__ListTranscriptsRequest",
+  "herd.v1",
+  sizeof(Herd__V1__ListTranscriptsRequest),
+  1,
+  herd__v1__list_transcripts_request__field_descriptors,
+  herd__v1__list_transcripts_request__field_indices_by_name,
+  1,  herd__v1__list_transcripts_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__list_transcripts_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__list_transcripts_response__field_descriptors[2] =
+{
+  {
+    "transcripts",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__ListTranscriptsResponse, n_transcripts),
+    offsetof(Herd__V1__ListTranscriptsResponse, transcripts),
+    &herd__v1__transcript_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ListTranscriptsResponse, next),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__list_transcripts_response__field_indices_by_name[] = {
+  1,   /* field[1] = next */
+  0,   /* field[0] = transcripts */
+};
+static const ProtobufCIntRange herd__v1__list_transcripts_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor herd__v1__list_transcripts_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.ListTranscriptsResponse",
+  "ListTranscriptsResponse",
+  "Herd__V1__ListTranscriptsResponse",
+  "herd.v1",
+  sizeof(Herd__V1__ListTranscriptsResponse),
+  2,
+  herd__v1__list_transcripts_response__field_descriptors,
+  herd__v1__list_transcripts_response__field_indices_by_name,
+  1,  herd__v1__list_transcripts_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__list_transcripts_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__transcript_summary__field_descriptors[8] =
+{
+  {
+    "transcript_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, refine_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_unix_ms",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, expires_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rounds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stopped_because",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, stopped_because),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decision_id",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__TranscriptSummary, decision_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__transcript_summary__field_indices_by_name[] = {
+  7,   /* field[7] = decision_id */
+  4,   /* field[4] = expires_unix_ms */
+  1,   /* field[1] = model */
+  2,   /* field[2] = refine_model */
+  5,   /* field[5] = rounds */
+  6,   /* field[6] = stopped_because */
+  3,   /* field[3] = time_unix_ms */
+  0,   /* field[0] = transcript_id */
+};
+static const ProtobufCIntRange herd__v1__transcript_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor herd__v1__transcript_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.TranscriptSummary",
+  "TranscriptSummary",
+  "Herd__V1__TranscriptSummary",
+  "herd.v1",
+  sizeof(Herd__V1__TranscriptSummary),
+  8,
+  herd__v1__transcript_summary__field_descriptors,
+  herd__v1__transcript_summary__field_indices_by_name,
+  1,  herd__v1__transcript_summary__number_ranges,
+  (ProtobufCMessageInit) herd__v1__transcript_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__delete_transcript_request__field_descriptors[1] =
+{
+  {
+    "transcript_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__DeleteTranscriptRequest, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__delete_transcript_request__field_indices_by_name[] = {
+  0,   /* field[0] = transcript_id */
+};
+static const ProtobufCIntRange herd__v1__delete_transcript_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor herd__v1__delete_transcript_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.DeleteTranscriptRequest",
+  "DeleteTranscriptRequest",
+  "Herd__V1__DeleteTranscriptRequest",
+  "herd.v1",
+  sizeof(Herd__V1__DeleteTranscriptRequest),
+  1,
+  herd__v1__delete_transcript_request__field_descriptors,
+  herd__v1__delete_transcript_request__field_indices_by_name,
+  1,  herd__v1__delete_transcript_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__delete_transcript_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define herd__v1__delete_transcript_response__field_descriptors NULL
+#define herd__v1__delete_transcript_response__field_indices_by_name NULL
+#define herd__v1__delete_transcript_response__number_ranges NULL
+const ProtobufCMessageDescriptor herd__v1__delete_transcript_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.DeleteTranscriptResponse",
+  "DeleteTranscriptResponse",
+  "Herd__V1__DeleteTranscriptResponse",
+  "herd.v1",
+  sizeof(Herd__V1__DeleteTranscriptResponse),
+  0,
+  herd__v1__delete_transcript_response__field_descriptors,
+  herd__v1__delete_transcript_response__field_indices_by_name,
+  0,  herd__v1__delete_transcript_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__delete_transcript_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor herd__v1__refiner__method_descriptors[4] =
 {
   { "Refine", &herd__v1__refinement_request__descriptor, &herd__v1__refinement_event__descriptor },
   { "GetTranscript", &herd__v1__get_transcript_request__descriptor, &herd__v1__transcript_step__descriptor },
+  { "ListTranscripts", &herd__v1__list_transcripts_request__descriptor, &herd__v1__list_transcripts_response__descriptor },
+  { "DeleteTranscript", &herd__v1__delete_transcript_request__descriptor, &herd__v1__delete_transcript_response__descriptor },
 };
 const unsigned herd__v1__refiner__method_indices_by_name[] = {
+  3,        /* DeleteTranscript */
   1,        /* GetTranscript */
+  2,        /* ListTranscripts */
   0         /* Refine */
 };
 const ProtobufCServiceDescriptor herd__v1__refiner__descriptor =
@@ -407,7 +1562,7 @@ const ProtobufCServiceDescriptor herd__v1__refiner__descriptor =
   "Refiner",
   "Herd__V1__Refiner",
   "herd.v1",
-  2,
+  4,
   herd__v1__refiner__method_descriptors,
   herd__v1__refiner__method_indices_by_name
 };
@@ -426,6 +1581,22 @@ void herd__v1__refiner__get_transcript(ProtobufCService *service,
 {
   assert(service->descriptor == &herd__v1__refiner__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void herd__v1__refiner__list_transcripts(ProtobufCService *service,
+                                         const Herd__V1__ListTranscriptsRequest *input,
+                                         Herd__V1__ListTranscriptsResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__refiner__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void herd__v1__refiner__delete_transcript(ProtobufCService *service,
+                                          const Herd__V1__DeleteTranscriptRequest *input,
+                                          Herd__V1__DeleteTranscriptResponse_Closure closure,
+                                          void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__refiner__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__refiner__init (Herd__V1__Refiner_Service *service,
                               Herd__V1__Refiner_ServiceDestroy destroy)

@@ -1211,7 +1211,7 @@ const ProtobufCMessageDescriptor herd__v1__model__descriptor =
   (ProtobufCMessageInit) herd__v1__model__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__endpoint__field_descriptors[4] =
+static const ProtobufCFieldDescriptor herd__v1__endpoint__field_descriptors[9] =
 {
   {
     "base_url",
@@ -1261,17 +1261,82 @@ static const ProtobufCFieldDescriptor herd__v1__endpoint__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "api_key_file",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Endpoint, api_key_file),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "connect_timeout",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Endpoint, connect_timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_token_timeout",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Endpoint, first_token_timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token_timeout",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Endpoint, token_timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ca_file",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Endpoint, ca_file),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__endpoint__field_indices_by_name[] = {
   3,   /* field[3] = api_key_env */
+  4,   /* field[4] = api_key_file */
   0,   /* field[0] = base_url */
+  8,   /* field[8] = ca_file */
+  5,   /* field[5] = connect_timeout */
+  6,   /* field[6] = first_token_timeout */
   2,   /* field[2] = max_concurrency */
   1,   /* field[1] = model */
+  7,   /* field[7] = token_timeout */
 };
 static const ProtobufCIntRange herd__v1__endpoint__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor herd__v1__endpoint__descriptor =
 {
@@ -1281,7 +1346,7 @@ const ProtobufCMessageDescriptor herd__v1__endpoint__descriptor =
   "Herd__V1__Endpoint",
   "herd.v1",
   sizeof(Herd__V1__Endpoint),
-  4,
+  9,
   herd__v1__endpoint__field_descriptors,
   herd__v1__endpoint__field_indices_by_name,
   1,  herd__v1__endpoint__number_ranges,

@@ -457,6 +457,51 @@ void   herd__v1__outcome__free_unpacked
   assert(message->base.descriptor == &herd__v1__outcome__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__run_outcome__init
+                     (Herd__V1__RunOutcome         *message)
+{
+  static const Herd__V1__RunOutcome init_value = HERD__V1__RUN_OUTCOME__INIT;
+  *message = init_value;
+}
+size_t herd__v1__run_outcome__get_packed_size
+                     (const Herd__V1__RunOutcome *message)
+{
+  assert(message->base.descriptor == &herd__v1__run_outcome__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__run_outcome__pack
+                     (const Herd__V1__RunOutcome *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__run_outcome__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__run_outcome__pack_to_buffer
+                     (const Herd__V1__RunOutcome *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__run_outcome__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__RunOutcome *
+       herd__v1__run_outcome__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__RunOutcome *)
+     protobuf_c_message_unpack (&herd__v1__run_outcome__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__run_outcome__free_unpacked
+                     (Herd__V1__RunOutcome *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__run_outcome__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__complete_request__init
                      (Herd__V1__CompleteRequest         *message)
 {
@@ -545,6 +590,51 @@ void   herd__v1__complete_event__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &herd__v1__complete_event__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__complete_finish__init
+                     (Herd__V1__CompleteFinish         *message)
+{
+  static const Herd__V1__CompleteFinish init_value = HERD__V1__COMPLETE_FINISH__INIT;
+  *message = init_value;
+}
+size_t herd__v1__complete_finish__get_packed_size
+                     (const Herd__V1__CompleteFinish *message)
+{
+  assert(message->base.descriptor == &herd__v1__complete_finish__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__complete_finish__pack
+                     (const Herd__V1__CompleteFinish *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__complete_finish__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__complete_finish__pack_to_buffer
+                     (const Herd__V1__CompleteFinish *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__complete_finish__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__CompleteFinish *
+       herd__v1__complete_finish__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__CompleteFinish *)
+     protobuf_c_message_unpack (&herd__v1__complete_finish__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__complete_finish__free_unpacked
+                     (Herd__V1__CompleteFinish *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__complete_finish__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   herd__v1__refine_request__init
@@ -1518,7 +1608,7 @@ const ProtobufCMessageDescriptor herd__v1__get_decision_response__descriptor =
   (ProtobufCMessageInit) herd__v1__get_decision_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__decision__field_descriptors[7] =
+static const ProtobufCFieldDescriptor herd__v1__decision__field_descriptors[8] =
 {
   {
     "decision_id",
@@ -1604,6 +1694,18 @@ static const ProtobufCFieldDescriptor herd__v1__decision__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "run",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__Decision, run),
+    &herd__v1__run_outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__decision__field_indices_by_name[] = {
   0,   /* field[0] = decision_id */
@@ -1611,13 +1713,14 @@ static const unsigned herd__v1__decision__field_indices_by_name[] = {
   6,   /* field[6] = outcomes */
   5,   /* field[5] = prompt */
   3,   /* field[3] = response */
+  7,   /* field[7] = run */
   2,   /* field[2] = tenant */
   1,   /* field[1] = time_unix_ms */
 };
 static const ProtobufCIntRange herd__v1__decision__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor herd__v1__decision__descriptor =
 {
@@ -1627,7 +1730,7 @@ const ProtobufCMessageDescriptor herd__v1__decision__descriptor =
   "Herd__V1__Decision",
   "herd.v1",
   sizeof(Herd__V1__Decision),
-  7,
+  8,
   herd__v1__decision__field_descriptors,
   herd__v1__decision__field_indices_by_name,
   1,  herd__v1__decision__number_ranges,
@@ -1711,7 +1814,97 @@ const ProtobufCMessageDescriptor herd__v1__outcome__descriptor =
   (ProtobufCMessageInit) herd__v1__outcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__complete_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor herd__v1__run_outcome__field_descriptors[5] =
+{
+  {
+    "code",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RunOutcome, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RunOutcome, error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "generation",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RunOutcome, generation),
+    &herd__v1__generation_finish__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_rounds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RunOutcome, refine_rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transcript_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RunOutcome, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__run_outcome__field_indices_by_name[] = {
+  0,   /* field[0] = code */
+  1,   /* field[1] = error */
+  2,   /* field[2] = generation */
+  3,   /* field[3] = refine_rounds */
+  4,   /* field[4] = transcript_id */
+};
+static const ProtobufCIntRange herd__v1__run_outcome__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor herd__v1__run_outcome__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.RunOutcome",
+  "RunOutcome",
+  "Herd__V1__RunOutcome",
+  "herd.v1",
+  sizeof(Herd__V1__RunOutcome),
+  5,
+  herd__v1__run_outcome__field_descriptors,
+  herd__v1__run_outcome__field_indices_by_name,
+  1,  herd__v1__run_outcome__number_ranges,
+  (ProtobufCMessageInit) herd__v1__run_outcome__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__complete_request__field_descriptors[3] =
 {
   {
     "route",
@@ -1725,14 +1918,40 @@ static const ProtobufCFieldDescriptor herd__v1__complete_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "options",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CompleteRequest, options),
+    &herd__v1__generation_options__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_models",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Herd__V1__CompleteRequest, failover_case),
+    offsetof(Herd__V1__CompleteRequest, max_models),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__complete_request__field_indices_by_name[] = {
+  2,   /* field[2] = max_models */
+  1,   /* field[1] = options */
   0,   /* field[0] = route */
 };
 static const ProtobufCIntRange herd__v1__complete_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor herd__v1__complete_request__descriptor =
 {
@@ -1742,14 +1961,14 @@ const ProtobufCMessageDescriptor herd__v1__complete_request__descriptor =
   "Herd__V1__CompleteRequest",
   "herd.v1",
   sizeof(Herd__V1__CompleteRequest),
-  1,
+  3,
   herd__v1__complete_request__field_descriptors,
   herd__v1__complete_request__field_indices_by_name,
   1,  herd__v1__complete_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__complete_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__complete_event__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__complete_event__field_descriptors[7] =
 {
   {
     "decision",
@@ -1775,15 +1994,80 @@ static const ProtobufCFieldDescriptor herd__v1__complete_event__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tool_call",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__CompleteEvent, event_case),
+    offsetof(Herd__V1__CompleteEvent, tool_call),
+    &herd__v1__tool_call_delta__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reasoning",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__CompleteEvent, event_case),
+    offsetof(Herd__V1__CompleteEvent, reasoning),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failed",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__CompleteEvent, event_case),
+    offsetof(Herd__V1__CompleteEvent, failed),
+    &herd__v1__attempt__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refinement",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__CompleteEvent, event_case),
+    offsetof(Herd__V1__CompleteEvent, refinement),
+    &herd__v1__refinement_event__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finish",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__CompleteEvent, event_case),
+    offsetof(Herd__V1__CompleteEvent, finish),
+    &herd__v1__complete_finish__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__complete_event__field_indices_by_name[] = {
   0,   /* field[0] = decision */
   1,   /* field[1] = delta */
+  4,   /* field[4] = failed */
+  6,   /* field[6] = finish */
+  3,   /* field[3] = reasoning */
+  5,   /* field[5] = refinement */
+  2,   /* field[2] = tool_call */
 };
 static const ProtobufCIntRange herd__v1__complete_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor herd__v1__complete_event__descriptor =
 {
@@ -1793,14 +2077,104 @@ const ProtobufCMessageDescriptor herd__v1__complete_event__descriptor =
   "Herd__V1__CompleteEvent",
   "herd.v1",
   sizeof(Herd__V1__CompleteEvent),
-  2,
+  7,
   herd__v1__complete_event__field_descriptors,
   herd__v1__complete_event__field_indices_by_name,
   1,  herd__v1__complete_event__number_ranges,
   (ProtobufCMessageInit) herd__v1__complete_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__refine_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__complete_finish__field_descriptors[5] =
+{
+  {
+    "decision_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CompleteFinish, decision_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "generation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CompleteFinish, generation),
+    &herd__v1__generation_finish__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_rounds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CompleteFinish, refine_rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transcript_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CompleteFinish, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "switched",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CompleteFinish, switched),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__complete_finish__field_indices_by_name[] = {
+  0,   /* field[0] = decision_id */
+  1,   /* field[1] = generation */
+  2,   /* field[2] = refine_rounds */
+  4,   /* field[4] = switched */
+  3,   /* field[3] = transcript_id */
+};
+static const ProtobufCIntRange herd__v1__complete_finish__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor herd__v1__complete_finish__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.CompleteFinish",
+  "CompleteFinish",
+  "Herd__V1__CompleteFinish",
+  "herd.v1",
+  sizeof(Herd__V1__CompleteFinish),
+  5,
+  herd__v1__complete_finish__field_descriptors,
+  herd__v1__complete_finish__field_indices_by_name,
+  1,  herd__v1__complete_finish__number_ranges,
+  (ProtobufCMessageInit) herd__v1__complete_finish__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__refine_request__field_descriptors[10] =
 {
   {
     "route",
@@ -1819,8 +2193,104 @@ static const ProtobufCFieldDescriptor herd__v1__refine_request__field_descriptor
     2,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_UINT32,
-    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, rounds_choice_case),
     offsetof(Herd__V1__RefineRequest, rounds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_model",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, refine_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "draft",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, draft),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "options",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, options),
+    &herd__v1__generation_options__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limits",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, limits),
+    &herd__v1__refinement_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grader",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, grader),
+    &herd__v1__grader__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reference",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, reference),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keep_worse",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefineRequest, keep_worse),
     NULL,
     NULL,
     0,             /* flags */
@@ -1828,13 +2298,21 @@ static const ProtobufCFieldDescriptor herd__v1__refine_request__field_descriptor
   },
 };
 static const unsigned herd__v1__refine_request__field_indices_by_name[] = {
+  4,   /* field[4] = draft */
+  7,   /* field[7] = grader */
+  9,   /* field[9] = keep_worse */
+  6,   /* field[6] = limits */
+  2,   /* field[2] = model */
+  5,   /* field[5] = options */
+  8,   /* field[8] = reference */
+  3,   /* field[3] = refine_model */
   1,   /* field[1] = rounds */
   0,   /* field[0] = route */
 };
 static const ProtobufCIntRange herd__v1__refine_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor herd__v1__refine_request__descriptor =
 {
@@ -1844,14 +2322,14 @@ const ProtobufCMessageDescriptor herd__v1__refine_request__descriptor =
   "Herd__V1__RefineRequest",
   "herd.v1",
   sizeof(Herd__V1__RefineRequest),
-  2,
+  10,
   herd__v1__refine_request__field_descriptors,
   herd__v1__refine_request__field_indices_by_name,
   1,  herd__v1__refine_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__refine_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__refine_event__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__refine_event__field_descriptors[3] =
 {
   {
     "decision",
@@ -1877,15 +2355,28 @@ static const ProtobufCFieldDescriptor herd__v1__refine_event__field_descriptors[
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "step",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__RefineEvent, event_case),
+    offsetof(Herd__V1__RefineEvent, step),
+    &herd__v1__refinement_event__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__refine_event__field_indices_by_name[] = {
   0,   /* field[0] = decision */
   1,   /* field[1] = delta */
+  2,   /* field[2] = step */
 };
 static const ProtobufCIntRange herd__v1__refine_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor herd__v1__refine_event__descriptor =
 {
@@ -1895,14 +2386,14 @@ const ProtobufCMessageDescriptor herd__v1__refine_event__descriptor =
   "Herd__V1__RefineEvent",
   "herd.v1",
   sizeof(Herd__V1__RefineEvent),
-  2,
+  3,
   herd__v1__refine_event__field_descriptors,
   herd__v1__refine_event__field_indices_by_name,
   1,  herd__v1__refine_event__number_ranges,
   (ProtobufCMessageInit) herd__v1__refine_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__generate_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__generate_request__field_descriptors[4] =
 {
   {
     "model",
@@ -1928,15 +2419,41 @@ static const ProtobufCFieldDescriptor herd__v1__generate_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "prompt",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerateRequest, prompt),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "options",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GenerateRequest, options),
+    &herd__v1__generation_options__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__generate_request__field_indices_by_name[] = {
   1,   /* field[1] = messages */
   0,   /* field[0] = model */
+  3,   /* field[3] = options */
+  2,   /* field[2] = prompt */
 };
 static const ProtobufCIntRange herd__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__v1__generate_request__descriptor =
 {
@@ -1946,14 +2463,14 @@ const ProtobufCMessageDescriptor herd__v1__generate_request__descriptor =
   "Herd__V1__GenerateRequest",
   "herd.v1",
   sizeof(Herd__V1__GenerateRequest),
-  2,
+  4,
   herd__v1__generate_request__field_descriptors,
   herd__v1__generate_request__field_indices_by_name,
   1,  herd__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__generate_event__field_descriptors[1] =
+static const ProtobufCFieldDescriptor herd__v1__generate_event__field_descriptors[4] =
 {
   {
     "delta",
@@ -1967,14 +2484,53 @@ static const ProtobufCFieldDescriptor herd__v1__generate_event__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tool_call",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__GenerateEvent, event_case),
+    offsetof(Herd__V1__GenerateEvent, tool_call),
+    &herd__v1__tool_call_delta__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reasoning",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__GenerateEvent, event_case),
+    offsetof(Herd__V1__GenerateEvent, reasoning),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finish",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__GenerateEvent, event_case),
+    offsetof(Herd__V1__GenerateEvent, finish),
+    &herd__v1__generation_finish__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__generate_event__field_indices_by_name[] = {
   0,   /* field[0] = delta */
+  3,   /* field[3] = finish */
+  2,   /* field[2] = reasoning */
+  1,   /* field[1] = tool_call */
 };
 static const ProtobufCIntRange herd__v1__generate_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__v1__generate_event__descriptor =
 {
@@ -1984,7 +2540,7 @@ const ProtobufCMessageDescriptor herd__v1__generate_event__descriptor =
   "Herd__V1__GenerateEvent",
   "herd.v1",
   sizeof(Herd__V1__GenerateEvent),
-  1,
+  4,
   herd__v1__generate_event__field_descriptors,
   herd__v1__generate_event__field_indices_by_name,
   1,  herd__v1__generate_event__number_ranges,

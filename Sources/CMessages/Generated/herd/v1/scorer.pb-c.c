@@ -982,6 +982,141 @@ void   herd__v1__predictor_event__free_unpacked
   assert(message->base.descriptor == &herd__v1__predictor_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__suite_item__init
+                     (Herd__V1__SuiteItem         *message)
+{
+  static const Herd__V1__SuiteItem init_value = HERD__V1__SUITE_ITEM__INIT;
+  *message = init_value;
+}
+size_t herd__v1__suite_item__get_packed_size
+                     (const Herd__V1__SuiteItem *message)
+{
+  assert(message->base.descriptor == &herd__v1__suite_item__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__suite_item__pack
+                     (const Herd__V1__SuiteItem *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__suite_item__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__suite_item__pack_to_buffer
+                     (const Herd__V1__SuiteItem *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__suite_item__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__SuiteItem *
+       herd__v1__suite_item__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__SuiteItem *)
+     protobuf_c_message_unpack (&herd__v1__suite_item__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__suite_item__free_unpacked
+                     (Herd__V1__SuiteItem *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__suite_item__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__put_suite_request__init
+                     (Herd__V1__PutSuiteRequest         *message)
+{
+  static const Herd__V1__PutSuiteRequest init_value = HERD__V1__PUT_SUITE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__put_suite_request__get_packed_size
+                     (const Herd__V1__PutSuiteRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__put_suite_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__put_suite_request__pack
+                     (const Herd__V1__PutSuiteRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__put_suite_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__put_suite_request__pack_to_buffer
+                     (const Herd__V1__PutSuiteRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__put_suite_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__PutSuiteRequest *
+       herd__v1__put_suite_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__PutSuiteRequest *)
+     protobuf_c_message_unpack (&herd__v1__put_suite_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__put_suite_request__free_unpacked
+                     (Herd__V1__PutSuiteRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__put_suite_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__put_suite_response__init
+                     (Herd__V1__PutSuiteResponse         *message)
+{
+  static const Herd__V1__PutSuiteResponse init_value = HERD__V1__PUT_SUITE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__put_suite_response__get_packed_size
+                     (const Herd__V1__PutSuiteResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__put_suite_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__put_suite_response__pack
+                     (const Herd__V1__PutSuiteResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__put_suite_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__put_suite_response__pack_to_buffer
+                     (const Herd__V1__PutSuiteResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__put_suite_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__PutSuiteResponse *
+       herd__v1__put_suite_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__PutSuiteResponse *)
+     protobuf_c_message_unpack (&herd__v1__put_suite_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__put_suite_response__free_unpacked
+                     (Herd__V1__PutSuiteResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__put_suite_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__evaluate_request__init
                      (Herd__V1__EvaluateRequest         *message)
 {
@@ -1072,6 +1207,96 @@ void   herd__v1__evaluate_event__free_unpacked
   assert(message->base.descriptor == &herd__v1__evaluate_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__evaluation_failure__init
+                     (Herd__V1__EvaluationFailure         *message)
+{
+  static const Herd__V1__EvaluationFailure init_value = HERD__V1__EVALUATION_FAILURE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__evaluation_failure__get_packed_size
+                     (const Herd__V1__EvaluationFailure *message)
+{
+  assert(message->base.descriptor == &herd__v1__evaluation_failure__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__evaluation_failure__pack
+                     (const Herd__V1__EvaluationFailure *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__evaluation_failure__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__evaluation_failure__pack_to_buffer
+                     (const Herd__V1__EvaluationFailure *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__evaluation_failure__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__EvaluationFailure *
+       herd__v1__evaluation_failure__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__EvaluationFailure *)
+     protobuf_c_message_unpack (&herd__v1__evaluation_failure__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__evaluation_failure__free_unpacked
+                     (Herd__V1__EvaluationFailure *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__evaluation_failure__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__evaluation_summary__init
+                     (Herd__V1__EvaluationSummary         *message)
+{
+  static const Herd__V1__EvaluationSummary init_value = HERD__V1__EVALUATION_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t herd__v1__evaluation_summary__get_packed_size
+                     (const Herd__V1__EvaluationSummary *message)
+{
+  assert(message->base.descriptor == &herd__v1__evaluation_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__evaluation_summary__pack
+                     (const Herd__V1__EvaluationSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__evaluation_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__evaluation_summary__pack_to_buffer
+                     (const Herd__V1__EvaluationSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__evaluation_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__EvaluationSummary *
+       herd__v1__evaluation_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__EvaluationSummary *)
+     protobuf_c_message_unpack (&herd__v1__evaluation_summary__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__evaluation_summary__free_unpacked
+                     (Herd__V1__EvaluationSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__evaluation_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__perfics_request__init
                      (Herd__V1__PerficsRequest         *message)
 {
@@ -1115,6 +1340,51 @@ void   herd__v1__perfics_request__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &herd__v1__perfics_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__perfics_weights__init
+                     (Herd__V1__PerficsWeights         *message)
+{
+  static const Herd__V1__PerficsWeights init_value = HERD__V1__PERFICS_WEIGHTS__INIT;
+  *message = init_value;
+}
+size_t herd__v1__perfics_weights__get_packed_size
+                     (const Herd__V1__PerficsWeights *message)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_weights__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__perfics_weights__pack
+                     (const Herd__V1__PerficsWeights *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_weights__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__perfics_weights__pack_to_buffer
+                     (const Herd__V1__PerficsWeights *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_weights__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__PerficsWeights *
+       herd__v1__perfics_weights__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__PerficsWeights *)
+     protobuf_c_message_unpack (&herd__v1__perfics_weights__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__perfics_weights__free_unpacked
+                     (Herd__V1__PerficsWeights *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__perfics_weights__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   herd__v1__perfics_response__init
@@ -1162,6 +1432,51 @@ void   herd__v1__perfics_response__free_unpacked
   assert(message->base.descriptor == &herd__v1__perfics_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__perfics_table__init
+                     (Herd__V1__PerficsTable         *message)
+{
+  static const Herd__V1__PerficsTable init_value = HERD__V1__PERFICS_TABLE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__perfics_table__get_packed_size
+                     (const Herd__V1__PerficsTable *message)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_table__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__perfics_table__pack
+                     (const Herd__V1__PerficsTable *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_table__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__perfics_table__pack_to_buffer
+                     (const Herd__V1__PerficsTable *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_table__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__PerficsTable *
+       herd__v1__perfics_table__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__PerficsTable *)
+     protobuf_c_message_unpack (&herd__v1__perfics_table__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__perfics_table__free_unpacked
+                     (Herd__V1__PerficsTable *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__perfics_table__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__perfics_row__init
                      (Herd__V1__PerficsRow         *message)
 {
@@ -1205,6 +1520,51 @@ void   herd__v1__perfics_row__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &herd__v1__perfics_row__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__perfics_term__init
+                     (Herd__V1__PerficsTerm         *message)
+{
+  static const Herd__V1__PerficsTerm init_value = HERD__V1__PERFICS_TERM__INIT;
+  *message = init_value;
+}
+size_t herd__v1__perfics_term__get_packed_size
+                     (const Herd__V1__PerficsTerm *message)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_term__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__perfics_term__pack
+                     (const Herd__V1__PerficsTerm *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_term__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__perfics_term__pack_to_buffer
+                     (const Herd__V1__PerficsTerm *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__perfics_term__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__PerficsTerm *
+       herd__v1__perfics_term__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__PerficsTerm *)
+     protobuf_c_message_unpack (&herd__v1__perfics_term__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__perfics_term__free_unpacked
+                     (Herd__V1__PerficsTerm *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__perfics_term__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 static const ProtobufCFieldDescriptor herd__v1__predict_request__field_descriptors[2] =
@@ -1258,7 +1618,7 @@ const ProtobufCMessageDescriptor herd__v1__predict_request__descriptor =
   (ProtobufCMessageInit) herd__v1__predict_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__predict_response__field_descriptors[9] =
+static const ProtobufCFieldDescriptor herd__v1__predict_response__field_descriptors[12] =
 {
   {
     "predictor_version",
@@ -1368,22 +1728,61 @@ static const ProtobufCFieldDescriptor herd__v1__predict_response__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rounds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PredictResponse, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "gains",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Herd__V1__PredictResponse, n_gains),
+    offsetof(Herd__V1__PredictResponse, gains),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "round_costs_usd",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Herd__V1__PredictResponse, n_round_costs_usd),
+    offsetof(Herd__V1__PredictResponse, round_costs_usd),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__predict_response__field_indices_by_name[] = {
   3,   /* field[3] = costs_usd */
   8,   /* field[8] = embedding */
+  10,   /* field[10] = gains */
   1,   /* field[1] = models */
   0,   /* field[0] = predictor_version */
   6,   /* field[6] = prior */
   7,   /* field[7] = prompt_tokens */
   2,   /* field[2] = qualities */
+  11,   /* field[11] = round_costs_usd */
+  9,   /* field[9] = rounds */
   4,   /* field[4] = topic */
   5,   /* field[5] = topic_probability */
 };
 static const ProtobufCIntRange herd__v1__predict_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor herd__v1__predict_response__descriptor =
 {
@@ -1393,7 +1792,7 @@ const ProtobufCMessageDescriptor herd__v1__predict_response__descriptor =
   "Herd__V1__PredictResponse",
   "herd.v1",
   sizeof(Herd__V1__PredictResponse),
-  9,
+  12,
   herd__v1__predict_response__field_descriptors,
   herd__v1__predict_response__field_indices_by_name,
   1,  herd__v1__predict_response__number_ranges,
@@ -2864,7 +3263,264 @@ const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
   (ProtobufCMessageInit) herd__v1__predictor_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor herd__v1__suite_item__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteItem, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteItem, prompt),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "task",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteItem, task),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "domain",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteItem, domain),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reference",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteItem, reference),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grader",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteItem, grader),
+    &herd__v1__grader__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "references",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__SuiteItem, n_references),
+    offsetof(Herd__V1__SuiteItem, references),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__suite_item__field_indices_by_name[] = {
+  3,   /* field[3] = domain */
+  5,   /* field[5] = grader */
+  0,   /* field[0] = id */
+  1,   /* field[1] = prompt */
+  4,   /* field[4] = reference */
+  6,   /* field[6] = references */
+  2,   /* field[2] = task */
+};
+static const ProtobufCIntRange herd__v1__suite_item__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor herd__v1__suite_item__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.SuiteItem",
+  "SuiteItem",
+  "Herd__V1__SuiteItem",
+  "herd.v1",
+  sizeof(Herd__V1__SuiteItem),
+  7,
+  herd__v1__suite_item__field_descriptors,
+  herd__v1__suite_item__field_indices_by_name,
+  1,  herd__v1__suite_item__number_ranges,
+  (ProtobufCMessageInit) herd__v1__suite_item__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__put_suite_request__field_descriptors[3] =
+{
+  {
+    "suite",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteRequest, suite),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "items",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__PutSuiteRequest, n_items),
+    offsetof(Herd__V1__PutSuiteRequest, items),
+    &herd__v1__suite_item__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replace",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteRequest, replace),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__put_suite_request__field_indices_by_name[] = {
+  1,   /* field[1] = items */
+  2,   /* field[2] = replace */
+  0,   /* field[0] = suite */
+};
+static const ProtobufCIntRange herd__v1__put_suite_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor herd__v1__put_suite_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.PutSuiteRequest",
+  "PutSuiteRequest",
+  "Herd__V1__PutSuiteRequest",
+  "herd.v1",
+  sizeof(Herd__V1__PutSuiteRequest),
+  3,
+  herd__v1__put_suite_request__field_descriptors,
+  herd__v1__put_suite_request__field_indices_by_name,
+  1,  herd__v1__put_suite_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__put_suite_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__put_suite_response__field_descriptors[4] =
+{
+  {
+    "added",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteResponse, added),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replaced",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteResponse, replaced),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unchanged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteResponse, unchanged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteResponse, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__put_suite_response__field_indices_by_name[] = {
+  0,   /* field[0] = added */
+  1,   /* field[1] = replaced */
+  3,   /* field[3] = total */
+  2,   /* field[2] = unchanged */
+};
+static const ProtobufCIntRange herd__v1__put_suite_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__put_suite_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.PutSuiteResponse",
+  "PutSuiteResponse",
+  "Herd__V1__PutSuiteResponse",
+  "herd.v1",
+  sizeof(Herd__V1__PutSuiteResponse),
+  4,
+  herd__v1__put_suite_response__field_descriptors,
+  herd__v1__put_suite_response__field_indices_by_name,
+  1,  herd__v1__put_suite_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__put_suite_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descriptors[10] =
 {
   {
     "models",
@@ -2878,14 +3534,131 @@ static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "suite",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, suite),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rounds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grader",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, grader),
+    &herd__v1__grader__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "options",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, options),
+    &herd__v1__generation_options__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_cost_usd",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__EvaluateRequest, ceiling_case),
+    offsetof(Herd__V1__EvaluateRequest, max_cost_usd),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dry_run",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "again",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, again),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "concurrency",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateRequest, concurrency),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ids",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__EvaluateRequest, n_ids),
+    offsetof(Herd__V1__EvaluateRequest, ids),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__evaluate_request__field_indices_by_name[] = {
+  7,   /* field[7] = again */
+  8,   /* field[8] = concurrency */
+  6,   /* field[6] = dry_run */
+  3,   /* field[3] = grader */
+  9,   /* field[9] = ids */
+  5,   /* field[5] = max_cost_usd */
   0,   /* field[0] = models */
+  4,   /* field[4] = options */
+  2,   /* field[2] = rounds */
+  1,   /* field[1] = suite */
 };
 static const ProtobufCIntRange herd__v1__evaluate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor =
 {
@@ -2895,14 +3668,14 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor =
   "Herd__V1__EvaluateRequest",
   "herd.v1",
   sizeof(Herd__V1__EvaluateRequest),
-  1,
+  10,
   herd__v1__evaluate_request__field_descriptors,
   herd__v1__evaluate_request__field_indices_by_name,
   1,  herd__v1__evaluate_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__evaluate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptors[11] =
 {
   {
     "done",
@@ -2928,15 +3701,132 @@ static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "skipped",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, skipped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failed",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, failed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls_per_second",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, calls_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_usd",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "estimated_cost_usd",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, estimated_cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds_left",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, seconds_left),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failures",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__EvaluateEvent, n_failures),
+    offsetof(Herd__V1__EvaluateEvent, failures),
+    &herd__v1__evaluation_failure__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "summaries",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__EvaluateEvent, n_summaries),
+    offsetof(Herd__V1__EvaluateEvent, summaries),
+    &herd__v1__evaluation_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ceiling_reached",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, ceiling_reached),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__evaluate_event__field_indices_by_name[] = {
+  4,   /* field[4] = calls_per_second */
+  10,   /* field[10] = ceiling_reached */
+  5,   /* field[5] = cost_usd */
   0,   /* field[0] = done */
+  6,   /* field[6] = estimated_cost_usd */
+  3,   /* field[3] = failed */
+  8,   /* field[8] = failures */
+  7,   /* field[7] = seconds_left */
+  2,   /* field[2] = skipped */
+  9,   /* field[9] = summaries */
   1,   /* field[1] = total */
 };
 static const ProtobufCIntRange herd__v1__evaluate_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor =
 {
@@ -2946,14 +3836,207 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor =
   "Herd__V1__EvaluateEvent",
   "herd.v1",
   sizeof(Herd__V1__EvaluateEvent),
-  2,
+  11,
   herd__v1__evaluate_event__field_descriptors,
   herd__v1__evaluate_event__field_indices_by_name,
   1,  herd__v1__evaluate_event__number_ranges,
   (ProtobufCMessageInit) herd__v1__evaluate_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__perfics_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__evaluation_failure__field_descriptors[4] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationFailure, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationFailure, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationFailure, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationFailure, error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__evaluation_failure__field_indices_by_name[] = {
+  2,   /* field[2] = code */
+  3,   /* field[3] = error */
+  0,   /* field[0] = id */
+  1,   /* field[1] = model */
+};
+static const ProtobufCIntRange herd__v1__evaluation_failure__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__evaluation_failure__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.EvaluationFailure",
+  "EvaluationFailure",
+  "Herd__V1__EvaluationFailure",
+  "herd.v1",
+  sizeof(Herd__V1__EvaluationFailure),
+  4,
+  herd__v1__evaluation_failure__field_descriptors,
+  herd__v1__evaluation_failure__field_indices_by_name,
+  1,  herd__v1__evaluation_failure__number_ranges,
+  (ProtobufCMessageInit) herd__v1__evaluation_failure__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__evaluation_summary__field_descriptors[7] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationSummary, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answers",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationSummary, answers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "score",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationSummary, score),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refined",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__EvaluationSummary, n_refined),
+    offsetof(Herd__V1__EvaluationSummary, refined),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failed",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationSummary, failed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_usd",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationSummary, cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mean_seconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluationSummary, mean_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__evaluation_summary__field_indices_by_name[] = {
+  1,   /* field[1] = answers */
+  5,   /* field[5] = cost_usd */
+  4,   /* field[4] = failed */
+  6,   /* field[6] = mean_seconds */
+  0,   /* field[0] = model */
+  3,   /* field[3] = refined */
+  2,   /* field[2] = score */
+};
+static const ProtobufCIntRange herd__v1__evaluation_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor herd__v1__evaluation_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.EvaluationSummary",
+  "EvaluationSummary",
+  "Herd__V1__EvaluationSummary",
+  "herd.v1",
+  sizeof(Herd__V1__EvaluationSummary),
+  7,
+  herd__v1__evaluation_summary__field_descriptors,
+  herd__v1__evaluation_summary__field_indices_by_name,
+  1,  herd__v1__evaluation_summary__number_ranges,
+  (ProtobufCMessageInit) herd__v1__evaluation_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__perfics_request__field_descriptors[5] =
 {
   {
     "task",
@@ -2979,15 +4062,54 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "preset",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRequest, preset),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weights",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRequest, weights),
+    &herd__v1__perfics_weights__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "round",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRequest, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__perfics_request__field_indices_by_name[] = {
   1,   /* field[1] = models */
+  2,   /* field[2] = preset */
+  4,   /* field[4] = round */
   0,   /* field[0] = task */
+  3,   /* field[3] = weights */
 };
 static const ProtobufCIntRange herd__v1__perfics_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__v1__perfics_request__descriptor =
 {
@@ -2997,14 +4119,91 @@ const ProtobufCMessageDescriptor herd__v1__perfics_request__descriptor =
   "Herd__V1__PerficsRequest",
   "herd.v1",
   sizeof(Herd__V1__PerficsRequest),
-  2,
+  5,
   herd__v1__perfics_request__field_descriptors,
   herd__v1__perfics_request__field_indices_by_name,
   1,  herd__v1__perfics_request__number_ranges,
   (ProtobufCMessageInit) herd__v1__perfics_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__perfics_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor herd__v1__perfics_weights__field_descriptors[4] =
+{
+  {
+    "performance",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsWeights, performance),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "gain",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsWeights, gain),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "breadth",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsWeights, breadth),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsWeights, cost),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__perfics_weights__field_indices_by_name[] = {
+  2,   /* field[2] = breadth */
+  3,   /* field[3] = cost */
+  1,   /* field[1] = gain */
+  0,   /* field[0] = performance */
+};
+static const ProtobufCIntRange herd__v1__perfics_weights__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__perfics_weights__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.PerficsWeights",
+  "PerficsWeights",
+  "Herd__V1__PerficsWeights",
+  "herd.v1",
+  sizeof(Herd__V1__PerficsWeights),
+  4,
+  herd__v1__perfics_weights__field_descriptors,
+  herd__v1__perfics_weights__field_indices_by_name,
+  1,  herd__v1__perfics_weights__number_ranges,
+  (ProtobufCMessageInit) herd__v1__perfics_weights__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__perfics_response__field_descriptors[4] =
 {
   {
     "rows",
@@ -3018,14 +4217,53 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_response__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tasks",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__PerficsResponse, n_tasks),
+    offsetof(Herd__V1__PerficsResponse, tasks),
+    &herd__v1__perfics_table__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weights",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsResponse, weights),
+    &herd__v1__perfics_weights__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "preset",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsResponse, preset),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__perfics_response__field_indices_by_name[] = {
+  3,   /* field[3] = preset */
   0,   /* field[0] = rows */
+  1,   /* field[1] = tasks */
+  2,   /* field[2] = weights */
 };
 static const ProtobufCIntRange herd__v1__perfics_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__v1__perfics_response__descriptor =
 {
@@ -3035,14 +4273,65 @@ const ProtobufCMessageDescriptor herd__v1__perfics_response__descriptor =
   "Herd__V1__PerficsResponse",
   "herd.v1",
   sizeof(Herd__V1__PerficsResponse),
-  1,
+  4,
   herd__v1__perfics_response__field_descriptors,
   herd__v1__perfics_response__field_indices_by_name,
   1,  herd__v1__perfics_response__number_ranges,
   (ProtobufCMessageInit) herd__v1__perfics_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__perfics_table__field_descriptors[2] =
+{
+  {
+    "task",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsTable, task),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__PerficsTable, n_rows),
+    offsetof(Herd__V1__PerficsTable, rows),
+    &herd__v1__perfics_row__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__perfics_table__field_indices_by_name[] = {
+  1,   /* field[1] = rows */
+  0,   /* field[0] = task */
+};
+static const ProtobufCIntRange herd__v1__perfics_table__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor herd__v1__perfics_table__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.PerficsTable",
+  "PerficsTable",
+  "Herd__V1__PerficsTable",
+  "herd.v1",
+  sizeof(Herd__V1__PerficsTable),
+  2,
+  herd__v1__perfics_table__field_descriptors,
+  herd__v1__perfics_table__field_indices_by_name,
+  1,  herd__v1__perfics_table__number_ranges,
+  (ProtobufCMessageInit) herd__v1__perfics_table__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[14] =
 {
   {
     "model",
@@ -3068,15 +4357,171 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[2
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "performance",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, performance),
+    &herd__v1__perfics_term__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "gain",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, gain),
+    &herd__v1__perfics_term__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "breadth",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, breadth),
+    &herd__v1__perfics_term__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, cost),
+    &herd__v1__perfics_term__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missing",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__PerficsRow, n_missing),
+    offsetof(Herd__V1__PerficsRow, missing),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "evaluations",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, evaluations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory_gb",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, memory_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "latency_seconds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, latency_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_usd",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refined_cost_usd",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, refined_cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refined_score",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, refined_score),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ranked",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, ranked),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__perfics_row__field_indices_by_name[] = {
+  4,   /* field[4] = breadth */
+  5,   /* field[5] = cost */
+  10,   /* field[10] = cost_usd */
+  7,   /* field[7] = evaluations */
+  3,   /* field[3] = gain */
+  9,   /* field[9] = latency_seconds */
+  8,   /* field[8] = memory_gb */
+  6,   /* field[6] = missing */
   0,   /* field[0] = model */
+  2,   /* field[2] = performance */
+  13,   /* field[13] = ranked */
+  11,   /* field[11] = refined_cost_usd */
+  12,   /* field[12] = refined_score */
   1,   /* field[1] = score */
 };
 static const ProtobufCIntRange herd__v1__perfics_row__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor herd__v1__perfics_row__descriptor =
 {
@@ -3086,18 +4531,96 @@ const ProtobufCMessageDescriptor herd__v1__perfics_row__descriptor =
   "Herd__V1__PerficsRow",
   "herd.v1",
   sizeof(Herd__V1__PerficsRow),
-  2,
+  14,
   herd__v1__perfics_row__field_descriptors,
   herd__v1__perfics_row__field_indices_by_name,
   1,  herd__v1__perfics_row__number_ranges,
   (ProtobufCMessageInit) herd__v1__perfics_row__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor herd__v1__scorer__method_descriptors[10] =
+static const ProtobufCFieldDescriptor herd__v1__perfics_term__field_descriptors[4] =
+{
+  {
+    "value",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsTerm, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scaled",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsTerm, scaled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "points",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsTerm, points),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "known",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsTerm, known),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__perfics_term__field_indices_by_name[] = {
+  3,   /* field[3] = known */
+  2,   /* field[2] = points */
+  1,   /* field[1] = scaled */
+  0,   /* field[0] = value */
+};
+static const ProtobufCIntRange herd__v1__perfics_term__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__perfics_term__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.PerficsTerm",
+  "PerficsTerm",
+  "Herd__V1__PerficsTerm",
+  "herd.v1",
+  sizeof(Herd__V1__PerficsTerm),
+  4,
+  herd__v1__perfics_term__field_descriptors,
+  herd__v1__perfics_term__field_indices_by_name,
+  1,  herd__v1__perfics_term__number_ranges,
+  (ProtobufCMessageInit) herd__v1__perfics_term__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor herd__v1__scorer__method_descriptors[11] =
 {
   { "Predict", &herd__v1__predict_request__descriptor, &herd__v1__predict_response__descriptor },
   { "Embed", &herd__v1__embed_request__descriptor, &herd__v1__embed_response__descriptor },
   { "Import", &herd__v1__import_request__descriptor, &herd__v1__import_response__descriptor },
+  { "PutSuite", &herd__v1__put_suite_request__descriptor, &herd__v1__put_suite_response__descriptor },
   { "Evaluate", &herd__v1__evaluate_request__descriptor, &herd__v1__evaluate_event__descriptor },
   { "Train", &herd__v1__train_request__descriptor, &herd__v1__train_event__descriptor },
   { "ListPredictors", &herd__v1__list_predictors_request__descriptor, &herd__v1__list_predictors_response__descriptor },
@@ -3108,15 +4631,16 @@ static const ProtobufCMethodDescriptor herd__v1__scorer__method_descriptors[10] 
 };
 const unsigned herd__v1__scorer__method_indices_by_name[] = {
   1,        /* Embed */
-  3,        /* Evaluate */
+  4,        /* Evaluate */
   2,        /* Import */
-  5,        /* ListPredictors */
-  9,        /* Perfics */
+  6,        /* ListPredictors */
+  10,        /* Perfics */
   0,        /* Predict */
-  6,        /* PromotePredictor */
-  7,        /* Rollback */
-  4,        /* Train */
-  8         /* WatchPredictor */
+  7,        /* PromotePredictor */
+  3,        /* PutSuite */
+  8,        /* Rollback */
+  5,        /* Train */
+  9         /* WatchPredictor */
 };
 const ProtobufCServiceDescriptor herd__v1__scorer__descriptor =
 {
@@ -3125,7 +4649,7 @@ const ProtobufCServiceDescriptor herd__v1__scorer__descriptor =
   "Scorer",
   "Herd__V1__Scorer",
   "herd.v1",
-  10,
+  11,
   herd__v1__scorer__method_descriptors,
   herd__v1__scorer__method_indices_by_name
 };
@@ -3153,13 +4677,21 @@ void herd__v1__scorer__import(ProtobufCService *service,
   assert(service->descriptor == &herd__v1__scorer__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void herd__v1__scorer__put_suite(ProtobufCService *service,
+                                 const Herd__V1__PutSuiteRequest *input,
+                                 Herd__V1__PutSuiteResponse_Closure closure,
+                                 void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__scorer__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void herd__v1__scorer__evaluate(ProtobufCService *service,
                                 const Herd__V1__EvaluateRequest *input,
                                 Herd__V1__EvaluateEvent_Closure closure,
                                 void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__train(ProtobufCService *service,
                              const Herd__V1__TrainRequest *input,
@@ -3167,7 +4699,7 @@ void herd__v1__scorer__train(ProtobufCService *service,
                              void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__list_predictors(ProtobufCService *service,
                                        const Herd__V1__ListPredictorsRequest *input,
@@ -3175,7 +4707,7 @@ void herd__v1__scorer__list_predictors(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__promote_predictor(ProtobufCService *service,
                                          const Herd__V1__PromotePredictorRequest *input,
@@ -3183,7 +4715,7 @@ void herd__v1__scorer__promote_predictor(ProtobufCService *service,
                                          void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__rollback(ProtobufCService *service,
                                 const Herd__V1__RollbackRequest *input,
@@ -3191,7 +4723,7 @@ void herd__v1__scorer__rollback(ProtobufCService *service,
                                 void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__watch_predictor(ProtobufCService *service,
                                        const Herd__V1__WatchPredictorRequest *input,
@@ -3199,7 +4731,7 @@ void herd__v1__scorer__watch_predictor(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__perfics(ProtobufCService *service,
                                const Herd__V1__PerficsRequest *input,
@@ -3207,7 +4739,7 @@ void herd__v1__scorer__perfics(ProtobufCService *service,
                                void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__init (Herd__V1__Scorer_Service *service,
                              Herd__V1__Scorer_ServiceDestroy destroy)

@@ -18,6 +18,14 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Herd__V1__ChatMessage Herd__V1__ChatMessage;
 typedef struct Herd__V1__ContentPart Herd__V1__ContentPart;
 typedef struct Herd__V1__ToolCall Herd__V1__ToolCall;
+typedef struct Herd__V1__Tool Herd__V1__Tool;
+typedef struct Herd__V1__ToolCallDelta Herd__V1__ToolCallDelta;
+typedef struct Herd__V1__ResponseFormat Herd__V1__ResponseFormat;
+typedef struct Herd__V1__GenerationOptions Herd__V1__GenerationOptions;
+typedef struct Herd__V1__Usage Herd__V1__Usage;
+typedef struct Herd__V1__Attempt Herd__V1__Attempt;
+typedef struct Herd__V1__GenerationFinish Herd__V1__GenerationFinish;
+typedef struct Herd__V1__Grader Herd__V1__Grader;
 typedef struct Herd__V1__Goals Herd__V1__Goals;
 typedef struct Herd__V1__Goal Herd__V1__Goal;
 typedef struct Herd__V1__Constraints Herd__V1__Constraints;
@@ -88,6 +96,223 @@ struct  Herd__V1__ToolCall
 
 
 /*
+ * A tool the model may call.
+ */
+struct  Herd__V1__Tool
+{
+  ProtobufCMessage base;
+  char *name;
+  char *description;
+  /*
+   * A JSON schema; empty = no parameters.
+   */
+  char *parameters;
+};
+#define HERD__V1__TOOL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__tool__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A piece of a tool call as it streams: the first of an index has id and name, all add to the arguments.
+ */
+struct  Herd__V1__ToolCallDelta
+{
+  ProtobufCMessage base;
+  uint32_t index;
+  char *id;
+  char *name;
+  /*
+   * Adds to the JSON.
+   */
+  char *arguments;
+};
+#define HERD__V1__TOOL_CALL_DELTA__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__tool_call_delta__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Herd__V1__ResponseFormat
+{
+  ProtobufCMessage base;
+  /*
+   * "text", "json_object" or "json_schema".
+   */
+  char *type;
+  /*
+   * Of a json_schema.
+   */
+  char *name;
+  char *schema;
+  protobuf_c_boolean strict;
+};
+#define HERD__V1__RESPONSE_FORMAT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__response_format__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+typedef enum {
+  HERD__V1__GENERATION_OPTIONS__SAMPLING_TEMPERATURE__NOT_SET = 0,
+  HERD__V1__GENERATION_OPTIONS__SAMPLING_TEMPERATURE_TEMPERATURE = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__GENERATION_OPTIONS__SAMPLING_TEMPERATURE__CASE)
+} Herd__V1__GenerationOptions__SamplingTemperatureCase;
+
+typedef enum {
+  HERD__V1__GENERATION_OPTIONS__NUCLEUS__NOT_SET = 0,
+  HERD__V1__GENERATION_OPTIONS__NUCLEUS_TOP_P = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__GENERATION_OPTIONS__NUCLEUS__CASE)
+} Herd__V1__GenerationOptions__NucleusCase;
+
+typedef enum {
+  HERD__V1__GENERATION_OPTIONS__RANDOMNESS__NOT_SET = 0,
+  HERD__V1__GENERATION_OPTIONS__RANDOMNESS_SEED = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__GENERATION_OPTIONS__RANDOMNESS__CASE)
+} Herd__V1__GenerationOptions__RandomnessCase;
+
+/*
+ * How a model is to answer; what is absent is left to the endpoint.
+ */
+struct  Herd__V1__GenerationOptions
+{
+  ProtobufCMessage base;
+  /*
+   * 0 = the endpoint's limit.
+   */
+  uint32_t max_tokens;
+  size_t n_stop;
+  char **stop;
+  size_t n_tools;
+  Herd__V1__Tool **tools;
+  /*
+   * "auto", "none", "required" or a tool's name; empty = the endpoint's choice.
+   */
+  char *tool_choice;
+  Herd__V1__ResponseFormat *response_format;
+  /*
+   * A JSON object, merged into the request's body as it is. `model`, `messages`, `stream` and `stream_options` are not
+   * taken.
+   */
+  ProtobufCBinaryData extra_json;
+  Herd__V1__GenerationOptions__SamplingTemperatureCase sampling_temperature_case;
+  union {
+    double temperature;
+  };
+  Herd__V1__GenerationOptions__NucleusCase nucleus_case;
+  union {
+    double top_p;
+  };
+  Herd__V1__GenerationOptions__RandomnessCase randomness_case;
+  union {
+    int64_t seed;
+  };
+};
+#define HERD__V1__GENERATION_OPTIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__generation_options__descriptor) \
+    , 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL, {0,NULL}, HERD__V1__GENERATION_OPTIONS__SAMPLING_TEMPERATURE__NOT_SET, {0}, HERD__V1__GENERATION_OPTIONS__NUCLEUS__NOT_SET, {0}, HERD__V1__GENERATION_OPTIONS__RANDOMNESS__NOT_SET, {0} }
+
+
+struct  Herd__V1__Usage
+{
+  ProtobufCMessage base;
+  uint32_t prompt_tokens;
+  uint32_t completion_tokens;
+  /*
+   * Of the prompt's, found in the server's cache.
+   */
+  uint32_t cached_tokens;
+  /*
+   * The server sent none: counted from the text's length, four bytes a token.
+   */
+  protobuf_c_boolean estimated;
+  /*
+   * US dollars by the model's prices, or what stands in for undeclared ones.
+   */
+  double cost_usd;
+  protobuf_c_boolean cost_estimated;
+};
+#define HERD__V1__USAGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__usage__descriptor) \
+    , 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * One try of one model.
+ */
+struct  Herd__V1__Attempt
+{
+  ProtobufCMessage base;
+  char *model;
+  /*
+   * The endpoint's base URL; empty where none took the call.
+   */
+  char *endpoint;
+  /*
+   * A gRPC status code, 0 = it answered.
+   */
+  uint32_t code;
+  char *error;
+  double seconds;
+};
+#define HERD__V1__ATTEMPT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__attempt__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * How an answer ended and what it cost.
+ */
+struct  Herd__V1__GenerationFinish
+{
+  ProtobufCMessage base;
+  /*
+   * "stop", "length", "tool_calls", "content_filter", or "error" where the stream ends with a status.
+   */
+  char *reason;
+  Herd__V1__Usage *usage;
+  char *model;
+  char *endpoint;
+  /*
+   * In order; the last one gave the answer.
+   */
+  size_t n_attempts;
+  Herd__V1__Attempt **attempts;
+  double first_token_seconds;
+  double seconds;
+};
+#define HERD__V1__GENERATION_FINISH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__generation_finish__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+
+
+/*
+ * How an answer is graded.
+ */
+struct  Herd__V1__Grader
+{
+  ProtobufCMessage base;
+  /*
+   * "exact", "f1", "choice", "regex" or "judge".
+   */
+  char *kind;
+  /*
+   * Of "regex".
+   */
+  char *pattern;
+  /*
+   * Of "judge": the model that judges, run by the router.
+   */
+  char *judge_model;
+  /*
+   * Of "judge": what it is asked to look for; empty = the answer's general quality.
+   */
+  char *criteria;
+};
+#define HERD__V1__GRADER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__grader__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
  * Secondary goals: what the caller trades quality for. Lambda is in quality points (0..1) per unit of the goal.
  */
 struct  Herd__V1__Goals
@@ -115,6 +340,12 @@ struct  Herd__V1__Goal
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__goal__descriptor) \
     , (char *)protobuf_c_empty_string, 0 }
 
+
+typedef enum {
+  HERD__V1__CONSTRAINTS__REFINEMENT__NOT_SET = 0,
+  HERD__V1__CONSTRAINTS__REFINEMENT_MAX_REFINE_ROUNDS = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__CONSTRAINTS__REFINEMENT__CASE)
+} Herd__V1__Constraints__RefinementCase;
 
 /*
  * Hard limits: a model that breaks one is never chosen. Zero or empty means no limit.
@@ -147,10 +378,17 @@ struct  Herd__V1__Constraints
    * US dollars per million output tokens.
    */
   double max_price_out;
+  Herd__V1__Constraints__RefinementCase refinement_case;
+  union {
+    /*
+     * At most so many rounds of refinement, 0 to 5; absent = as many as pay.
+     */
+    uint32_t max_refine_rounds;
+  };
 };
 #define HERD__V1__CONSTRAINTS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__constraints__descriptor) \
-    , 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
+    , 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, HERD__V1__CONSTRAINTS__REFINEMENT__NOT_SET, {0} }
 
 
 struct  Herd__V1__Page
@@ -226,6 +464,158 @@ Herd__V1__ToolCall *
                       const uint8_t       *data);
 void   herd__v1__tool_call__free_unpacked
                      (Herd__V1__ToolCall *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__Tool methods */
+void   herd__v1__tool__init
+                     (Herd__V1__Tool         *message);
+size_t herd__v1__tool__get_packed_size
+                     (const Herd__V1__Tool   *message);
+size_t herd__v1__tool__pack
+                     (const Herd__V1__Tool   *message,
+                      uint8_t             *out);
+size_t herd__v1__tool__pack_to_buffer
+                     (const Herd__V1__Tool   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__Tool *
+       herd__v1__tool__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__tool__free_unpacked
+                     (Herd__V1__Tool *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__ToolCallDelta methods */
+void   herd__v1__tool_call_delta__init
+                     (Herd__V1__ToolCallDelta         *message);
+size_t herd__v1__tool_call_delta__get_packed_size
+                     (const Herd__V1__ToolCallDelta   *message);
+size_t herd__v1__tool_call_delta__pack
+                     (const Herd__V1__ToolCallDelta   *message,
+                      uint8_t             *out);
+size_t herd__v1__tool_call_delta__pack_to_buffer
+                     (const Herd__V1__ToolCallDelta   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__ToolCallDelta *
+       herd__v1__tool_call_delta__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__tool_call_delta__free_unpacked
+                     (Herd__V1__ToolCallDelta *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__ResponseFormat methods */
+void   herd__v1__response_format__init
+                     (Herd__V1__ResponseFormat         *message);
+size_t herd__v1__response_format__get_packed_size
+                     (const Herd__V1__ResponseFormat   *message);
+size_t herd__v1__response_format__pack
+                     (const Herd__V1__ResponseFormat   *message,
+                      uint8_t             *out);
+size_t herd__v1__response_format__pack_to_buffer
+                     (const Herd__V1__ResponseFormat   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__ResponseFormat *
+       herd__v1__response_format__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__response_format__free_unpacked
+                     (Herd__V1__ResponseFormat *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__GenerationOptions methods */
+void   herd__v1__generation_options__init
+                     (Herd__V1__GenerationOptions         *message);
+size_t herd__v1__generation_options__get_packed_size
+                     (const Herd__V1__GenerationOptions   *message);
+size_t herd__v1__generation_options__pack
+                     (const Herd__V1__GenerationOptions   *message,
+                      uint8_t             *out);
+size_t herd__v1__generation_options__pack_to_buffer
+                     (const Herd__V1__GenerationOptions   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__GenerationOptions *
+       herd__v1__generation_options__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__generation_options__free_unpacked
+                     (Herd__V1__GenerationOptions *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__Usage methods */
+void   herd__v1__usage__init
+                     (Herd__V1__Usage         *message);
+size_t herd__v1__usage__get_packed_size
+                     (const Herd__V1__Usage   *message);
+size_t herd__v1__usage__pack
+                     (const Herd__V1__Usage   *message,
+                      uint8_t             *out);
+size_t herd__v1__usage__pack_to_buffer
+                     (const Herd__V1__Usage   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__Usage *
+       herd__v1__usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__usage__free_unpacked
+                     (Herd__V1__Usage *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__Attempt methods */
+void   herd__v1__attempt__init
+                     (Herd__V1__Attempt         *message);
+size_t herd__v1__attempt__get_packed_size
+                     (const Herd__V1__Attempt   *message);
+size_t herd__v1__attempt__pack
+                     (const Herd__V1__Attempt   *message,
+                      uint8_t             *out);
+size_t herd__v1__attempt__pack_to_buffer
+                     (const Herd__V1__Attempt   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__Attempt *
+       herd__v1__attempt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__attempt__free_unpacked
+                     (Herd__V1__Attempt *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__GenerationFinish methods */
+void   herd__v1__generation_finish__init
+                     (Herd__V1__GenerationFinish         *message);
+size_t herd__v1__generation_finish__get_packed_size
+                     (const Herd__V1__GenerationFinish   *message);
+size_t herd__v1__generation_finish__pack
+                     (const Herd__V1__GenerationFinish   *message,
+                      uint8_t             *out);
+size_t herd__v1__generation_finish__pack_to_buffer
+                     (const Herd__V1__GenerationFinish   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__GenerationFinish *
+       herd__v1__generation_finish__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__generation_finish__free_unpacked
+                     (Herd__V1__GenerationFinish *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__Grader methods */
+void   herd__v1__grader__init
+                     (Herd__V1__Grader         *message);
+size_t herd__v1__grader__get_packed_size
+                     (const Herd__V1__Grader   *message);
+size_t herd__v1__grader__pack
+                     (const Herd__V1__Grader   *message,
+                      uint8_t             *out);
+size_t herd__v1__grader__pack_to_buffer
+                     (const Herd__V1__Grader   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__Grader *
+       herd__v1__grader__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__grader__free_unpacked
+                     (Herd__V1__Grader *message,
                       ProtobufCAllocator *allocator);
 /* Herd__V1__Goals methods */
 void   herd__v1__goals__init
@@ -314,6 +704,30 @@ typedef void (*Herd__V1__ContentPart_Closure)
 typedef void (*Herd__V1__ToolCall_Closure)
                  (const Herd__V1__ToolCall *message,
                   void *closure_data);
+typedef void (*Herd__V1__Tool_Closure)
+                 (const Herd__V1__Tool *message,
+                  void *closure_data);
+typedef void (*Herd__V1__ToolCallDelta_Closure)
+                 (const Herd__V1__ToolCallDelta *message,
+                  void *closure_data);
+typedef void (*Herd__V1__ResponseFormat_Closure)
+                 (const Herd__V1__ResponseFormat *message,
+                  void *closure_data);
+typedef void (*Herd__V1__GenerationOptions_Closure)
+                 (const Herd__V1__GenerationOptions *message,
+                  void *closure_data);
+typedef void (*Herd__V1__Usage_Closure)
+                 (const Herd__V1__Usage *message,
+                  void *closure_data);
+typedef void (*Herd__V1__Attempt_Closure)
+                 (const Herd__V1__Attempt *message,
+                  void *closure_data);
+typedef void (*Herd__V1__GenerationFinish_Closure)
+                 (const Herd__V1__GenerationFinish *message,
+                  void *closure_data);
+typedef void (*Herd__V1__Grader_Closure)
+                 (const Herd__V1__Grader *message,
+                  void *closure_data);
 typedef void (*Herd__V1__Goals_Closure)
                  (const Herd__V1__Goals *message,
                   void *closure_data);
@@ -335,6 +749,14 @@ typedef void (*Herd__V1__Page_Closure)
 extern const ProtobufCMessageDescriptor herd__v1__chat_message__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__content_part__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__tool_call__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__tool__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__tool_call_delta__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__response_format__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__generation_options__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__usage__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__attempt__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__generation_finish__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__grader__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__goals__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__goal__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__constraints__descriptor;

@@ -141,10 +141,24 @@ struct  Herd__V1__Endpoint
    * Name of an environment variable of the router that holds the key; starts with HERD_KEY_.
    */
   char *api_key_env;
+  /*
+   * Name of a file below the router's secrets_dir that holds the key.
+   */
+  char *api_key_file;
+  /*
+   * Seconds, 0 = the router's defaults (router.backends.*): to connect, to the first token, between tokens.
+   */
+  double connect_timeout;
+  double first_token_timeout;
+  double token_timeout;
+  /*
+   * A PEM file below secrets_dir with the authorities trusted for this endpoint; empty = the system's.
+   */
+  char *ca_file;
 };
 #define HERD__V1__ENDPOINT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__endpoint__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
 typedef enum {

@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "herd/v1/common.pb-c.h"
+#include "herd/v1/refiner.pb-c.h"
 
 typedef struct Herd__V1__RouteRequest Herd__V1__RouteRequest;
 typedef struct Herd__V1__RouteResponse Herd__V1__RouteResponse;
@@ -26,8 +27,10 @@ typedef struct Herd__V1__GetDecisionRequest Herd__V1__GetDecisionRequest;
 typedef struct Herd__V1__GetDecisionResponse Herd__V1__GetDecisionResponse;
 typedef struct Herd__V1__Decision Herd__V1__Decision;
 typedef struct Herd__V1__Outcome Herd__V1__Outcome;
+typedef struct Herd__V1__RunOutcome Herd__V1__RunOutcome;
 typedef struct Herd__V1__CompleteRequest Herd__V1__CompleteRequest;
 typedef struct Herd__V1__CompleteEvent Herd__V1__CompleteEvent;
+typedef struct Herd__V1__CompleteFinish Herd__V1__CompleteFinish;
 typedef struct Herd__V1__RefineRequest Herd__V1__RefineRequest;
 typedef struct Herd__V1__RefineEvent Herd__V1__RefineEvent;
 typedef struct Herd__V1__GenerateRequest Herd__V1__GenerateRequest;
@@ -132,17 +135,20 @@ struct  Herd__V1__Candidate
   ProtobufCMessage base;
   char *model;
   /*
-   * Predicted score, 0..1.
+   * Predicted score, 0..1, after `refine_rounds`.
    */
   double quality;
   /*
-   * quality minus the goals' terms.
+   * quality minus the goals' terms, those of its refinement included.
    */
   double utility;
   /*
-   * Expected cost of the request in US dollars.
+   * Expected cost of the request in US dollars, refinement included.
    */
   double cost_usd;
+  /*
+   * How many rounds of refinement give this model its highest utility.
+   */
   uint32_t refine_rounds;
   /*
    * Why a hard constraint ruled the model out; empty for those that may be chosen.
@@ -171,7 +177,7 @@ struct  Herd__V1__Contribution
 {
   ProtobufCMessage base;
   /*
-   * "quality", or the goal's name.
+   * "quality" (before refinement), "refinement" (its expected gain), or the goal's name.
    */
   char *name;
   /*
@@ -263,10 +269,14 @@ struct  Herd__V1__Decision
   char *prompt;
   size_t n_outcomes;
   Herd__V1__Outcome **outcomes;
+  /*
+   * Where it was run by Complete or Refine.
+   */
+  Herd__V1__RunOutcome *run;
 };
 #define HERD__V1__DECISION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__decision__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, NULL }
 
 
 struct  Herd__V1__Outcome
@@ -282,23 +292,71 @@ struct  Herd__V1__Outcome
     , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
 
 
+/*
+ * How the chosen model's run ended; kept with the decision.
+ */
+struct  Herd__V1__RunOutcome
+{
+  ProtobufCMessage base;
+  /*
+   * gRPC status code.
+   */
+  uint32_t code;
+  char *error;
+  Herd__V1__GenerationFinish *generation;
+  uint32_t refine_rounds;
+  char *transcript_id;
+};
+#define HERD__V1__RUN_OUTCOME__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__run_outcome__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string }
+
+
+typedef enum {
+  HERD__V1__COMPLETE_REQUEST__FAILOVER__NOT_SET = 0,
+  HERD__V1__COMPLETE_REQUEST__FAILOVER_MAX_MODELS = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__COMPLETE_REQUEST__FAILOVER__CASE)
+} Herd__V1__CompleteRequest__FailoverCase;
+
+/*
+ * Routes, runs the chosen model and streams its answer.
+ */
 struct  Herd__V1__CompleteRequest
 {
   ProtobufCMessage base;
+  /*
+   * Its `expected_output_tokens` also counts for the decision where `options.max_tokens` is lower.
+   */
   Herd__V1__RouteRequest *route;
+  Herd__V1__GenerationOptions *options;
+  Herd__V1__CompleteRequest__FailoverCase failover_case;
+  union {
+    /*
+     * How many models are tried before the first token is sent; absent = 3, 1 = no other than the chosen one.
+     */
+    uint32_t max_models;
+  };
 };
 #define HERD__V1__COMPLETE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__complete_request__descriptor) \
-    , NULL }
+    , NULL, NULL, HERD__V1__COMPLETE_REQUEST__FAILOVER__NOT_SET, {0} }
 
 
 typedef enum {
   HERD__V1__COMPLETE_EVENT__EVENT__NOT_SET = 0,
   HERD__V1__COMPLETE_EVENT__EVENT_DECISION = 1,
-  HERD__V1__COMPLETE_EVENT__EVENT_DELTA = 2
+  HERD__V1__COMPLETE_EVENT__EVENT_DELTA = 2,
+  HERD__V1__COMPLETE_EVENT__EVENT_TOOL_CALL = 3,
+  HERD__V1__COMPLETE_EVENT__EVENT_REASONING = 4,
+  HERD__V1__COMPLETE_EVENT__EVENT_FAILED = 5,
+  HERD__V1__COMPLETE_EVENT__EVENT_REFINEMENT = 6,
+  HERD__V1__COMPLETE_EVENT__EVENT_FINISH = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__COMPLETE_EVENT__EVENT__CASE)
 } Herd__V1__CompleteEvent__EventCase;
 
+/*
+ * The decision first; then deltas and tool calls, after `failed` of another model; `finish` last.
+ */
 struct  Herd__V1__CompleteEvent
 {
   ProtobufCMessage base;
@@ -306,6 +364,20 @@ struct  Herd__V1__CompleteEvent
   union {
     Herd__V1__RouteResponse *decision;
     char *delta;
+    Herd__V1__ToolCallDelta *tool_call;
+    /*
+     * What the model thinks before it answers, where the endpoint tells.
+     */
+    char *reasoning;
+    /*
+     * A model failed before its first token; the next candidate is tried.
+     */
+    Herd__V1__Attempt *failed;
+    /*
+     * Where the decision says to refine: drafts, critiques and rewrites as they come; the final answer follows as deltas.
+     */
+    Herd__V1__RefinementEvent *refinement;
+    Herd__V1__CompleteFinish *finish;
   };
 };
 #define HERD__V1__COMPLETE_EVENT__INIT \
@@ -313,21 +385,74 @@ struct  Herd__V1__CompleteEvent
     , HERD__V1__COMPLETE_EVENT__EVENT__NOT_SET, {0} }
 
 
+struct  Herd__V1__CompleteFinish
+{
+  ProtobufCMessage base;
+  char *decision_id;
+  /*
+   * Of the model that answered. Its attempts are those of all models.
+   */
+  Herd__V1__GenerationFinish *generation;
+  uint32_t refine_rounds;
+  char *transcript_id;
+  /*
+   * A session changed its model with this answer.
+   */
+  protobuf_c_boolean switched;
+};
+#define HERD__V1__COMPLETE_FINISH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__complete_finish__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+typedef enum {
+  HERD__V1__REFINE_REQUEST__ROUNDS_CHOICE__NOT_SET = 0,
+  HERD__V1__REFINE_REQUEST__ROUNDS_CHOICE_ROUNDS = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__REFINE_REQUEST__ROUNDS_CHOICE__CASE)
+} Herd__V1__RefineRequest__RoundsChoiceCase;
+
+/*
+ * Routes (unless a model is named), then drafts, criticises and rewrites.
+ */
 struct  Herd__V1__RefineRequest
 {
   ProtobufCMessage base;
+  /*
+   * Its prompt or messages are what is to be answered.
+   */
   Herd__V1__RouteRequest *route;
-  uint32_t rounds;
+  /*
+   * Not routed, if named.
+   */
+  char *model;
+  /*
+   * Criticises and rewrites in place of the drafting model.
+   */
+  char *refine_model;
+  char *draft;
+  Herd__V1__GenerationOptions *options;
+  Herd__V1__RefinementLimits *limits;
+  Herd__V1__Grader *grader;
+  char *reference;
+  /*
+   * Gives the last rewrite as final even where the grader scores it lower than the draft.
+   */
+  protobuf_c_boolean keep_worse;
+  Herd__V1__RefineRequest__RoundsChoiceCase rounds_choice_case;
+  union {
+    uint32_t rounds;
+  };
 };
 #define HERD__V1__REFINE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__refine_request__descriptor) \
-    , NULL, 0 }
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, HERD__V1__REFINE_REQUEST__ROUNDS_CHOICE__NOT_SET, {0} }
 
 
 typedef enum {
   HERD__V1__REFINE_EVENT__EVENT__NOT_SET = 0,
   HERD__V1__REFINE_EVENT__EVENT_DECISION = 1,
-  HERD__V1__REFINE_EVENT__EVENT_DELTA = 2
+  HERD__V1__REFINE_EVENT__EVENT_DELTA = 2,
+  HERD__V1__REFINE_EVENT__EVENT_STEP = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__REFINE_EVENT__EVENT__CASE)
 } Herd__V1__RefineEvent__EventCase;
 
@@ -337,7 +462,11 @@ struct  Herd__V1__RefineEvent
   Herd__V1__RefineEvent__EventCase event_case;
   union {
     Herd__V1__RouteResponse *decision;
+    /*
+     * Of the final answer.
+     */
     char *delta;
+    Herd__V1__RefinementEvent *step;
   };
 };
 #define HERD__V1__REFINE_EVENT__INIT \
@@ -345,21 +474,29 @@ struct  Herd__V1__RefineEvent
     , HERD__V1__REFINE_EVENT__EVENT__NOT_SET, {0} }
 
 
+/*
+ * Exactly one of prompt and messages.
+ */
 struct  Herd__V1__GenerateRequest
 {
   ProtobufCMessage base;
   char *model;
   size_t n_messages;
   Herd__V1__ChatMessage **messages;
+  char *prompt;
+  Herd__V1__GenerationOptions *options;
 };
 #define HERD__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__generate_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, NULL }
 
 
 typedef enum {
   HERD__V1__GENERATE_EVENT__EVENT__NOT_SET = 0,
-  HERD__V1__GENERATE_EVENT__EVENT_DELTA = 1
+  HERD__V1__GENERATE_EVENT__EVENT_DELTA = 1,
+  HERD__V1__GENERATE_EVENT__EVENT_TOOL_CALL = 2,
+  HERD__V1__GENERATE_EVENT__EVENT_REASONING = 3,
+  HERD__V1__GENERATE_EVENT__EVENT_FINISH = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__GENERATE_EVENT__EVENT__CASE)
 } Herd__V1__GenerateEvent__EventCase;
 
@@ -369,6 +506,9 @@ struct  Herd__V1__GenerateEvent
   Herd__V1__GenerateEvent__EventCase event_case;
   union {
     char *delta;
+    Herd__V1__ToolCallDelta *tool_call;
+    char *reasoning;
+    Herd__V1__GenerationFinish *finish;
   };
 };
 #define HERD__V1__GENERATE_EVENT__INIT \
@@ -566,6 +706,25 @@ Herd__V1__Outcome *
 void   herd__v1__outcome__free_unpacked
                      (Herd__V1__Outcome *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__RunOutcome methods */
+void   herd__v1__run_outcome__init
+                     (Herd__V1__RunOutcome         *message);
+size_t herd__v1__run_outcome__get_packed_size
+                     (const Herd__V1__RunOutcome   *message);
+size_t herd__v1__run_outcome__pack
+                     (const Herd__V1__RunOutcome   *message,
+                      uint8_t             *out);
+size_t herd__v1__run_outcome__pack_to_buffer
+                     (const Herd__V1__RunOutcome   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__RunOutcome *
+       herd__v1__run_outcome__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__run_outcome__free_unpacked
+                     (Herd__V1__RunOutcome *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__V1__CompleteRequest methods */
 void   herd__v1__complete_request__init
                      (Herd__V1__CompleteRequest         *message);
@@ -603,6 +762,25 @@ Herd__V1__CompleteEvent *
                       const uint8_t       *data);
 void   herd__v1__complete_event__free_unpacked
                      (Herd__V1__CompleteEvent *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__CompleteFinish methods */
+void   herd__v1__complete_finish__init
+                     (Herd__V1__CompleteFinish         *message);
+size_t herd__v1__complete_finish__get_packed_size
+                     (const Herd__V1__CompleteFinish   *message);
+size_t herd__v1__complete_finish__pack
+                     (const Herd__V1__CompleteFinish   *message,
+                      uint8_t             *out);
+size_t herd__v1__complete_finish__pack_to_buffer
+                     (const Herd__V1__CompleteFinish   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__CompleteFinish *
+       herd__v1__complete_finish__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__complete_finish__free_unpacked
+                     (Herd__V1__CompleteFinish *message,
                       ProtobufCAllocator *allocator);
 /* Herd__V1__RefineRequest methods */
 void   herd__v1__refine_request__init
@@ -712,11 +890,17 @@ typedef void (*Herd__V1__Decision_Closure)
 typedef void (*Herd__V1__Outcome_Closure)
                  (const Herd__V1__Outcome *message,
                   void *closure_data);
+typedef void (*Herd__V1__RunOutcome_Closure)
+                 (const Herd__V1__RunOutcome *message,
+                  void *closure_data);
 typedef void (*Herd__V1__CompleteRequest_Closure)
                  (const Herd__V1__CompleteRequest *message,
                   void *closure_data);
 typedef void (*Herd__V1__CompleteEvent_Closure)
                  (const Herd__V1__CompleteEvent *message,
+                  void *closure_data);
+typedef void (*Herd__V1__CompleteFinish_Closure)
+                 (const Herd__V1__CompleteFinish *message,
                   void *closure_data);
 typedef void (*Herd__V1__RefineRequest_Closure)
                  (const Herd__V1__RefineRequest *message,
@@ -812,8 +996,10 @@ extern const ProtobufCMessageDescriptor herd__v1__get_decision_request__descript
 extern const ProtobufCMessageDescriptor herd__v1__get_decision_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__decision__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__outcome__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__run_outcome__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__complete_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__complete_event__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__complete_finish__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__refine_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__refine_event__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__generate_request__descriptor;

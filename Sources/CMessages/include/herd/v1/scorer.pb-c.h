@@ -42,11 +42,19 @@ typedef struct Herd__V1__RollbackRequest Herd__V1__RollbackRequest;
 typedef struct Herd__V1__RollbackResponse Herd__V1__RollbackResponse;
 typedef struct Herd__V1__WatchPredictorRequest Herd__V1__WatchPredictorRequest;
 typedef struct Herd__V1__PredictorEvent Herd__V1__PredictorEvent;
+typedef struct Herd__V1__SuiteItem Herd__V1__SuiteItem;
+typedef struct Herd__V1__PutSuiteRequest Herd__V1__PutSuiteRequest;
+typedef struct Herd__V1__PutSuiteResponse Herd__V1__PutSuiteResponse;
 typedef struct Herd__V1__EvaluateRequest Herd__V1__EvaluateRequest;
 typedef struct Herd__V1__EvaluateEvent Herd__V1__EvaluateEvent;
+typedef struct Herd__V1__EvaluationFailure Herd__V1__EvaluationFailure;
+typedef struct Herd__V1__EvaluationSummary Herd__V1__EvaluationSummary;
 typedef struct Herd__V1__PerficsRequest Herd__V1__PerficsRequest;
+typedef struct Herd__V1__PerficsWeights Herd__V1__PerficsWeights;
 typedef struct Herd__V1__PerficsResponse Herd__V1__PerficsResponse;
+typedef struct Herd__V1__PerficsTable Herd__V1__PerficsTable;
 typedef struct Herd__V1__PerficsRow Herd__V1__PerficsRow;
+typedef struct Herd__V1__PerficsTerm Herd__V1__PerficsTerm;
 
 
 /* --- enums --- */
@@ -99,10 +107,24 @@ struct  Herd__V1__PredictResponse
    * for the first 512 tokens and 256 int8 for the last 64.
    */
   ProtobufCBinaryData embedding;
+  /*
+   * How many rounds of refinement `gains` has for each model; 0 = nothing is known of refinement.
+   */
+  uint32_t rounds;
+  /*
+   * Models x rounds: expected change of the quality after 1, 2, ... rounds, -1..1; NaN where not measured.
+   */
+  size_t n_gains;
+  float *gains;
+  /*
+   * The same shape: expected US dollars of all rounds up to that one; NaN where not measured; may be empty.
+   */
+  size_t n_round_costs_usd;
+  float *round_costs_usd;
 };
 #define HERD__V1__PREDICT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predict_response__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL} }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, 0, 0,NULL, 0,NULL }
 
 
 struct  Herd__V1__EmbedRequest
@@ -473,60 +495,343 @@ struct  Herd__V1__PredictorEvent
     , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
 
 
+/*
+ * One question of a suite.
+ */
+struct  Herd__V1__SuiteItem
+{
+  ProtobufCMessage base;
+  /*
+   * Unique in the suite; the id of the evaluation it becomes.
+   */
+  char *id;
+  char *prompt;
+  char *task;
+  char *domain;
+  /*
+   * The right answer; graders differ in what they make of it.
+   */
+  char *reference;
+  /*
+   * Absent = the run's.
+   */
+  Herd__V1__Grader *grader;
+  /*
+   * Further right answers.
+   */
+  size_t n_references;
+  char **references;
+};
+#define HERD__V1__SUITE_ITEM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__suite_item__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL }
+
+
+/*
+ * Adds questions to a suite, at most 1 MiB a call; idempotent by id. Without `replace` an id with other content is
+ * ALREADY_EXISTS.
+ */
+struct  Herd__V1__PutSuiteRequest
+{
+  ProtobufCMessage base;
+  char *suite;
+  size_t n_items;
+  Herd__V1__SuiteItem **items;
+  protobuf_c_boolean replace;
+};
+#define HERD__V1__PUT_SUITE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__put_suite_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL, 0 }
+
+
+struct  Herd__V1__PutSuiteResponse
+{
+  ProtobufCMessage base;
+  uint32_t added;
+  uint32_t replaced;
+  uint32_t unchanged;
+  uint64_t total;
+};
+#define HERD__V1__PUT_SUITE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__put_suite_response__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+typedef enum {
+  HERD__V1__EVALUATE_REQUEST__CEILING__NOT_SET = 0,
+  HERD__V1__EVALUATE_REQUEST__CEILING_MAX_COST_USD = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__EVALUATE_REQUEST__CEILING__CASE)
+} Herd__V1__EvaluateRequest__CeilingCase;
+
+/*
+ * Runs a suite over models. A question that a model has answered with as many rounds is not asked again, so that an
+ * interrupted run is simply repeated.
+ */
 struct  Herd__V1__EvaluateRequest
 {
   ProtobufCMessage base;
+  /*
+   * Empty = every model of the herd that has an endpoint.
+   */
   size_t n_models;
   char **models;
+  char *suite;
+  /*
+   * 0 to 5: also measures the answer after each of so many rounds of refinement.
+   */
+  uint32_t rounds;
+  /*
+   * For items without their own.
+   */
+  Herd__V1__Grader *grader;
+  Herd__V1__GenerationOptions *options;
+  /*
+   * Only give the estimate.
+   */
+  protobuf_c_boolean dry_run;
+  /*
+   * Ask even what is stored, and replace it.
+   */
+  protobuf_c_boolean again;
+  /*
+   * Calls at once for each model; 0 = what its endpoints take.
+   */
+  uint32_t concurrency;
+  /*
+   * Only these items; empty = all.
+   */
+  size_t n_ids;
+  char **ids;
+  Herd__V1__EvaluateRequest__CeilingCase ceiling_case;
+  union {
+    /*
+     * No call is begun that may pass this; US dollars.
+     */
+    double max_cost_usd;
+  };
 };
 #define HERD__V1__EVALUATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluate_request__descriptor) \
-    , 0,NULL }
+    , 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0, 0, 0, 0,NULL, HERD__V1__EVALUATE_REQUEST__CEILING__NOT_SET, {0} }
 
 
+/*
+ * The estimate first, then progress at most ten times a second, `summaries` last.
+ */
 struct  Herd__V1__EvaluateEvent
 {
   ProtobufCMessage base;
+  /*
+   * Answers of this run that are stored, of those it has to get.
+   */
   uint64_t done;
   uint64_t total;
+  /*
+   * Were stored before.
+   */
+  uint64_t skipped;
+  uint64_t failed;
+  double calls_per_second;
+  double cost_usd;
+  /*
+   * Of the whole run, estimated before it starts and again as it goes.
+   */
+  double estimated_cost_usd;
+  double seconds_left;
+  /*
+   * New failures since the last event, a few of them.
+   */
+  size_t n_failures;
+  Herd__V1__EvaluationFailure **failures;
+  /*
+   * In the last event: one for each model.
+   */
+  size_t n_summaries;
+  Herd__V1__EvaluationSummary **summaries;
+  /*
+   * In the last event where it holds: ended by max_cost_usd.
+   */
+  protobuf_c_boolean ceiling_reached;
 };
 #define HERD__V1__EVALUATE_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluate_event__descriptor) \
-    , 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0 }
 
 
+struct  Herd__V1__EvaluationFailure
+{
+  ProtobufCMessage base;
+  char *id;
+  char *model;
+  uint32_t code;
+  char *error;
+};
+#define HERD__V1__EVALUATION_FAILURE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluation_failure__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Herd__V1__EvaluationSummary
+{
+  ProtobufCMessage base;
+  char *model;
+  /*
+   * Answers stored of the suite, and their mean score without and after each round of refinement.
+   */
+  uint64_t answers;
+  double score;
+  size_t n_refined;
+  double *refined;
+  uint64_t failed;
+  double cost_usd;
+  double mean_seconds;
+};
+#define HERD__V1__EVALUATION_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluation_summary__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0,NULL, 0, 0, 0 }
+
+
+/*
+ * score = a*P + b*dR + g*B - d*I, every term min-max scaled over the models.
+ */
 struct  Herd__V1__PerficsRequest
 {
   ProtobufCMessage base;
+  /*
+   * Empty = every task, and `overall`.
+   */
   char *task;
+  /*
+   * Empty = all that have evaluations.
+   */
   size_t n_models;
   char **models;
+  /*
+   * "personal", "gaming" or "enterprise"; empty = "personal".
+   */
+  char *preset;
+  /*
+   * In place of a preset.
+   */
+  Herd__V1__PerficsWeights *weights;
+  /*
+   * The round whose gain counts; 0 = the best measured one.
+   */
+  uint32_t round;
 };
 #define HERD__V1__PERFICS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, NULL, 0 }
+
+
+struct  Herd__V1__PerficsWeights
+{
+  ProtobufCMessage base;
+  /*
+   * Of performance, gain, breadth, inference cost.
+   */
+  double performance;
+  double gain;
+  double breadth;
+  double cost;
+};
+#define HERD__V1__PERFICS_WEIGHTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_weights__descriptor) \
+    , 0, 0, 0, 0 }
 
 
 struct  Herd__V1__PerficsResponse
 {
   ProtobufCMessage base;
+  /*
+   * Of the task asked for, else over all; best first, then those with missing terms by name.
+   */
   size_t n_rows;
   Herd__V1__PerficsRow **rows;
+  /*
+   * Where no task was asked for: by task.
+   */
+  size_t n_tasks;
+  Herd__V1__PerficsTable **tasks;
+  Herd__V1__PerficsWeights *weights;
+  char *preset;
 };
 #define HERD__V1__PERFICS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_response__descriptor) \
-    , 0,NULL }
+    , 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string }
+
+
+struct  Herd__V1__PerficsTable
+{
+  ProtobufCMessage base;
+  char *task;
+  size_t n_rows;
+  Herd__V1__PerficsRow **rows;
+};
+#define HERD__V1__PERFICS_TABLE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_table__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
 
 
 struct  Herd__V1__PerficsRow
 {
   ProtobufCMessage base;
   char *model;
+  /*
+   * Of those that have every term; absent ones are named in `missing`.
+   */
   double score;
+  Herd__V1__PerficsTerm *performance;
+  Herd__V1__PerficsTerm *gain;
+  Herd__V1__PerficsTerm *breadth;
+  Herd__V1__PerficsTerm *cost;
+  /*
+   * Names of the terms that cannot be told, each with why: "gain: no refined evaluations".
+   */
+  size_t n_missing;
+  char **missing;
+  /*
+   * Evaluations the row rests on.
+   */
+  uint64_t evaluations;
+  double memory_gb;
+  double latency_seconds;
+  /*
+   * Mean US dollars of an answer without and with refinement; 0 = not known.
+   */
+  double cost_usd;
+  double refined_cost_usd;
+  /*
+   * Mean score after the round that counts.
+   */
+  double refined_score;
+  protobuf_c_boolean ranked;
 };
 #define HERD__V1__PERFICS_ROW__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_row__descriptor) \
-    , (char *)protobuf_c_empty_string, 0 }
+    , (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
+
+
+struct  Herd__V1__PerficsTerm
+{
+  ProtobufCMessage base;
+  /*
+   * In its own unit: mean score, points gained, mean score, half log gigabytes and half log seconds (scaled).
+   */
+  double value;
+  /*
+   * 0..1 over the models.
+   */
+  double scaled;
+  /*
+   * weight * scaled, negative for the cost; the four add up to the score.
+   */
+  double points;
+  protobuf_c_boolean known;
+};
+#define HERD__V1__PERFICS_TERM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_term__descriptor) \
+    , 0, 0, 0, 0 }
 
 
 /* Herd__V1__PredictRequest methods */
@@ -943,6 +1248,63 @@ Herd__V1__PredictorEvent *
 void   herd__v1__predictor_event__free_unpacked
                      (Herd__V1__PredictorEvent *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__SuiteItem methods */
+void   herd__v1__suite_item__init
+                     (Herd__V1__SuiteItem         *message);
+size_t herd__v1__suite_item__get_packed_size
+                     (const Herd__V1__SuiteItem   *message);
+size_t herd__v1__suite_item__pack
+                     (const Herd__V1__SuiteItem   *message,
+                      uint8_t             *out);
+size_t herd__v1__suite_item__pack_to_buffer
+                     (const Herd__V1__SuiteItem   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__SuiteItem *
+       herd__v1__suite_item__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__suite_item__free_unpacked
+                     (Herd__V1__SuiteItem *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__PutSuiteRequest methods */
+void   herd__v1__put_suite_request__init
+                     (Herd__V1__PutSuiteRequest         *message);
+size_t herd__v1__put_suite_request__get_packed_size
+                     (const Herd__V1__PutSuiteRequest   *message);
+size_t herd__v1__put_suite_request__pack
+                     (const Herd__V1__PutSuiteRequest   *message,
+                      uint8_t             *out);
+size_t herd__v1__put_suite_request__pack_to_buffer
+                     (const Herd__V1__PutSuiteRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__PutSuiteRequest *
+       herd__v1__put_suite_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__put_suite_request__free_unpacked
+                     (Herd__V1__PutSuiteRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__PutSuiteResponse methods */
+void   herd__v1__put_suite_response__init
+                     (Herd__V1__PutSuiteResponse         *message);
+size_t herd__v1__put_suite_response__get_packed_size
+                     (const Herd__V1__PutSuiteResponse   *message);
+size_t herd__v1__put_suite_response__pack
+                     (const Herd__V1__PutSuiteResponse   *message,
+                      uint8_t             *out);
+size_t herd__v1__put_suite_response__pack_to_buffer
+                     (const Herd__V1__PutSuiteResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__PutSuiteResponse *
+       herd__v1__put_suite_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__put_suite_response__free_unpacked
+                     (Herd__V1__PutSuiteResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__V1__EvaluateRequest methods */
 void   herd__v1__evaluate_request__init
                      (Herd__V1__EvaluateRequest         *message);
@@ -981,6 +1343,44 @@ Herd__V1__EvaluateEvent *
 void   herd__v1__evaluate_event__free_unpacked
                      (Herd__V1__EvaluateEvent *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__EvaluationFailure methods */
+void   herd__v1__evaluation_failure__init
+                     (Herd__V1__EvaluationFailure         *message);
+size_t herd__v1__evaluation_failure__get_packed_size
+                     (const Herd__V1__EvaluationFailure   *message);
+size_t herd__v1__evaluation_failure__pack
+                     (const Herd__V1__EvaluationFailure   *message,
+                      uint8_t             *out);
+size_t herd__v1__evaluation_failure__pack_to_buffer
+                     (const Herd__V1__EvaluationFailure   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__EvaluationFailure *
+       herd__v1__evaluation_failure__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__evaluation_failure__free_unpacked
+                     (Herd__V1__EvaluationFailure *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__EvaluationSummary methods */
+void   herd__v1__evaluation_summary__init
+                     (Herd__V1__EvaluationSummary         *message);
+size_t herd__v1__evaluation_summary__get_packed_size
+                     (const Herd__V1__EvaluationSummary   *message);
+size_t herd__v1__evaluation_summary__pack
+                     (const Herd__V1__EvaluationSummary   *message,
+                      uint8_t             *out);
+size_t herd__v1__evaluation_summary__pack_to_buffer
+                     (const Herd__V1__EvaluationSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__EvaluationSummary *
+       herd__v1__evaluation_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__evaluation_summary__free_unpacked
+                     (Herd__V1__EvaluationSummary *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__V1__PerficsRequest methods */
 void   herd__v1__perfics_request__init
                      (Herd__V1__PerficsRequest         *message);
@@ -999,6 +1399,25 @@ Herd__V1__PerficsRequest *
                       const uint8_t       *data);
 void   herd__v1__perfics_request__free_unpacked
                      (Herd__V1__PerficsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__PerficsWeights methods */
+void   herd__v1__perfics_weights__init
+                     (Herd__V1__PerficsWeights         *message);
+size_t herd__v1__perfics_weights__get_packed_size
+                     (const Herd__V1__PerficsWeights   *message);
+size_t herd__v1__perfics_weights__pack
+                     (const Herd__V1__PerficsWeights   *message,
+                      uint8_t             *out);
+size_t herd__v1__perfics_weights__pack_to_buffer
+                     (const Herd__V1__PerficsWeights   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__PerficsWeights *
+       herd__v1__perfics_weights__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__perfics_weights__free_unpacked
+                     (Herd__V1__PerficsWeights *message,
                       ProtobufCAllocator *allocator);
 /* Herd__V1__PerficsResponse methods */
 void   herd__v1__perfics_response__init
@@ -1019,6 +1438,25 @@ Herd__V1__PerficsResponse *
 void   herd__v1__perfics_response__free_unpacked
                      (Herd__V1__PerficsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__PerficsTable methods */
+void   herd__v1__perfics_table__init
+                     (Herd__V1__PerficsTable         *message);
+size_t herd__v1__perfics_table__get_packed_size
+                     (const Herd__V1__PerficsTable   *message);
+size_t herd__v1__perfics_table__pack
+                     (const Herd__V1__PerficsTable   *message,
+                      uint8_t             *out);
+size_t herd__v1__perfics_table__pack_to_buffer
+                     (const Herd__V1__PerficsTable   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__PerficsTable *
+       herd__v1__perfics_table__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__perfics_table__free_unpacked
+                     (Herd__V1__PerficsTable *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__V1__PerficsRow methods */
 void   herd__v1__perfics_row__init
                      (Herd__V1__PerficsRow         *message);
@@ -1037,6 +1475,25 @@ Herd__V1__PerficsRow *
                       const uint8_t       *data);
 void   herd__v1__perfics_row__free_unpacked
                      (Herd__V1__PerficsRow *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__PerficsTerm methods */
+void   herd__v1__perfics_term__init
+                     (Herd__V1__PerficsTerm         *message);
+size_t herd__v1__perfics_term__get_packed_size
+                     (const Herd__V1__PerficsTerm   *message);
+size_t herd__v1__perfics_term__pack
+                     (const Herd__V1__PerficsTerm   *message,
+                      uint8_t             *out);
+size_t herd__v1__perfics_term__pack_to_buffer
+                     (const Herd__V1__PerficsTerm   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__PerficsTerm *
+       herd__v1__perfics_term__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__perfics_term__free_unpacked
+                     (Herd__V1__PerficsTerm *message,
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
@@ -1118,20 +1575,44 @@ typedef void (*Herd__V1__WatchPredictorRequest_Closure)
 typedef void (*Herd__V1__PredictorEvent_Closure)
                  (const Herd__V1__PredictorEvent *message,
                   void *closure_data);
+typedef void (*Herd__V1__SuiteItem_Closure)
+                 (const Herd__V1__SuiteItem *message,
+                  void *closure_data);
+typedef void (*Herd__V1__PutSuiteRequest_Closure)
+                 (const Herd__V1__PutSuiteRequest *message,
+                  void *closure_data);
+typedef void (*Herd__V1__PutSuiteResponse_Closure)
+                 (const Herd__V1__PutSuiteResponse *message,
+                  void *closure_data);
 typedef void (*Herd__V1__EvaluateRequest_Closure)
                  (const Herd__V1__EvaluateRequest *message,
                   void *closure_data);
 typedef void (*Herd__V1__EvaluateEvent_Closure)
                  (const Herd__V1__EvaluateEvent *message,
                   void *closure_data);
+typedef void (*Herd__V1__EvaluationFailure_Closure)
+                 (const Herd__V1__EvaluationFailure *message,
+                  void *closure_data);
+typedef void (*Herd__V1__EvaluationSummary_Closure)
+                 (const Herd__V1__EvaluationSummary *message,
+                  void *closure_data);
 typedef void (*Herd__V1__PerficsRequest_Closure)
                  (const Herd__V1__PerficsRequest *message,
+                  void *closure_data);
+typedef void (*Herd__V1__PerficsWeights_Closure)
+                 (const Herd__V1__PerficsWeights *message,
                   void *closure_data);
 typedef void (*Herd__V1__PerficsResponse_Closure)
                  (const Herd__V1__PerficsResponse *message,
                   void *closure_data);
+typedef void (*Herd__V1__PerficsTable_Closure)
+                 (const Herd__V1__PerficsTable *message,
+                  void *closure_data);
 typedef void (*Herd__V1__PerficsRow_Closure)
                  (const Herd__V1__PerficsRow *message,
+                  void *closure_data);
+typedef void (*Herd__V1__PerficsTerm_Closure)
+                 (const Herd__V1__PerficsTerm *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -1152,6 +1633,10 @@ struct Herd__V1__Scorer_Service
                  const Herd__V1__ImportRequest *input,
                  Herd__V1__ImportResponse_Closure closure,
                  void *closure_data);
+  void (*put_suite)(Herd__V1__Scorer_Service *service,
+                    const Herd__V1__PutSuiteRequest *input,
+                    Herd__V1__PutSuiteResponse_Closure closure,
+                    void *closure_data);
   void (*evaluate)(Herd__V1__Scorer_Service *service,
                    const Herd__V1__EvaluateRequest *input,
                    Herd__V1__EvaluateEvent_Closure closure,
@@ -1191,6 +1676,7 @@ void herd__v1__scorer__init (Herd__V1__Scorer_Service *service,
       function_prefix__ ## predict,\
       function_prefix__ ## embed,\
       function_prefix__ ## import,\
+      function_prefix__ ## put_suite,\
       function_prefix__ ## evaluate,\
       function_prefix__ ## train,\
       function_prefix__ ## list_predictors,\
@@ -1210,6 +1696,10 @@ void herd__v1__scorer__import(ProtobufCService *service,
                               const Herd__V1__ImportRequest *input,
                               Herd__V1__ImportResponse_Closure closure,
                               void *closure_data);
+void herd__v1__scorer__put_suite(ProtobufCService *service,
+                                 const Herd__V1__PutSuiteRequest *input,
+                                 Herd__V1__PutSuiteResponse_Closure closure,
+                                 void *closure_data);
 void herd__v1__scorer__evaluate(ProtobufCService *service,
                                 const Herd__V1__EvaluateRequest *input,
                                 Herd__V1__EvaluateEvent_Closure closure,
@@ -1267,11 +1757,19 @@ extern const ProtobufCMessageDescriptor herd__v1__rollback_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__rollback_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__watch_predictor_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__suite_item__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__put_suite_request__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__put_suite_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__evaluation_failure__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__evaluation_summary__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__perfics_request__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__perfics_weights__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__perfics_response__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__perfics_table__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__perfics_row__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__perfics_term__descriptor;
 extern const ProtobufCServiceDescriptor herd__v1__scorer__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -637,7 +637,367 @@ void   herd__store__v1__outcome_record__free_unpacked
   assert(message->base.descriptor == &herd__store__v1__outcome_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor herd__store__v1__endpoint_record__field_descriptors[4] =
+void   herd__store__v1__run_record__init
+                     (Herd__Store__V1__RunRecord         *message)
+{
+  static const Herd__Store__V1__RunRecord init_value = HERD__STORE__V1__RUN_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__run_record__get_packed_size
+                     (const Herd__Store__V1__RunRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__run_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__run_record__pack
+                     (const Herd__Store__V1__RunRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__run_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__run_record__pack_to_buffer
+                     (const Herd__Store__V1__RunRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__run_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__RunRecord *
+       herd__store__v1__run_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__RunRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__run_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__run_record__free_unpacked
+                     (Herd__Store__V1__RunRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__run_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__usage_record__init
+                     (Herd__Store__V1__UsageRecord         *message)
+{
+  static const Herd__Store__V1__UsageRecord init_value = HERD__STORE__V1__USAGE_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__usage_record__get_packed_size
+                     (const Herd__Store__V1__UsageRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__usage_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__usage_record__pack
+                     (const Herd__Store__V1__UsageRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__usage_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__usage_record__pack_to_buffer
+                     (const Herd__Store__V1__UsageRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__usage_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__UsageRecord *
+       herd__store__v1__usage_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__UsageRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__usage_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__usage_record__free_unpacked
+                     (Herd__Store__V1__UsageRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__usage_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__attempt_record__init
+                     (Herd__Store__V1__AttemptRecord         *message)
+{
+  static const Herd__Store__V1__AttemptRecord init_value = HERD__STORE__V1__ATTEMPT_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__attempt_record__get_packed_size
+                     (const Herd__Store__V1__AttemptRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__attempt_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__attempt_record__pack
+                     (const Herd__Store__V1__AttemptRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__attempt_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__attempt_record__pack_to_buffer
+                     (const Herd__Store__V1__AttemptRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__attempt_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__AttemptRecord *
+       herd__store__v1__attempt_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__AttemptRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__attempt_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__attempt_record__free_unpacked
+                     (Herd__Store__V1__AttemptRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__attempt_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__transcript_record__init
+                     (Herd__Store__V1__TranscriptRecord         *message)
+{
+  static const Herd__Store__V1__TranscriptRecord init_value = HERD__STORE__V1__TRANSCRIPT_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__transcript_record__get_packed_size
+                     (const Herd__Store__V1__TranscriptRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__transcript_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__transcript_record__pack
+                     (const Herd__Store__V1__TranscriptRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__transcript_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__transcript_record__pack_to_buffer
+                     (const Herd__Store__V1__TranscriptRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__transcript_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__TranscriptRecord *
+       herd__store__v1__transcript_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__TranscriptRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__transcript_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__transcript_record__free_unpacked
+                     (Herd__Store__V1__TranscriptRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__transcript_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__transcript_step_record__init
+                     (Herd__Store__V1__TranscriptStepRecord         *message)
+{
+  static const Herd__Store__V1__TranscriptStepRecord init_value = HERD__STORE__V1__TRANSCRIPT_STEP_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__transcript_step_record__get_packed_size
+                     (const Herd__Store__V1__TranscriptStepRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__transcript_step_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__transcript_step_record__pack
+                     (const Herd__Store__V1__TranscriptStepRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__transcript_step_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__transcript_step_record__pack_to_buffer
+                     (const Herd__Store__V1__TranscriptStepRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__transcript_step_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__TranscriptStepRecord *
+       herd__store__v1__transcript_step_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__TranscriptStepRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__transcript_step_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__transcript_step_record__free_unpacked
+                     (Herd__Store__V1__TranscriptStepRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__transcript_step_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__grader_record__init
+                     (Herd__Store__V1__GraderRecord         *message)
+{
+  static const Herd__Store__V1__GraderRecord init_value = HERD__STORE__V1__GRADER_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__grader_record__get_packed_size
+                     (const Herd__Store__V1__GraderRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__grader_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__grader_record__pack
+                     (const Herd__Store__V1__GraderRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__grader_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__grader_record__pack_to_buffer
+                     (const Herd__Store__V1__GraderRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__grader_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__GraderRecord *
+       herd__store__v1__grader_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__GraderRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__grader_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__grader_record__free_unpacked
+                     (Herd__Store__V1__GraderRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__grader_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__suite_item_record__init
+                     (Herd__Store__V1__SuiteItemRecord         *message)
+{
+  static const Herd__Store__V1__SuiteItemRecord init_value = HERD__STORE__V1__SUITE_ITEM_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__suite_item_record__get_packed_size
+                     (const Herd__Store__V1__SuiteItemRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__suite_item_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__suite_item_record__pack
+                     (const Herd__Store__V1__SuiteItemRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__suite_item_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__suite_item_record__pack_to_buffer
+                     (const Herd__Store__V1__SuiteItemRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__suite_item_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__SuiteItemRecord *
+       herd__store__v1__suite_item_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__SuiteItemRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__suite_item_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__suite_item_record__free_unpacked
+                     (Herd__Store__V1__SuiteItemRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__suite_item_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__answer_record__init
+                     (Herd__Store__V1__AnswerRecord         *message)
+{
+  static const Herd__Store__V1__AnswerRecord init_value = HERD__STORE__V1__ANSWER_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__answer_record__get_packed_size
+                     (const Herd__Store__V1__AnswerRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__answer_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__answer_record__pack
+                     (const Herd__Store__V1__AnswerRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__answer_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__answer_record__pack_to_buffer
+                     (const Herd__Store__V1__AnswerRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__answer_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__AnswerRecord *
+       herd__store__v1__answer_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__AnswerRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__answer_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__answer_record__free_unpacked
+                     (Herd__Store__V1__AnswerRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__answer_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor herd__store__v1__endpoint_record__field_descriptors[9] =
 {
   {
     "base_url",
@@ -687,17 +1047,82 @@ static const ProtobufCFieldDescriptor herd__store__v1__endpoint_record__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "api_key_file",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__EndpointRecord, api_key_file),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "connect_timeout",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__EndpointRecord, connect_timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_token_timeout",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__EndpointRecord, first_token_timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token_timeout",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__EndpointRecord, token_timeout),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ca_file",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__EndpointRecord, ca_file),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__endpoint_record__field_indices_by_name[] = {
   3,   /* field[3] = api_key_env */
+  4,   /* field[4] = api_key_file */
   0,   /* field[0] = base_url */
+  8,   /* field[8] = ca_file */
+  5,   /* field[5] = connect_timeout */
+  6,   /* field[6] = first_token_timeout */
   2,   /* field[2] = max_concurrency */
   1,   /* field[1] = model */
+  7,   /* field[7] = token_timeout */
 };
 static const ProtobufCIntRange herd__store__v1__endpoint_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__endpoint_record__descriptor =
 {
@@ -707,7 +1132,7 @@ const ProtobufCMessageDescriptor herd__store__v1__endpoint_record__descriptor =
   "Herd__Store__V1__EndpointRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__EndpointRecord),
-  4,
+  9,
   herd__store__v1__endpoint_record__field_descriptors,
   herd__store__v1__endpoint_record__field_indices_by_name,
   1,  herd__store__v1__endpoint_record__number_ranges,
@@ -1037,7 +1462,7 @@ const ProtobufCMessageDescriptor herd__store__v1__goal_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__goal_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__constraints_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor herd__store__v1__constraints_record__field_descriptors[11] =
 {
   {
     "allow",
@@ -1159,6 +1584,18 @@ static const ProtobufCFieldDescriptor herd__store__v1__constraints_record__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "max_refine_rounds",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Herd__Store__V1__ConstraintsRecord, refinement_case),
+    offsetof(Herd__Store__V1__ConstraintsRecord, max_refine_rounds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__constraints_record__field_indices_by_name[] = {
   0,   /* field[0] = allow */
@@ -1170,12 +1607,13 @@ static const unsigned herd__store__v1__constraints_record__field_indices_by_name
   6,   /* field[6] = max_memory_gb */
   5,   /* field[5] = max_parameters_b */
   9,   /* field[9] = max_price_out */
+  10,   /* field[10] = max_refine_rounds */
   8,   /* field[8] = min_context_tokens */
 };
 static const ProtobufCIntRange herd__store__v1__constraints_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__constraints_record__descriptor =
 {
@@ -1185,7 +1623,7 @@ const ProtobufCMessageDescriptor herd__store__v1__constraints_record__descriptor
   "Herd__Store__V1__ConstraintsRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__ConstraintsRecord),
-  10,
+  11,
   herd__store__v1__constraints_record__field_descriptors,
   herd__store__v1__constraints_record__field_indices_by_name,
   1,  herd__store__v1__constraints_record__number_ranges,
@@ -2402,5 +2840,1037 @@ const ProtobufCMessageDescriptor herd__store__v1__outcome_record__descriptor =
   herd__store__v1__outcome_record__field_indices_by_name,
   1,  herd__store__v1__outcome_record__number_ranges,
   (ProtobufCMessageInit) herd__store__v1__outcome_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__run_record__field_descriptors[11] =
+{
+  {
+    "code",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, usage),
+    &herd__store__v1__usage_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempts",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__Store__V1__RunRecord, n_attempts),
+    offsetof(Herd__Store__V1__RunRecord, attempts),
+    &herd__store__v1__attempt_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_token_seconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, first_token_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_rounds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, refine_rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transcript_id",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__RunRecord, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__run_record__field_indices_by_name[] = {
+  6,   /* field[6] = attempts */
+  0,   /* field[0] = code */
+  4,   /* field[4] = endpoint */
+  1,   /* field[1] = error */
+  7,   /* field[7] = first_token_seconds */
+  3,   /* field[3] = model */
+  2,   /* field[2] = reason */
+  9,   /* field[9] = refine_rounds */
+  8,   /* field[8] = seconds */
+  10,   /* field[10] = transcript_id */
+  5,   /* field[5] = usage */
+};
+static const ProtobufCIntRange herd__store__v1__run_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__run_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.RunRecord",
+  "RunRecord",
+  "Herd__Store__V1__RunRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__RunRecord),
+  11,
+  herd__store__v1__run_record__field_descriptors,
+  herd__store__v1__run_record__field_indices_by_name,
+  1,  herd__store__v1__run_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__run_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__usage_record__field_descriptors[6] =
+{
+  {
+    "prompt_tokens",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__UsageRecord, prompt_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "completion_tokens",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__UsageRecord, completion_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cached_tokens",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__UsageRecord, cached_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "estimated",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__UsageRecord, estimated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_usd",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__UsageRecord, cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_estimated",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__UsageRecord, cost_estimated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__usage_record__field_indices_by_name[] = {
+  2,   /* field[2] = cached_tokens */
+  1,   /* field[1] = completion_tokens */
+  5,   /* field[5] = cost_estimated */
+  4,   /* field[4] = cost_usd */
+  3,   /* field[3] = estimated */
+  0,   /* field[0] = prompt_tokens */
+};
+static const ProtobufCIntRange herd__store__v1__usage_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__usage_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.UsageRecord",
+  "UsageRecord",
+  "Herd__Store__V1__UsageRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__UsageRecord),
+  6,
+  herd__store__v1__usage_record__field_descriptors,
+  herd__store__v1__usage_record__field_indices_by_name,
+  1,  herd__store__v1__usage_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__usage_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__attempt_record__field_descriptors[5] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AttemptRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoint",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AttemptRecord, endpoint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AttemptRecord, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AttemptRecord, error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AttemptRecord, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__attempt_record__field_indices_by_name[] = {
+  2,   /* field[2] = code */
+  1,   /* field[1] = endpoint */
+  3,   /* field[3] = error */
+  0,   /* field[0] = model */
+  4,   /* field[4] = seconds */
+};
+static const ProtobufCIntRange herd__store__v1__attempt_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__attempt_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.AttemptRecord",
+  "AttemptRecord",
+  "Herd__Store__V1__AttemptRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__AttemptRecord),
+  5,
+  herd__store__v1__attempt_record__field_descriptors,
+  herd__store__v1__attempt_record__field_indices_by_name,
+  1,  herd__store__v1__attempt_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__attempt_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__transcript_record__field_descriptors[10] =
+{
+  {
+    "transcript_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refine_model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, refine_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "decision_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, decision_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_unix_ms",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, expires_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rounds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stopped_because",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, stopped_because),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptRecord, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__transcript_record__field_indices_by_name[] = {
+  9,   /* field[9] = bytes */
+  4,   /* field[4] = decision_id */
+  6,   /* field[6] = expires_unix_ms */
+  1,   /* field[1] = model */
+  2,   /* field[2] = refine_model */
+  7,   /* field[7] = rounds */
+  8,   /* field[8] = stopped_because */
+  3,   /* field[3] = tenant */
+  5,   /* field[5] = time_unix_ms */
+  0,   /* field[0] = transcript_id */
+};
+static const ProtobufCIntRange herd__store__v1__transcript_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 10 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__transcript_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.TranscriptRecord",
+  "TranscriptRecord",
+  "Herd__Store__V1__TranscriptRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__TranscriptRecord),
+  10,
+  herd__store__v1__transcript_record__field_descriptors,
+  herd__store__v1__transcript_record__field_indices_by_name,
+  1,  herd__store__v1__transcript_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__transcript_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__transcript_step_record__field_descriptors[11] =
+{
+  {
+    "step",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, step),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "round",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, usage),
+    &herd__store__v1__usage_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "score",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__Store__V1__TranscriptStepRecord, graded_case),
+    offsetof(Herd__Store__V1__TranscriptStepRecord, score),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stopped_because",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, stopped_because),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scores",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__Store__V1__TranscriptStepRecord, n_scores),
+    offsetof(Herd__Store__V1__TranscriptStepRecord, scores),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partial",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__TranscriptStepRecord, partial),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__transcript_step_record__field_indices_by_name[] = {
+  3,   /* field[3] = model */
+  10,   /* field[10] = partial */
+  2,   /* field[2] = round */
+  6,   /* field[6] = score */
+  9,   /* field[9] = scores */
+  5,   /* field[5] = seconds */
+  0,   /* field[0] = step */
+  8,   /* field[8] = stopped_because */
+  1,   /* field[1] = text */
+  7,   /* field[7] = time_unix_ms */
+  4,   /* field[4] = usage */
+};
+static const ProtobufCIntRange herd__store__v1__transcript_step_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__transcript_step_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.TranscriptStepRecord",
+  "TranscriptStepRecord",
+  "Herd__Store__V1__TranscriptStepRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__TranscriptStepRecord),
+  11,
+  herd__store__v1__transcript_step_record__field_descriptors,
+  herd__store__v1__transcript_step_record__field_indices_by_name,
+  1,  herd__store__v1__transcript_step_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__transcript_step_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__grader_record__field_descriptors[4] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__GraderRecord, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pattern",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__GraderRecord, pattern),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "judge_model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__GraderRecord, judge_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "criteria",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__GraderRecord, criteria),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__grader_record__field_indices_by_name[] = {
+  3,   /* field[3] = criteria */
+  2,   /* field[2] = judge_model */
+  0,   /* field[0] = kind */
+  1,   /* field[1] = pattern */
+};
+static const ProtobufCIntRange herd__store__v1__grader_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__grader_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.GraderRecord",
+  "GraderRecord",
+  "Herd__Store__V1__GraderRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__GraderRecord),
+  4,
+  herd__store__v1__grader_record__field_descriptors,
+  herd__store__v1__grader_record__field_indices_by_name,
+  1,  herd__store__v1__grader_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__grader_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__suite_item_record__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SuiteItemRecord, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SuiteItemRecord, prompt),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "task",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SuiteItemRecord, task),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "domain",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SuiteItemRecord, domain),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reference",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SuiteItemRecord, reference),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grader",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SuiteItemRecord, grader),
+    &herd__store__v1__grader_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "references",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__Store__V1__SuiteItemRecord, n_references),
+    offsetof(Herd__Store__V1__SuiteItemRecord, references),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__suite_item_record__field_indices_by_name[] = {
+  3,   /* field[3] = domain */
+  5,   /* field[5] = grader */
+  0,   /* field[0] = id */
+  1,   /* field[1] = prompt */
+  4,   /* field[4] = reference */
+  6,   /* field[6] = references */
+  2,   /* field[2] = task */
+};
+static const ProtobufCIntRange herd__store__v1__suite_item_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.SuiteItemRecord",
+  "SuiteItemRecord",
+  "Herd__Store__V1__SuiteItemRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__SuiteItemRecord),
+  7,
+  herd__store__v1__suite_item_record__field_descriptors,
+  herd__store__v1__suite_item_record__field_indices_by_name,
+  1,  herd__store__v1__suite_item_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__suite_item_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[10] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "texts",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__Store__V1__AnswerRecord, n_texts),
+    offsetof(Herd__Store__V1__AnswerRecord, texts),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scores",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__Store__V1__AnswerRecord, n_scores),
+    offsetof(Herd__Store__V1__AnswerRecord, scores),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "costs_usd",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__Store__V1__AnswerRecord, n_costs_usd),
+    offsetof(Herd__Store__V1__AnswerRecord, costs_usd),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seconds",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__Store__V1__AnswerRecord, n_seconds),
+    offsetof(Herd__Store__V1__AnswerRecord, seconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "suite",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, suite),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, usage),
+    &herd__store__v1__usage_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_token_seconds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, first_token_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = {
+  4,   /* field[4] = costs_usd */
+  9,   /* field[9] = first_token_seconds */
+  0,   /* field[0] = id */
+  1,   /* field[1] = model */
+  3,   /* field[3] = scores */
+  5,   /* field[5] = seconds */
+  6,   /* field[6] = suite */
+  2,   /* field[2] = texts */
+  7,   /* field[7] = time_unix_ms */
+  8,   /* field[8] = usage */
+};
+static const ProtobufCIntRange herd__store__v1__answer_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 10 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.AnswerRecord",
+  "AnswerRecord",
+  "Herd__Store__V1__AnswerRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__AnswerRecord),
+  10,
+  herd__store__v1__answer_record__field_descriptors,
+  herd__store__v1__answer_record__field_indices_by_name,
+  1,  herd__store__v1__answer_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__answer_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -29,6 +29,14 @@ typedef struct Herd__Store__V1__ContributionRecord Herd__Store__V1__Contribution
 typedef struct Herd__Store__V1__CandidateRecord Herd__Store__V1__CandidateRecord;
 typedef struct Herd__Store__V1__DecisionRecord Herd__Store__V1__DecisionRecord;
 typedef struct Herd__Store__V1__OutcomeRecord Herd__Store__V1__OutcomeRecord;
+typedef struct Herd__Store__V1__RunRecord Herd__Store__V1__RunRecord;
+typedef struct Herd__Store__V1__UsageRecord Herd__Store__V1__UsageRecord;
+typedef struct Herd__Store__V1__AttemptRecord Herd__Store__V1__AttemptRecord;
+typedef struct Herd__Store__V1__TranscriptRecord Herd__Store__V1__TranscriptRecord;
+typedef struct Herd__Store__V1__TranscriptStepRecord Herd__Store__V1__TranscriptStepRecord;
+typedef struct Herd__Store__V1__GraderRecord Herd__Store__V1__GraderRecord;
+typedef struct Herd__Store__V1__SuiteItemRecord Herd__Store__V1__SuiteItemRecord;
+typedef struct Herd__Store__V1__AnswerRecord Herd__Store__V1__AnswerRecord;
 
 
 /* --- enums --- */
@@ -43,10 +51,15 @@ struct  Herd__Store__V1__EndpointRecord
   char *model;
   uint32_t max_concurrency;
   char *api_key_env;
+  char *api_key_file;
+  double connect_timeout;
+  double first_token_timeout;
+  double token_timeout;
+  char *ca_file;
 };
 #define HERD__STORE__V1__ENDPOINT_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__endpoint_record__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Herd__Store__V1__ModelRecord
@@ -90,6 +103,12 @@ struct  Herd__Store__V1__GoalRecord
     , (char *)protobuf_c_empty_string, 0 }
 
 
+typedef enum {
+  HERD__STORE__V1__CONSTRAINTS_RECORD__REFINEMENT__NOT_SET = 0,
+  HERD__STORE__V1__CONSTRAINTS_RECORD__REFINEMENT_MAX_REFINE_ROUNDS = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__STORE__V1__CONSTRAINTS_RECORD__REFINEMENT__CASE)
+} Herd__Store__V1__ConstraintsRecord__RefinementCase;
+
 struct  Herd__Store__V1__ConstraintsRecord
 {
   ProtobufCMessage base;
@@ -106,10 +125,14 @@ struct  Herd__Store__V1__ConstraintsRecord
   protobuf_c_boolean local_only;
   uint32_t min_context_tokens;
   double max_price_out;
+  Herd__Store__V1__ConstraintsRecord__RefinementCase refinement_case;
+  union {
+    uint32_t max_refine_rounds;
+  };
 };
 #define HERD__STORE__V1__CONSTRAINTS_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__constraints_record__descriptor) \
-    , 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
+    , 0,NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, HERD__STORE__V1__CONSTRAINTS_RECORD__REFINEMENT__NOT_SET, {0} }
 
 
 struct  Herd__Store__V1__PolicyRecord
@@ -307,6 +330,170 @@ struct  Herd__Store__V1__OutcomeRecord
 #define HERD__STORE__V1__OUTCOME_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__outcome_record__descriptor) \
     , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * How the chosen model's run ended.
+ */
+struct  Herd__Store__V1__RunRecord
+{
+  ProtobufCMessage base;
+  uint32_t code;
+  char *error;
+  char *reason;
+  char *model;
+  char *endpoint;
+  Herd__Store__V1__UsageRecord *usage;
+  size_t n_attempts;
+  Herd__Store__V1__AttemptRecord **attempts;
+  double first_token_seconds;
+  double seconds;
+  uint32_t refine_rounds;
+  char *transcript_id;
+};
+#define HERD__STORE__V1__RUN_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__run_record__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Herd__Store__V1__UsageRecord
+{
+  ProtobufCMessage base;
+  uint32_t prompt_tokens;
+  uint32_t completion_tokens;
+  uint32_t cached_tokens;
+  protobuf_c_boolean estimated;
+  double cost_usd;
+  protobuf_c_boolean cost_estimated;
+};
+#define HERD__STORE__V1__USAGE_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__usage_record__descriptor) \
+    , 0, 0, 0, 0, 0, 0 }
+
+
+struct  Herd__Store__V1__AttemptRecord
+{
+  ProtobufCMessage base;
+  char *model;
+  char *endpoint;
+  uint32_t code;
+  char *error;
+  double seconds;
+};
+#define HERD__STORE__V1__ATTEMPT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__attempt_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * A refinement as a whole; its steps follow under keys of their own.
+ */
+struct  Herd__Store__V1__TranscriptRecord
+{
+  ProtobufCMessage base;
+  char *transcript_id;
+  char *model;
+  char *refine_model;
+  char *tenant;
+  char *decision_id;
+  uint64_t time_unix_ms;
+  uint64_t expires_unix_ms;
+  uint32_t rounds;
+  char *stopped_because;
+  uint64_t bytes;
+};
+#define HERD__STORE__V1__TRANSCRIPT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__transcript_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+typedef enum {
+  HERD__STORE__V1__TRANSCRIPT_STEP_RECORD__GRADED__NOT_SET = 0,
+  HERD__STORE__V1__TRANSCRIPT_STEP_RECORD__GRADED_SCORE = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__STORE__V1__TRANSCRIPT_STEP_RECORD__GRADED__CASE)
+} Herd__Store__V1__TranscriptStepRecord__GradedCase;
+
+struct  Herd__Store__V1__TranscriptStepRecord
+{
+  ProtobufCMessage base;
+  char *step;
+  char *text;
+  uint32_t round;
+  char *model;
+  Herd__Store__V1__UsageRecord *usage;
+  double seconds;
+  uint64_t time_unix_ms;
+  char *stopped_because;
+  size_t n_scores;
+  double *scores;
+  protobuf_c_boolean partial;
+  Herd__Store__V1__TranscriptStepRecord__GradedCase graded_case;
+  union {
+    double score;
+  };
+};
+#define HERD__STORE__V1__TRANSCRIPT_STEP_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__transcript_step_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, HERD__STORE__V1__TRANSCRIPT_STEP_RECORD__GRADED__NOT_SET, {0} }
+
+
+struct  Herd__Store__V1__GraderRecord
+{
+  ProtobufCMessage base;
+  char *kind;
+  char *pattern;
+  char *judge_model;
+  char *criteria;
+};
+#define HERD__STORE__V1__GRADER_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__grader_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Herd__Store__V1__SuiteItemRecord
+{
+  ProtobufCMessage base;
+  char *id;
+  char *prompt;
+  char *task;
+  char *domain;
+  char *reference;
+  Herd__Store__V1__GraderRecord *grader;
+  size_t n_references;
+  char **references;
+};
+#define HERD__STORE__V1__SUITE_ITEM_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__suite_item_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL }
+
+
+/*
+ * What one model answered to one question, and what it was given for it.
+ */
+struct  Herd__Store__V1__AnswerRecord
+{
+  ProtobufCMessage base;
+  char *id;
+  char *model;
+  /*
+   * After 0, 1, 2 ... rounds.
+   */
+  size_t n_texts;
+  char **texts;
+  size_t n_scores;
+  double *scores;
+  size_t n_costs_usd;
+  double *costs_usd;
+  size_t n_seconds;
+  double *seconds;
+  char *suite;
+  uint64_t time_unix_ms;
+  Herd__Store__V1__UsageRecord *usage;
+  double first_token_seconds;
+};
+#define HERD__STORE__V1__ANSWER_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__answer_record__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0 }
 
 
 /* Herd__Store__V1__EndpointRecord methods */
@@ -575,6 +762,158 @@ Herd__Store__V1__OutcomeRecord *
 void   herd__store__v1__outcome_record__free_unpacked
                      (Herd__Store__V1__OutcomeRecord *message,
                       ProtobufCAllocator *allocator);
+/* Herd__Store__V1__RunRecord methods */
+void   herd__store__v1__run_record__init
+                     (Herd__Store__V1__RunRecord         *message);
+size_t herd__store__v1__run_record__get_packed_size
+                     (const Herd__Store__V1__RunRecord   *message);
+size_t herd__store__v1__run_record__pack
+                     (const Herd__Store__V1__RunRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__run_record__pack_to_buffer
+                     (const Herd__Store__V1__RunRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__RunRecord *
+       herd__store__v1__run_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__run_record__free_unpacked
+                     (Herd__Store__V1__RunRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__UsageRecord methods */
+void   herd__store__v1__usage_record__init
+                     (Herd__Store__V1__UsageRecord         *message);
+size_t herd__store__v1__usage_record__get_packed_size
+                     (const Herd__Store__V1__UsageRecord   *message);
+size_t herd__store__v1__usage_record__pack
+                     (const Herd__Store__V1__UsageRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__usage_record__pack_to_buffer
+                     (const Herd__Store__V1__UsageRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__UsageRecord *
+       herd__store__v1__usage_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__usage_record__free_unpacked
+                     (Herd__Store__V1__UsageRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__AttemptRecord methods */
+void   herd__store__v1__attempt_record__init
+                     (Herd__Store__V1__AttemptRecord         *message);
+size_t herd__store__v1__attempt_record__get_packed_size
+                     (const Herd__Store__V1__AttemptRecord   *message);
+size_t herd__store__v1__attempt_record__pack
+                     (const Herd__Store__V1__AttemptRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__attempt_record__pack_to_buffer
+                     (const Herd__Store__V1__AttemptRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__AttemptRecord *
+       herd__store__v1__attempt_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__attempt_record__free_unpacked
+                     (Herd__Store__V1__AttemptRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__TranscriptRecord methods */
+void   herd__store__v1__transcript_record__init
+                     (Herd__Store__V1__TranscriptRecord         *message);
+size_t herd__store__v1__transcript_record__get_packed_size
+                     (const Herd__Store__V1__TranscriptRecord   *message);
+size_t herd__store__v1__transcript_record__pack
+                     (const Herd__Store__V1__TranscriptRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__transcript_record__pack_to_buffer
+                     (const Herd__Store__V1__TranscriptRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__TranscriptRecord *
+       herd__store__v1__transcript_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__transcript_record__free_unpacked
+                     (Herd__Store__V1__TranscriptRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__TranscriptStepRecord methods */
+void   herd__store__v1__transcript_step_record__init
+                     (Herd__Store__V1__TranscriptStepRecord         *message);
+size_t herd__store__v1__transcript_step_record__get_packed_size
+                     (const Herd__Store__V1__TranscriptStepRecord   *message);
+size_t herd__store__v1__transcript_step_record__pack
+                     (const Herd__Store__V1__TranscriptStepRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__transcript_step_record__pack_to_buffer
+                     (const Herd__Store__V1__TranscriptStepRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__TranscriptStepRecord *
+       herd__store__v1__transcript_step_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__transcript_step_record__free_unpacked
+                     (Herd__Store__V1__TranscriptStepRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__GraderRecord methods */
+void   herd__store__v1__grader_record__init
+                     (Herd__Store__V1__GraderRecord         *message);
+size_t herd__store__v1__grader_record__get_packed_size
+                     (const Herd__Store__V1__GraderRecord   *message);
+size_t herd__store__v1__grader_record__pack
+                     (const Herd__Store__V1__GraderRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__grader_record__pack_to_buffer
+                     (const Herd__Store__V1__GraderRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__GraderRecord *
+       herd__store__v1__grader_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__grader_record__free_unpacked
+                     (Herd__Store__V1__GraderRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__SuiteItemRecord methods */
+void   herd__store__v1__suite_item_record__init
+                     (Herd__Store__V1__SuiteItemRecord         *message);
+size_t herd__store__v1__suite_item_record__get_packed_size
+                     (const Herd__Store__V1__SuiteItemRecord   *message);
+size_t herd__store__v1__suite_item_record__pack
+                     (const Herd__Store__V1__SuiteItemRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__suite_item_record__pack_to_buffer
+                     (const Herd__Store__V1__SuiteItemRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__SuiteItemRecord *
+       herd__store__v1__suite_item_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__suite_item_record__free_unpacked
+                     (Herd__Store__V1__SuiteItemRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__AnswerRecord methods */
+void   herd__store__v1__answer_record__init
+                     (Herd__Store__V1__AnswerRecord         *message);
+size_t herd__store__v1__answer_record__get_packed_size
+                     (const Herd__Store__V1__AnswerRecord   *message);
+size_t herd__store__v1__answer_record__pack
+                     (const Herd__Store__V1__AnswerRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__answer_record__pack_to_buffer
+                     (const Herd__Store__V1__AnswerRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__AnswerRecord *
+       herd__store__v1__answer_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__answer_record__free_unpacked
+                     (Herd__Store__V1__AnswerRecord *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Herd__Store__V1__EndpointRecord_Closure)
@@ -619,6 +958,30 @@ typedef void (*Herd__Store__V1__DecisionRecord_Closure)
 typedef void (*Herd__Store__V1__OutcomeRecord_Closure)
                  (const Herd__Store__V1__OutcomeRecord *message,
                   void *closure_data);
+typedef void (*Herd__Store__V1__RunRecord_Closure)
+                 (const Herd__Store__V1__RunRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__UsageRecord_Closure)
+                 (const Herd__Store__V1__UsageRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__AttemptRecord_Closure)
+                 (const Herd__Store__V1__AttemptRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__TranscriptRecord_Closure)
+                 (const Herd__Store__V1__TranscriptRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__TranscriptStepRecord_Closure)
+                 (const Herd__Store__V1__TranscriptStepRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__GraderRecord_Closure)
+                 (const Herd__Store__V1__GraderRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__SuiteItemRecord_Closure)
+                 (const Herd__Store__V1__SuiteItemRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__AnswerRecord_Closure)
+                 (const Herd__Store__V1__AnswerRecord *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -639,6 +1002,14 @@ extern const ProtobufCMessageDescriptor herd__store__v1__contribution_record__de
 extern const ProtobufCMessageDescriptor herd__store__v1__candidate_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__decision_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__outcome_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__run_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__usage_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__attempt_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__transcript_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__transcript_step_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__grader_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor;
 
 PROTOBUF_C__END_DECLS
 
