@@ -15,7 +15,7 @@ package struct Prediction: Sendable, Equatable {
     /// Points, -1..1, that rounds 1 to r together are expected to add to the score: a model's rounds, model after model; NaN
     /// where not measured; empty where the predictor knows of no refinement.
     package var gains: [Float]
-    /// Expected US dollars of round r by itself, as `gains`; NaN where not measured; empty where no costs are known.
+    /// Expected US dollars of rounds 1 to r together, as `gains`; NaN where not measured; empty where none are known.
     package var roundCosts: [Float]
 
     package init(

@@ -27,6 +27,6 @@ struct RefinementWeights: Sendable, Equatable {
     var rounds: Int
     /// Points that rounds 1 to r add to the score in each topic: M x rounds rows of K, a row of NaN where not measured.
     var topicGains: [Float]
-    /// US dollars of round r by itself in each topic: as `topicGains`; empty where there are no such costs at all.
+    /// US dollars of rounds 1 to r together in each topic: as `topicGains`; empty where there are no such costs at all.
     var topicRoundCosts: [Float]
 }

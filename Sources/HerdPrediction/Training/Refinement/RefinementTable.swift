@@ -4,7 +4,7 @@ struct RefinementTable {
     let rounds: Int
     /// One row per prompt: the score after so many rounds less the score before any; NaN where not measured.
     let gains: DenseMatrix<Float>
-    /// One row per prompt: US dollars of each round by itself, NaN where not measured; no rows without any costs.
+    /// One row per prompt: US dollars of so many rounds together, NaN where not measured; no rows without any.
     let costs: DenseMatrix<Float>
 
     /// - Returns: nil where no row has a score before and after refinement of one model.
@@ -29,9 +29,12 @@ struct RefinementTable {
             }
             for (model, roundCosts) in row.refinedCosts.enumerated() {
                 let place = index * width + model * rounds
-                for (round, cost) in roundCosts.prefix(rounds).enumerated() where !cost.isNaN {
-                    costs[place + round] = cost
-                    hasCosts = true
+                var sum: Float = 0
+                for (round, cost) in roundCosts.prefix(rounds).enumerated() {
+                    // NaN stays NaN for all rounds after it.
+                    sum += cost
+                    costs[place + round] = sum
+                    hasCosts = hasCosts || !sum.isNaN
                 }
             }
         }

@@ -1,7 +1,7 @@
-/// Expected cost of each round of refinement in each topic.
+/// Expected cost of refinement in each topic.
 enum RoundCostFit {
-    /// US dollars of each round by itself, one row per column of the table, one column per topic: the topic's mean drawn
-    /// towards the model's overall mean for that round like the scores; NaN for a round without measured costs.
+    /// US dollars of so many rounds together, one row per column of the table, one column per topic: the topic's mean drawn
+    /// towards the model's overall mean for that many rounds like the scores; NaN where no cost was measured.
     ///
     /// - Returns: empty where no costs are known.
     static func fit(_ table: RefinementTable, labels: [Int], topics: Int) -> [Float] {
