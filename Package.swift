@@ -141,7 +141,9 @@ let package = Package(
         // MARK: - Tests
         .testTarget(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
-        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
+        .target(
+            name: "PlantedGains", dependencies: ["HerdDatasets", "HerdPrediction"], path: "Tests/Support/PlantedGains"),
+        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction", "PlantedGains"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(
             name: "HerdStoreTests",
@@ -204,7 +206,7 @@ let package = Package(
             name: "HerdServicesTests",
             dependencies: [
                 "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
-                "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
+                "HerdDatasets", "HerdMessages", "HerdFrames", "PlantedGains", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures"]),
         .testTarget(
@@ -221,7 +223,8 @@ let package = Package(
             ]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
+            name: "IntegrationTests",
+            dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets", "PlantedGains"]),
     ],
     swiftLanguageModes: [.v6]
 )
