@@ -514,6 +514,7 @@ package struct FollowedPredictorRecord: Message {
     package var models: [String]
     package var topics: [String]
     package var means: [Float]
+    package var rounds: UInt32
 
     /// Every field at its default.
     package init() {
@@ -521,6 +522,7 @@ package struct FollowedPredictorRecord: Message {
         self.models = []
         self.topics = []
         self.means = []
+        self.rounds = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -528,12 +530,14 @@ package struct FollowedPredictorRecord: Message {
         version: String = "",
         models: [String] = [],
         topics: [String] = [],
-        means: [Float] = []
+        means: [Float] = [],
+        rounds: UInt32 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
+        self.rounds = rounds
     }
 
     package static var fullName: String { "herd.store.v1.FollowedPredictorRecord" }
@@ -1905,6 +1909,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
         }
         self.means = meansRead
+        self.rounds = c.pointee.rounds
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__FollowedPredictorRecord>, in arena: MessageArena) {
@@ -1936,6 +1941,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             c.pointee.means = list
             c.pointee.n_means = self.means.count
         }
+        c.pointee.rounds = self.rounds
     }
 }
 

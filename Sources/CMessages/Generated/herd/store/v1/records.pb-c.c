@@ -2280,7 +2280,7 @@ const ProtobufCMessageDescriptor herd__store__v1__in_force_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__in_force_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[4] =
+static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[5] =
 {
   {
     "version",
@@ -2330,17 +2330,30 @@ static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rounds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__FollowedPredictorRecord, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__followed_predictor_record__field_indices_by_name[] = {
   3,   /* field[3] = means */
   1,   /* field[1] = models */
+  4,   /* field[4] = rounds */
   2,   /* field[2] = topics */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange herd__store__v1__followed_predictor_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__descriptor =
 {
@@ -2350,7 +2363,7 @@ const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__des
   "Herd__Store__V1__FollowedPredictorRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__FollowedPredictorRecord),
-  4,
+  5,
   herd__store__v1__followed_predictor_record__field_descriptors,
   herd__store__v1__followed_predictor_record__field_indices_by_name,
   1,  herd__store__v1__followed_predictor_record__number_ranges,
