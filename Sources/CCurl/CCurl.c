@@ -54,6 +54,8 @@ CURLcode herd_curl_set_rules(CURL *easy) {
     if ((code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)) != CURLE_OK) return code;
+    // Else libcurl would wait for the thread that looks up a name before it gives a transfer up, and all others with it.
+    if ((code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L)) != CURLE_OK) return code;
@@ -63,6 +65,15 @@ CURLcode herd_curl_set_rules(CURL *easy) {
 
 CURLcode herd_curl_set_error_buffer(CURL *easy, char *buffer) {
     return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, buffer);
+}
+
+static curl_socket_t no_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)context, (void)purpose, (void)address;
+    return CURL_SOCKET_BAD;
+}
+
+CURLcode herd_curl_set_no_socket(CURL *easy) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, no_socket);
 }
 
 CURLcode herd_curl_set_write(CURL *easy, herd_curl_receive receive, void *context) {

@@ -59,8 +59,8 @@ package struct BackendLimits: Sendable, Equatable {
     package var healthInterval: Duration = .seconds(5)
     /// For a check's answer (2 s).
     package var healthTimeout: Duration = .seconds(2)
-    /// Idle connections that are kept for later calls (64).
-    package var keptConnections = 64
+    /// Idle connections that are kept for later calls (512).
+    package var keptConnections = 512
     /// Transfers that are open at a time, over all models (4,096).
     package var maximumTransfers = 4096
 

@@ -87,11 +87,18 @@ package struct ChatAttempt: Sendable, Equatable {
     package var seconds: Double
     /// Nil where it succeeded.
     package var failure: BackendError.Kind?
+    /// What went wrong, a sentence; empty where it succeeded.
+    package var message: String
 
-    package init(endpoint: String, seconds: Double, failure: BackendError.Kind? = nil) {
+    package init(endpoint: String, seconds: Double, failure: BackendError.Kind? = nil, message: String = "") {
         self.endpoint = endpoint
         self.seconds = seconds
         self.failure = failure
+        self.message = message
+    }
+
+    init(endpoint: String, seconds: Double, _ error: BackendError) {
+        self.init(endpoint: endpoint, seconds: seconds, failure: error.kind, message: error.message)
     }
 }
 

@@ -25,18 +25,12 @@ extension BackendPool {
         model.checked(member.id, isWell: status.map { $0 < 500 } ?? false)
     }
 
-    /// Nil where there was no answer.
+    /// Nil where there was no answer, or the endpoint's key is missing.
     private func status(of url: String, _ endpoint: EndpointConfiguration) async -> Int? {
-        var limits = endpoint.limits(configuration.limits)
-        limits.firstTokenTimeout = limits.healthTimeout
-        // A key that is missing or wrong is not what this is about.
-        let key = try? keys.key(of: endpoint)
-        let request = TransferRequest(
-            purpose: .probe, endpoint: endpoint.baseURL, url: url, body: nil, key: key, caFile: endpoint.tlsCAFile,
-            proxy: configuration.proxy, userAgent: configuration.userAgent,
-            deadline: MonotonicInstant.now.advanced(by: limits.healthTimeout), limits: limits)
-        guard let call = try? ChatCall(request, on: thread, onEnd: { _ in }) else { return nil }
-        guard case .end(.succeeded(let report)) = await call.next() else { return nil }
+        guard let request = try? access.probe(endpoint, url: url),
+            let call = try? ChatCall(request, on: thread, onEnd: { _ in }),
+            case .end(.succeeded(let report)) = await call.next()
+        else { return nil }
         return report.status
     }
 }

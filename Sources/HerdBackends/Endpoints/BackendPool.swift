@@ -8,7 +8,7 @@ package final class BackendPool: Sendable {
     let configuration: BackendConfiguration
     private let models = NIOLockedValueBox<[String: ModelEndpoints]>([:])
     let thread: TransferThread
-    let keys: KeyStore
+    let access: EndpointAccess
     private let budget: RetryBudget
     private let revision = NIOLockedValueBox<UInt64>(0)
     private let logger: Logger
@@ -18,7 +18,7 @@ package final class BackendPool: Sendable {
         self.configuration = configuration
         self.logger = logger
         thread = try TransferThread(keptConnections: configuration.limits.keptConnections)
-        keys = KeyStore(directory: configuration.secretsDirectory)
+        access = EndpointAccess(configuration)
         budget = RetryBudget(ratio: configuration.limits.retryRatio, perSecond: configuration.limits.retriesPerSecond)
     }
 
@@ -129,11 +129,9 @@ package final class BackendPool: Sendable {
             guard thread.openTransfers < configuration.limits.maximumTransfers else {
                 throw attempts.error(.overloaded)
             }
-            transfer = TransferRequest(
-                purpose: .chat(promptBytes: attempts.request.promptBytes), endpoint: endpoint.baseURL,
-                url: endpoint.chatURL, body: try attempts.body(for: endpoint), key: try keys.key(of: endpoint),
-                caFile: endpoint.tlsCAFile, proxy: configuration.proxy, userAgent: configuration.userAgent,
-                deadline: attempts.deadline, limits: endpoint.limits(configuration.limits))
+            transfer = try access.chat(
+                endpoint, body: try attempts.body(for: endpoint), promptBytes: attempts.request.promptBytes,
+                deadline: attempts.deadline)
         } catch {
             endpoints.ended(grant, error)
             throw error

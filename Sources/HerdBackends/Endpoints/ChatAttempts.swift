@@ -42,7 +42,7 @@ struct ChatAttempts {
         _ error: BackendError, at grant: EndpointSet.Grant, of members: [EndpointSet.Member], seconds: Double,
         now: MonotonicInstant, chance: Double = .random(in: 0..<1)
     ) -> Duration? {
-        made.append(ChatAttempt(endpoint: grant.configuration.baseURL, seconds: seconds, failure: error.kind))
+        made.append(ChatAttempt(endpoint: grant.configuration.baseURL, seconds: seconds, error))
         last = error
         switch error.retryScope {
         case .nowhere: return nil

@@ -63,7 +63,7 @@ package final class ChatStream: Sendable {
             // The first events were handed over when the stream was opened.
             error.hadOutput = true
             error.attempts =
-                earlier + [ChatAttempt(endpoint: endpoint, seconds: call.secondsSoFar, failure: error.kind)]
+                earlier + [ChatAttempt(endpoint: endpoint, seconds: call.secondsSoFar, error)]
             state.withLockedValue { [error] state in
                 state.hasEnded = true
                 state.error = error

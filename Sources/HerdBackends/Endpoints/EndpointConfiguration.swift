@@ -12,8 +12,8 @@ package struct EndpointConfiguration: Sendable, Hashable {
     package var apiKeyEnv: String?
     /// The file with the key: under the secrets directory, named from there or absolutely.
     package var apiKeyFile: String?
-    /// A file of PEM certificates that are trusted instead of the system's.
-    package var tlsCAFile: String?
+    /// A file of PEM certificates that are trusted instead of the system's: under the secrets directory, too.
+    package var caFile: String?
     /// Time-outs in place of those of `BackendLimits`.
     package var connectTimeout: Duration?
     package var firstTokenTimeout: Duration?
@@ -37,7 +37,7 @@ package struct EndpointConfiguration: Sendable, Hashable {
     /// - Throws: the first field that is wrong. Whether key and server are there is found out at use.
     package func validate() throws(Invalid) {
         if let reason = Self.fault(inURL: baseURL) { throw Invalid(field: "base_url", reason: reason) }
-        guard !modelName.isEmpty else { throw Invalid(field: "model_name", reason: "must not be empty") }
+        guard !modelName.isEmpty else { throw Invalid(field: "model", reason: "must not be empty") }
         guard (1...4096).contains(maxConcurrency) else {
             throw Invalid(field: "max_concurrency", reason: "must be from 1 to 4096")
         }
@@ -48,13 +48,11 @@ package struct EndpointConfiguration: Sendable, Hashable {
             throw Invalid(field: "api_key_file", reason: "cannot be given besides api_key_env; leave one out")
         }
         if let name = apiKeyEnv { try KeyStore.validate(variable: name) }
-        if let path = apiKeyFile { try KeyStore.validate(file: path) }
-        if let path = tlsCAFile, path.isEmpty || path.utf8.contains(0) {
-            throw Invalid(field: "tls_ca_file", reason: "must be the path of a file")
-        }
+        if let path = apiKeyFile { try SecretFiles.validate(path, field: "api_key_file") }
+        if let path = caFile { try SecretFiles.validate(path, field: "ca_file") }
         let times = [
             ("connect_timeout", connectTimeout), ("first_token_timeout", firstTokenTimeout),
-            ("between_tokens_timeout", betweenTokensTimeout),
+            ("token_timeout", betweenTokensTimeout),
         ]
         for (field, time) in times {
             guard let time else { continue }

@@ -124,11 +124,10 @@ final class ActiveTransfer {
         case .draining, .over: return bytes.count
         case .waiting, .streaming: break
         }
+        if decoder.isDone { return bytes.count }
         if status == 0 { readHead() }
         guard case .chat = request.purpose, (200..<300).contains(status) else { return keepExcerpt(bytes) }
-        guard cost == 0 || cost + mailbox.backlog < request.limits.maximumBacklogBytes,
-            cost > 0 || mailbox.backlog < request.limits.maximumBacklogBytes
-        else {
+        guard cost + mailbox.backlog < request.limits.maximumBacklogBytes else {
             isPaused = true
             wasPaused = true
             return herd_curl_pause_value()
@@ -206,7 +205,8 @@ final class ActiveTransfer {
         if code != CURLE_OK, failure == nil { failure = .cutOff }
     }
 
-    var hasFailed: Bool { failure != nil }
+    /// Whether it has to be ended although libcurl has not said so: what fails while it is resumed goes unsaid.
+    var hasFailed: Bool { failure != nil && phase != .over && phase != .draining }
 
     /// When `timeOut` has to be asked next. While the caller keeps the server waiting, only the deadline counts.
     var nextDue: MonotonicInstant {
@@ -244,15 +244,13 @@ final class ActiveTransfer {
             guard status != 0 else { return fail(words.curl(code, text)) }
             return succeed()
         }
-        guard status != 0, failure != nil || code != CURLE_PEER_FAILED_VERIFICATION else {
-            return fail(failure.map(words.decoder) ?? words.curl(code, text))
-        }
+        if let failure { return fail(words.decoder(failure)) }
+        guard status != 0 else { return fail(words.curl(code, text)) }
         guard (200..<300).contains(status) else {
             return fail(
                 words.status(
                     status, retryAfter: herd_curl_retry_after(easy), redirect: redirectHost(), excerpt: excerpt))
         }
-        if let failure { return fail(words.decoder(failure)) }
         let before = events.count
         do throws(ChatStreamDecoder.Failure) {
             try decoder.finish(into: &events)

@@ -26,7 +26,7 @@ final class TransferThread: Sendable {
     }
 
     deinit {
-        core.stop()
+        core.abandon()
     }
 
     /// - Returns: the transfer's name, nil after `shutDown`.
@@ -147,6 +147,20 @@ final class TransferCore: Sendable {
         }
     }
 
+    /// Nobody is left who could wait for the thread.
+    func abandon() {
+        stop()
+        let thread = state.withLockedValue { state -> pthread_t? in
+            switch state.life {
+            case .running, .ended:
+                defer { state.life = .joined }
+                return state.thread
+            case .ending, .joined: return nil
+            }
+        }
+        if let thread { pthread_detach(thread) }
+    }
+
     func shutDown() async {
         stop()
         await withCheckedContinuation { continuation in
@@ -180,9 +194,15 @@ final class TransferCore: Sendable {
         state.withLockedValue { $0.handle = nil }
         curl_multi_cleanup(handle.multi)
         let waiters = state.withLockedValue { state -> [CheckedContinuation<Void, Never>] in
-            defer { state.life = .ended }
-            guard case .ending(let waiters) = state.life else { return [] }
-            return waiters
+            switch state.life {
+            case .joined: return []
+            case .running, .ended:
+                state.life = .ended
+                return []
+            case .ending(let waiters):
+                state.life = .ended
+                return waiters
+            }
         }
         for waiter in waiters { waiter.resume() }
     }

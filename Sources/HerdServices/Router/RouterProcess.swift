@@ -83,8 +83,8 @@ package final class RouterProcess: Service {
         server.stream(Router.complete, on: .eventLoop) { request, context, writer in
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
             try await answering {
-                var call = try await CompleteCall(request, router: router, context: context) { event throws(CallError) in
-                    try await writer.send(event)
+                var call = try await CompleteCall(request, router: router, context: context) {
+                    event throws(CallError) in try await writer.send(event)
                 }
                 try await call.run()
             }

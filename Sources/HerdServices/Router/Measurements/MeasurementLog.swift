@@ -33,7 +33,8 @@ package final class MeasurementLog: Sendable {
     private static func stored(in store: StoreEnvironment, logger: Logger) -> PublishedMeasurements {
         do {
             let bytes = try store.read { transaction in try transaction.value(for: key, in: table) }
-            return try bytes.map { PublishedMeasurements(try MeasurementsRecord(stored: $0)) } ?? PublishedMeasurements()
+            guard let bytes else { return PublishedMeasurements() }
+            return PublishedMeasurements(try MeasurementsRecord(stored: bytes))
         } catch {
             logger.error("the measured latencies can't be read and are begun anew", metadata: ["error": "\(error)"])
         }

@@ -29,7 +29,9 @@ extension CompleteCall {
             progress.take(event)
             try await send(CompleteEvent(event: .refinement(event)))
         }
-        if context.isCancelled || context.remaining <= .zero { throw failure ?? CallError(.cancelled, "it was stopped") }
+        if context.isCancelled || context.remaining <= .zero {
+            throw failure ?? CallError(.cancelled, "the call was stopped")
+        }
         guard let text = progress.text else {
             try await tell(failure, candidate, "the model is asked without it")
             return false
@@ -46,7 +48,8 @@ extension CompleteCall {
         return true
     }
 
-    private mutating func tell(_ failure: CallError?, _ candidate: Candidate, _ whatNow: String) async throws(CallError) {
+    private mutating func tell(_ failure: CallError?, _ candidate: Candidate, _ whatNow: String) async throws(CallError)
+    {
         let what =
             failure.map { $0.code == .unavailable ? "the refiner is away" : "refinement failed: \($0.message)" }
             ?? "the refiner ended without an answer"
