@@ -28,9 +28,7 @@ final class ModelRunner: Sendable {
                 return (
                     model.name,
                     model.endpoints.map {
-                        EndpointConfiguration(
-                            $0, model: model.name, defaults: configuration.backends,
-                            secretsFolder: configuration.secretsDir)
+                        EndpointConfiguration($0, model: model.name, defaults: configuration.backends)
                     }
                 )
             })
@@ -116,7 +114,8 @@ final class ModelRunner: Sendable {
         let pool = pool
         let left = max(0, (firstTokenBy - .now()).nanoseconds)
         // Whatever holds the model up, a queue, retries or the model itself, its turn is over then.
-        let result = await withTaskGroup(of: Result<ChatStream, BackendError>?.self) { group in
+        typealias Opened = Result<ChatStream, BackendError>
+        let result: Opened? = await withTaskGroup(of: Opened?.self) { group -> Opened? in
             group.addTask {
                 do throws(BackendError) {
                     return .success(try await pool.open(model: model, request, deadline: MonotonicInstant(end)))
