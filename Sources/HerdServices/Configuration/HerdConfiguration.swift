@@ -32,6 +32,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         scorer.listen = reader.stringArray(forKey: "scorer.listen", default: scorer.listen)
         scorer.data = reader.string(forKey: "scorer.data", default: scorer.data)
         scorer.routerAddress = reader.string(forKey: "scorer.router_address", default: scorer.routerAddress)
+        scorer.promptsDir = reader.string(forKey: "scorer.prompts_dir", default: scorer.promptsDir)
         scorer.storeMaxBytes = try Self.bytes(reader, "scorer.store_max_bytes", scorer.storeMaxBytes)
         try refiner.read(from: reader)
         server.defaultTimeoutSeconds = try Self.positive(
@@ -199,6 +200,9 @@ package struct ScorerConfiguration: Sendable, Equatable {
     package var data = "data/scorer"
     /// `scorer.router_address`: where the router listens, which runs the models that are evaluated.
     package var routerAddress = "127.0.0.1:7601"
+    /// `scorer.prompts_dir`: the folder of judge.txt, what models are asked with when they grade; empty = found beside the
+    /// program (`PromptFolder`).
+    package var promptsDir = ""
     /// `scorer.store_max_bytes`
     package var storeMaxBytes = 16 << 30
 }

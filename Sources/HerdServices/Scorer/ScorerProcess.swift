@@ -28,7 +28,8 @@ package final class ScorerProcess: Service, RouterCaller {
                 "the embedding table was not found beside or above the program; set embedding.table, or the folder "
                     + "that holds embedding/ in HERD_RESOURCES")
         }
-        scorer = try ScorerService(configuration.scorer, table: try EmbeddingTable(mapping: path), logger: logger)
+        scorer = try ScorerService(
+            configuration.scorer, table: try EmbeddingTable(mapping: path), link: routerLink, logger: logger)
         register()
     }
 
@@ -56,6 +57,12 @@ package final class ScorerProcess: Service, RouterCaller {
         server.unary(Scorer.embed, on: .pool) { request, _ in try answering { try scorer.embed(request) } }
         server.unary(Scorer.import, on: .pool) { request, _ in
             try await answering { try await scorer.evaluations.importRows(request) }
+        }
+        server.unary(Scorer.putSuite, on: .pool) { request, _ in
+            try await answering { try await scorer.evaluator.suites.put(request) }
+        }
+        server.stream(Scorer.evaluate) { request, _, writer in
+            try await answering { try await scorer.evaluator.evaluate(request) { try await writer.send($0) } }
         }
         server.unary(Scorer.listPredictors, on: .pool) { request, _ in
             try answering { try scorer.versions.list(request) }
