@@ -1,4 +1,4 @@
-import HerdMessages
+package import HerdMessages
 
 /// An endpoint on the command line: `URL[,model=NAME][,concurrency=N][,key-env=VARIABLE]...`.
 package enum EndpointOption {

@@ -827,6 +827,8 @@ public struct PredictorEvent: Message {
     public var topics: [String]
     /// Mean score of each model over the training data, 0..1, in the order of `models`.
     public var means: [Float]
+    /// Rounds of refinement that its predictions tell the gains of; 0 = none.
+    public var rounds: UInt32
 
     /// Every field at its default.
     public init() {
@@ -834,6 +836,7 @@ public struct PredictorEvent: Message {
         self.models = []
         self.topics = []
         self.means = []
+        self.rounds = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -841,12 +844,14 @@ public struct PredictorEvent: Message {
         version: String = "",
         models: [String] = [],
         topics: [String] = [],
-        means: [Float] = []
+        means: [Float] = [],
+        rounds: UInt32 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
+        self.rounds = rounds
     }
 
     public static var fullName: String { "herd.v1.PredictorEvent" }
@@ -2443,6 +2448,7 @@ extension PredictorEvent: GeneratedMessage {
             meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
         }
         self.means = meansRead
+        self.rounds = c.pointee.rounds
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictorEvent>, in arena: MessageArena) {
@@ -2474,6 +2480,7 @@ extension PredictorEvent: GeneratedMessage {
             c.pointee.means = list
             c.pointee.n_means = self.means.count
         }
+        c.pointee.rounds = self.rounds
     }
 }
 

@@ -15,10 +15,15 @@ package struct BacktestRow: Sendable {
     package var referenceScore: Double?
     /// Measured US dollars of the reference model, where one is named.
     package var referenceCost: Double?
+    /// Measured scores after 1, 2, ... rounds of refinement, a list per model; empty where none were measured.
+    package var refined: [[Double]]
+    /// Expected gains of as many rounds, a list per model, NaN where not known; empty where there are none.
+    package var gains: [[Double]]
 
     package init(
         task: String, scores: [Double], qualities: [Double], costs: [Double] = [], expectedCosts: [Double] = [],
-        taskLabelModel: Int? = nil, referenceScore: Double? = nil, referenceCost: Double? = nil
+        taskLabelModel: Int? = nil, referenceScore: Double? = nil, referenceCost: Double? = nil,
+        refined: [[Double]] = [], gains: [[Double]] = []
     ) {
         self.task = task
         self.scores = scores
@@ -28,10 +33,30 @@ package struct BacktestRow: Sendable {
         self.taskLabelModel = taskLabelModel
         self.referenceScore = referenceScore
         self.referenceCost = referenceCost
+        self.refined = refined
+        self.gains = gains
     }
 
     /// The model with the highest predicted score; of equals the first.
     package var chosen: Int { qualities.firstIndexOfMaximum }
+
+    /// The model with the number of measured rounds that is expected to score highest; of equals the fewest rounds, then
+    /// the first model.
+    package var chosenWithRounds: (model: Int, rounds: Int) {
+        var best = (model: chosen, rounds: 0)
+        var value = qualities[best.model]
+        for (model, gains) in gains.enumerated() where model < refined.count {
+            for (round, gain) in gains.prefix(refined[model].count).enumerated() {
+                if gain.isNaN { break }
+                let expected = min(1, max(0, qualities[model] + gain))
+                if expected > value {
+                    value = expected
+                    best = (model, round + 1)
+                }
+            }
+        }
+        return best
+    }
 }
 
 extension [Double] {

@@ -1,4 +1,4 @@
-package import Configuration
+import Configuration
 
 /// How the router calls models, where their endpoints do not say otherwise.
 package struct BackendsConfiguration: Sendable, Equatable {

@@ -71,7 +71,8 @@ extension EndpointRecord {
     private static func checkFile(_ file: String, field: String, hasSecretsFolder: Bool) throws(CallError) {
         guard hasSecretsFolder else {
             throw CallError(
-                .failedPrecondition, "\(field) needs a folder for secrets; set router.secrets_dir and restart the router")
+                .failedPrecondition,
+                "\(field) needs a folder for secrets; set router.secrets_dir and start the router again")
         }
         try Check.length(file, field: field, atMost: 400)
         let parts = file.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -137,7 +138,9 @@ package enum EndpointURL {
             if !after.isEmpty { port = after.dropFirst() }
         }
         if let port {
-            guard let number = UInt16(String(port) ?? ""), number > 0 else { return "has a port that is not 1 to 65535" }
+            guard let number = UInt16(String(port) ?? ""), number > 0 else {
+                return "has a port that is not 1 to 65535"
+            }
         }
         return nil
     }

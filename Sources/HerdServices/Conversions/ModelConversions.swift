@@ -107,6 +107,7 @@ extension ModelProfile {
             released: CalendarDay(record.released), memoryGB: known(record.memoryGb),
             capabilities: Set(record.capabilities), isLocal: record.local,
             firstTokenSeconds: known(record.firstTokenSeconds), tokensPerSecond: known(record.tokensPerSecond),
-            outputTokens: record.outputTokens >= 1 ? Int(record.outputTokens) : nil)
+            outputTokens: record.outputTokens >= 1 ? Int(record.outputTokens) : nil,
+            hasEndpoints: !record.endpoints.isEmpty)
     }
 }

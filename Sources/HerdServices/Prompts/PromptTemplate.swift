@@ -36,7 +36,8 @@ package struct PromptTemplate: Sendable, Equatable {
             let name = String(rest[open.upperBound..<close.lowerBound])
             guard places.contains(name) else {
                 throw ConfigurationError(
-                    "the prompt file '\(path)' has the unknown place '{{\(name.prefix(60))}}'; its places are \(listed)")
+                    "the prompt file '\(path)' has the unknown place '{{\(name.prefix(60))}}'; its places are \(listed)"
+                )
             }
             pieces.append(.text(String(rest[..<open.lowerBound])))
             pieces.append(.place(name))

@@ -8,7 +8,7 @@ import ServiceLifecycle
 
 /// The refiner as a process: its server, its store and its way to the router.
 package final class RefinerProcess: Service, RouterCaller {
-    private let store: StoreEnvironment
+    private let refiner: RefinerService
     private let server: HerdServer
     let routerLink: RouterLink
 
@@ -21,10 +21,7 @@ package final class RefinerProcess: Service, RouterCaller {
             configuration: try ServerConfiguration(listen: configuration.refiner.listen, limits: configuration.server),
             logger: logger)
         routerLink = try RouterLink(caller: "refiner", address: configuration.refiner.routerAddress)
-        _ = try RefinementPrompts(folder: try PromptFolder.locate(configuration.refiner.promptsDir))
-        store = try ServiceStore.open(
-            "refiner", path: configuration.refiner.data, tables: [],
-            maxBytes: configuration.refiner.storeMaxBytes, logger: logger)
+        refiner = try await RefinerService(configuration.refiner, routerLink: routerLink, logger: logger)
         register()
     }
 
@@ -33,14 +30,51 @@ package final class RefinerProcess: Service, RouterCaller {
         try await server.start()
     }
 
-    /// Serves until the process is asked to end; then open calls end and everything stored is on disk.
+    /// Calls models through the router at this address, which was not known at the start.
+    package func use(router address: EndpointAddress) {
+        routerLink.use(address)
+    }
+
+    /// Serves until the process is asked to end; then open calls end and every transcript is on disk.
     package func run() async throws {
-        await server.serve()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [refiner] in await refiner.sweep() }
+            await server.serve()
+            group.cancelAll()
+        }
         routerLink.close()
-        await store.close()
+        await refiner.store.close()
     }
 
     private func register() {
-        BackupService(service: "refiner", store: store).register(with: server)
+        let (refiner, transcripts) = (refiner, refiner.transcripts)
+        server.reportStatus {
+            ServiceStatus(
+                degradedReasons: StoreFigures.degradedReasons(refiner.store), figures: refiner.figures,
+                facts: refiner.facts)
+        }
+        server.stream(Refiner.refine) { request, context, writer in
+            try await refiner.refine(request, context) { event throws(CallError) in try await writer.send(event) }
+        }
+        server.stream(Refiner.getTranscript) { request, context, writer in
+            try await answering {
+                try await transcripts.get(
+                    request.transcriptId, tenant: context.tenant, nowMs: WallClock.milliseconds()
+                ) { step in try await writer.send(step) }
+            }
+        }
+        server.unary(Refiner.listTranscripts, on: .pool) { request, context in
+            try await answering {
+                try await transcripts.list(
+                    request.page, tenant: context.tenant, nowMs: WallClock.milliseconds())
+            }
+        }
+        server.unary(Refiner.deleteTranscript) { request, context in
+            try await answering {
+                try await transcripts.delete(request.transcriptId, tenant: context.tenant)
+                return DeleteTranscriptResponse()
+            }
+        }
+        BackupService(service: "refiner", store: refiner.store).register(with: server)
     }
 }

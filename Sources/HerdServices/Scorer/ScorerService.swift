@@ -50,7 +50,8 @@ final class ScorerService: Sendable {
             topic: predictor.topics.indices.contains(prediction.topic) ? predictor.topics[prediction.topic] : "",
             topicProbability: prediction.topicProbability, prior: prediction.prior,
             promptTokens: UInt32(clamping: embedding.estimatedTokens),
-            embedding: QuantisedEmbedding.bytes(of: embedding))
+            embedding: QuantisedEmbedding.bytes(of: embedding), rounds: UInt32(clamping: prediction.rounds),
+            gains: prediction.gains, roundCostsUsd: prediction.roundCosts)
     }
 
     func embed(_ request: EmbedRequest) throws -> EmbedResponse {

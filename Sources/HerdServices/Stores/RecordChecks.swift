@@ -23,6 +23,10 @@ enum RecordChecks {
         "predictions.b": { _, value in CachedPrediction.isRecord(value) },
         "decisions": { _, value in DecisionRecord.read(value).map { !$0.decisionId.isEmpty } ?? false },
         "outcomes": { _, value in OutcomeRecord.read(value) != nil },
+        "runs": { _, value in RunRecord.read(value) != nil },
+        "sessions.a": { _, value in SessionRecord.read(value) != nil },
+        "sessions.b": { _, value in SessionRecord.read(value) != nil },
+        "measurements": { _, value in MeasurementsRecord.read(value) != nil },
         "evaluations": { key, value in EvaluationRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
         "embeddings": { _, value in StoredEmbedding.isRecord(value) },
         "suite_items": { key, value in
@@ -33,6 +37,8 @@ enum RecordChecks {
             PredictorRecord.read(value).map { Array($0.version.utf8) == key && PredictorVersions.isWhole($0) } ?? false
         },
         "predictor_in_force": { _, value in InForceRecord.read(value) != nil },
+        "transcripts": { _, value in TranscriptRecord.read(value).map { !$0.transcriptId.isEmpty } ?? false },
+        "transcript_steps": { _, value in TranscriptStepRecord.read(value).map { !$0.step.isEmpty } ?? false },
     ]
 }
 

@@ -23,8 +23,9 @@ package struct RefinedInput: Sendable {
 
     package init(messages: [ChatMessage]) {
         draft = messages
-        system = messages.filter { $0.role == "system" }
-        let turns = messages.filter { $0.role != "system" }
+        let rules: Set<String> = ["system", "developer"]
+        system = messages.filter { rules.contains($0.role) }
+        let turns = messages.filter { !rules.contains($0.role) }
         var images: [ContentPart] = []
         let texts = turns.map { turn in Self.text(of: turn, &images) }
         self.images = images

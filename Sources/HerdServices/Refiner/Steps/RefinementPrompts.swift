@@ -27,7 +27,8 @@ package enum Critique {
 
     /// Words that may follow "no issues" without taking it back, as in "No issues found in this answer."
     private static let harmless: Set<String> = [
-        "found", "were", "was", "are", "identified", "detected", "noted", "to", "report", "with", "the", "this", "answer",
+        "found", "were", "was", "are", "identified", "detected", "noted", "to", "report", "with", "the", "this",
+        "answer",
         "in", "it", "at", "all", "here",
     ]
 

@@ -14,6 +14,21 @@ struct RegistrySnapshot: Sendable {
     /// The same models as they are handed out, in the order of their names' bytes.
     var entries: [RegisteredModel] = []
     var policies: [String: (policy: RoutingPolicy, revision: UInt64)] = [:]
+
+    /// The model of that name, as it is handed out.
+    func model(named name: String) -> Model? {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].model.name.utf8.lexicographicallyPrecedes(name.utf8) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        guard low < entries.count, entries[low].model.name.utf8.elementsEqual(name.utf8) else { return nil }
+        return entries[low].model
+    }
 }
 
 /// The herd's models and policies: stored, and held in memory for decisions.

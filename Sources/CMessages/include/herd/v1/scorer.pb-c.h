@@ -489,10 +489,14 @@ struct  Herd__V1__PredictorEvent
    */
   size_t n_means;
   float *means;
+  /*
+   * Rounds of refinement that its predictions tell the gains of; 0 = none.
+   */
+  uint32_t rounds;
 };
 #define HERD__V1__PREDICTOR_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predictor_event__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0 }
 
 
 /*
