@@ -147,6 +147,33 @@ struct LlamaTests {
         }
     }
 
+    @Test("A pool adds little to a call")
+    func addedLatency() async throws {
+        let server = try await ServerProcess.llama("tiny-copy")
+        let port = try Self.port(server)
+        try await withPool([("m", [Self.endpoint(server)])]) { pool in
+            let request = Self.request("elm")
+            let body = try request.body(model: "m")
+            var direct: [Double] = []
+            var pooled: [Double] = []
+            for _ in 0..<100 {
+                direct.append(
+                    try await PlainHTTP.onThread {
+                        let started = MonotonicInstant.now
+                        _ = try PlainHTTP.post(port: port, "/v1/chat/completions", body)
+                        return started.seconds(to: .now)
+                    })
+                let started = MonotonicInstant.now
+                _ = try await pool.ask("m", request)
+                pooled.append(started.seconds(to: .now))
+            }
+            let median = { (times: [Double]) in times.sorted()[times.count / 2] * 1000 }
+            print("median: directly \(median(direct)) ms, by the pool \(median(pooled)) ms")
+            // Generous: debug builds and busy machines run this, too.
+            #expect(median(pooled) < median(direct) + 5)
+        }
+    }
+
     @Test("A server that is killed inside an answer")
     func killed() async throws {
         let server = try await ServerProcess.llama("tiny-copy", slots: 2, context: 65_536)
