@@ -150,7 +150,9 @@ let package = Package(
         // MARK: - Tests
         .testTarget(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
-        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
+        .target(
+            name: "PlantedGains", dependencies: ["HerdDatasets", "HerdPrediction"], path: "Tests/Support/PlantedGains"),
+        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction", "PlantedGains"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(
             name: "HerdStoreTests",
@@ -216,7 +218,8 @@ let package = Package(
             name: "HerdServicesTests",
             dependencies: [
                 "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy",
-                "HerdPrediction", "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
+                "HerdPrediction", "HerdDatasets", "HerdMessages", "HerdFrames",
+                "PlantedGains", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures"]),
         .testTarget(
@@ -233,7 +236,8 @@ let package = Package(
             ]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
+            name: "IntegrationTests",
+            dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets", "PlantedGains"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -18,6 +18,19 @@ extension RoutingConstraints {
             ?? exceeded("output price", model.price?.output, maxPriceOut, "USD per million tokens")
     }
 
+    /// Whether an answer with rounds of refinement keeps the limits; the draft alone was found to keep the others.
+    ///
+    /// - Parameter amounts: those of the draft and its rounds together.
+    func permitRefinement(of model: ModelProfile, request: RequestFacts, amounts: RequestAmounts) -> Bool {
+        // A round reads prompt and draft once more.
+        if let context = model.context, request.promptTokens + amounts.outputTokens >= context { return false }
+        if let maxCostUSD, amounts.cost.isAssumed || amounts.cost.value > maxCostUSD { return false }
+        if let maxLatencySeconds, amounts.latency.isAssumed || amounts.latency.value > maxLatencySeconds {
+            return false
+        }
+        return true
+    }
+
     private func missingCapability(of model: ModelProfile, request: RequestFacts) -> String? {
         let needed = request.neededCapabilities.union(capabilities)
         if needed.isEmpty { return nil }

@@ -89,8 +89,18 @@ package final class RouterProcess: Service {
                 try await call.run()
             }
         }
+        server.stream(Router.refine, on: .eventLoop) { request, context, writer in
+            if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+            try await answering {
+                var call = try await RefineCall(request, router: router, context: context) { event throws(CallError) in
+                    try await writer.send(event)
+                }
+                try await call.run()
+            }
+        }
         registerRegistry()
-        BackupService(service: "router", store: router.store, others: [("scorer", scorer)]).register(with: server)
+        BackupService(service: "router", store: router.store, others: [("scorer", scorer), ("refiner", refiner)])
+            .register(with: server)
         forward("herd.v1.Scorer/", to: scorer, called: "the scorer")
         forward("herd.v1.Refiner/", to: refiner, called: "the refiner")
     }

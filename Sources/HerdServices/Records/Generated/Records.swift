@@ -514,6 +514,7 @@ package struct FollowedPredictorRecord: Message {
     package var models: [String]
     package var topics: [String]
     package var means: [Float]
+    package var rounds: UInt32
 
     /// Every field at its default.
     package init() {
@@ -521,6 +522,7 @@ package struct FollowedPredictorRecord: Message {
         self.models = []
         self.topics = []
         self.means = []
+        self.rounds = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -528,12 +530,14 @@ package struct FollowedPredictorRecord: Message {
         version: String = "",
         models: [String] = [],
         topics: [String] = [],
-        means: [Float] = []
+        means: [Float] = [],
+        rounds: UInt32 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
+        self.rounds = rounds
     }
 
     package static var fullName: String { "herd.store.v1.FollowedPredictorRecord" }
@@ -1290,12 +1294,15 @@ package struct AnswerRecord: Message {
     /// After 0, 1, 2 ... rounds.
     package var texts: [String]
     package var scores: [Double]
+    /// Of the draft, then of each round alone, as are the seconds.
     package var costsUsd: [Double]
     package var seconds: [Double]
     package var suite: String
     package var timeUnixMs: UInt64
     package var usage: UsageRecord?
     package var firstTokenSeconds: Double
+    /// What gave the scores.
+    package var grader: GraderRecord?
 
     /// Every field at its default.
     package init() {
@@ -1309,6 +1316,7 @@ package struct AnswerRecord: Message {
         self.timeUnixMs = 0
         self.usage = nil
         self.firstTokenSeconds = 0
+        self.grader = nil
     }
 
     /// The given fields, the others at their defaults.
@@ -1322,7 +1330,8 @@ package struct AnswerRecord: Message {
         suite: String = "",
         timeUnixMs: UInt64 = 0,
         usage: UsageRecord? = nil,
-        firstTokenSeconds: Double = 0
+        firstTokenSeconds: Double = 0,
+        grader: GraderRecord? = nil
     ) {
         self.id = id
         self.model = model
@@ -1334,6 +1343,7 @@ package struct AnswerRecord: Message {
         self.timeUnixMs = timeUnixMs
         self.usage = usage
         self.firstTokenSeconds = firstTokenSeconds
+        self.grader = grader
     }
 
     package static var fullName: String { "herd.store.v1.AnswerRecord" }
@@ -1899,6 +1909,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
         }
         self.means = meansRead
+        self.rounds = c.pointee.rounds
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__FollowedPredictorRecord>, in arena: MessageArena) {
@@ -1930,6 +1941,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             c.pointee.means = list
             c.pointee.n_means = self.means.count
         }
+        c.pointee.rounds = self.rounds
     }
 }
 
@@ -2674,6 +2686,11 @@ extension AnswerRecord: GeneratedMessage {
             self.usage = nil
         }
         self.firstTokenSeconds = c.pointee.first_token_seconds
+        if let item = c.pointee.grader {
+            self.grader = GraderRecord(reading: item)
+        } else {
+            self.grader = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AnswerRecord>, in arena: MessageArena) {
@@ -2724,5 +2741,11 @@ extension AnswerRecord: GeneratedMessage {
             c.pointee.usage = item
         }
         c.pointee.first_token_seconds = self.firstTokenSeconds
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__Store__V1__GraderRecord>.stride).bindMemory(to: Herd__Store__V1__GraderRecord.self, capacity: 1)
+            herd__store__v1__grader_record__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
     }
 }

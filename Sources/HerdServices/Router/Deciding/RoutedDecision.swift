@@ -27,7 +27,9 @@ struct RoutedDecision: Sendable {
         let inputs = zip(view.models, view.places).map { model, place in
             CandidateInput(
                 model: model, quality: place.map { Double(prediction.qualities[$0]) },
-                measuredCost: prediction.costs.isEmpty ? nil : place.map { Double(prediction.costs[$0]) })
+                measuredCost: prediction.costs.isEmpty ? nil : place.map { Double(prediction.costs[$0]) },
+                gains: place.map { prediction.rounds(of: $0, in: prediction.gains) } ?? [],
+                roundCosts: place.map { prediction.rounds(of: $0, in: prediction.roundCosts) } ?? [])
         }
         try self.init(
             plan, view: view, inputs: inputs, promptTokens: Int(prediction.promptTokens),

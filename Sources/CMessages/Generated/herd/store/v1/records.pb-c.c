@@ -2280,7 +2280,7 @@ const ProtobufCMessageDescriptor herd__store__v1__in_force_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__in_force_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[4] =
+static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[5] =
 {
   {
     "version",
@@ -2330,17 +2330,30 @@ static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rounds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__FollowedPredictorRecord, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__followed_predictor_record__field_indices_by_name[] = {
   3,   /* field[3] = means */
   1,   /* field[1] = models */
+  4,   /* field[4] = rounds */
   2,   /* field[2] = topics */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange herd__store__v1__followed_predictor_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__descriptor =
 {
@@ -2350,7 +2363,7 @@ const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__des
   "Herd__Store__V1__FollowedPredictorRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__FollowedPredictorRecord),
-  4,
+  5,
   herd__store__v1__followed_predictor_record__field_descriptors,
   herd__store__v1__followed_predictor_record__field_indices_by_name,
   1,  herd__store__v1__followed_predictor_record__number_ranges,
@@ -4033,7 +4046,7 @@ const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor 
   (ProtobufCMessageInit) herd__store__v1__suite_item_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[11] =
 {
   {
     "id",
@@ -4155,10 +4168,23 @@ static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "grader",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, grader),
+    &herd__store__v1__grader_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = {
   4,   /* field[4] = costs_usd */
   9,   /* field[9] = first_token_seconds */
+  10,   /* field[10] = grader */
   0,   /* field[0] = id */
   1,   /* field[1] = model */
   3,   /* field[3] = scores */
@@ -4171,7 +4197,7 @@ static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = 
 static const ProtobufCIntRange herd__store__v1__answer_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
 {
@@ -4181,7 +4207,7 @@ const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
   "Herd__Store__V1__AnswerRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__AnswerRecord),
-  10,
+  11,
   herd__store__v1__answer_record__field_descriptors,
   herd__store__v1__answer_record__field_indices_by_name,
   1,  herd__store__v1__answer_record__number_ranges,

@@ -249,10 +249,11 @@ struct  Herd__Store__V1__FollowedPredictorRecord
   char **topics;
   size_t n_means;
   float *means;
+  uint32_t rounds;
 };
 #define HERD__STORE__V1__FOLLOWED_PREDICTOR_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__followed_predictor_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0 }
 
 
 struct  Herd__Store__V1__ContributionRecord
@@ -530,6 +531,9 @@ struct  Herd__Store__V1__AnswerRecord
   char **texts;
   size_t n_scores;
   double *scores;
+  /*
+   * Of the draft, then of each round alone, as are the seconds.
+   */
   size_t n_costs_usd;
   double *costs_usd;
   size_t n_seconds;
@@ -538,10 +542,14 @@ struct  Herd__Store__V1__AnswerRecord
   uint64_t time_unix_ms;
   Herd__Store__V1__UsageRecord *usage;
   double first_token_seconds;
+  /*
+   * What gave the scores.
+   */
+  Herd__Store__V1__GraderRecord *grader;
 };
 #define HERD__STORE__V1__ANSWER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__answer_record__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0, NULL }
 
 
 /* Herd__Store__V1__EndpointRecord methods */
