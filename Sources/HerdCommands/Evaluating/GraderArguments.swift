@@ -22,12 +22,12 @@ struct GraderArguments: ParsableArguments {
     /// - Throws: `CommandFailure` for a grader that can't be used.
     func specification() throws -> GraderSpecification {
         let implied = judgeModel == nil ? pattern == nil ? "exact" : "regex" : "judge"
-        do {
+        do throws(GraderError) {
             let specification = try GraderSpecification(
                 kind: kind ?? implied, pattern: pattern ?? "", judgeModel: judgeModel ?? "", criteria: criteria ?? "")
             _ = try AnswerGrader(specification)
             return specification
-        } catch let error as GraderError {
+        } catch {
             throw CommandFailure("\(error.reason); see herdctl evaluate --help", exitCode: 64)
         }
     }

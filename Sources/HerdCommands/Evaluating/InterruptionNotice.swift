@@ -3,16 +3,17 @@ import Synchronization
 
 /// Says something where Ctrl-C ends the command, so that nobody takes what was done for lost.
 struct InterruptionNotice {
-    /// The text as a handler may use it: allocated before, never freed.
-    private static let text = Atomic<UnsafeMutablePointer<CChar>?>(nil)
+    /// Where the text stands, as a handler may use it: allocated before, never freed; 0 = nowhere.
+    private static let text = Atomic<UInt>(0)
 
     private var earlier = sigaction()
 
     init(_ text: String) {
-        Self.text.store(strdup("\n" + text), ordering: .sequentiallyConsistent)
+        Self.text.store(UInt(bitPattern: strdup("\n" + text)), ordering: .sequentiallyConsistent)
         var own = sigaction()
         own.__sigaction_handler.sa_handler = { signal in
-            if let text = InterruptionNotice.text.load(ordering: .sequentiallyConsistent) {
+            let place = InterruptionNotice.text.load(ordering: .sequentiallyConsistent)
+            if let text = UnsafePointer<CChar>(bitPattern: place) {
                 write(STDERR_FILENO, text, strlen(text))
             }
             // The status by which a shell knows that its command was interrupted.
