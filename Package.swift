@@ -35,8 +35,10 @@ let package = Package(
             name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLMDBSystem", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CCurlSystem", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CLMDB", dependencies: ["CLMDBSystem"]),
+        .target(name: "CCurl", dependencies: ["CCurlSystem"]),
         .target(name: "CVectors"),
 
         // MARK: - The wire and the client
@@ -75,6 +77,13 @@ let package = Package(
 
         // MARK: - Services
         .target(
+            name: "HerdBackends",
+            dependencies: [
+                "CCurl", "HerdJSON",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ], exclude: ["README.md"]),
+        .target(
             name: "HerdStore",
             dependencies: ["CLMDB", .product(name: "Logging", package: "swift-log")],
             swiftSettings: [.strictMemorySafety()]),
@@ -91,8 +100,8 @@ let package = Package(
         .target(
             name: "HerdServices",
             dependencies: [
-                "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
-                "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy", "HerdPrediction",
+                "HerdDatasets", "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -141,7 +150,9 @@ let package = Package(
         // MARK: - Tests
         .testTarget(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
-        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
+        .target(
+            name: "PlantedGains", dependencies: ["HerdDatasets", "HerdPrediction"], path: "Tests/Support/PlantedGains"),
+        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction", "PlantedGains"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(
             name: "HerdStoreTests",
@@ -168,6 +179,9 @@ let package = Package(
             dependencies: ["HerdMessages", "CMessages", "CScratchMessages", "RandomMessages"],
             exclude: ["Scratch/scratch.proto"]),
         .testTarget(name: "HerdJSONTests", dependencies: ["HerdJSON"]),
+        .testTarget(
+            name: "HerdBackendsTests",
+            dependencies: ["HerdBackends", "HerdJSON", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
             name: "HerdReflectionTests",
             dependencies: [
@@ -203,8 +217,9 @@ let package = Package(
         .testTarget(
             name: "HerdServicesTests",
             dependencies: [
-                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
-                "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
+                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy",
+                "HerdPrediction", "HerdDatasets", "HerdMessages", "HerdFrames",
+                "PlantedGains", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures"]),
         .testTarget(
@@ -221,7 +236,8 @@ let package = Package(
             ]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
+            name: "IntegrationTests",
+            dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets", "PlantedGains"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,7 +22,7 @@ folder=$(mktemp -d)
 herdd=
 trap '[ -z "$herdd" ] || kill "$herdd"; rm -rf "$folder"' EXIT
 
-"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 \
+"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 --refiner-listen 127.0.0.1:0 \
     --ready-file "$folder/ready.json" --log-level error &
 herdd=$!
 for _ in $(seq 200); do

@@ -14,9 +14,10 @@ import Testing
             "HerdMessages", "HerdFrames",
         ],
         "HerdServices": [
-            "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets", "HerdReflection",
-            "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+            "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy", "HerdPrediction", "HerdDatasets",
+            "HerdReflection", "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
         ],
+        "HerdBackends": ["CCurl", "HerdJSON"],
         "HerdServer": ["HerdTransport", "HerdFrames", "HerdMessages"],
         "HerdClient": ["HerdTransport", "HerdFrames", "HerdMessages"],
         "HerdReflection": ["HerdJSON", "HerdMessages", "CMessages"],
@@ -30,9 +31,11 @@ import Testing
         "HerdMessages": ["CMessages"],
         "CMessages": ["CProtobufC"],
         "CLMDB": ["CLMDBSystem"],
+        "CCurl": ["CCurlSystem"],
         "CVectors": [],
         "CProtobufC": [],
         "CLMDBSystem": [],
+        "CCurlSystem": [],
         "CZlib": [],
     ]
 

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <curl/curl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Typed calls for what libcurl takes through variadic functions, one per option, because Swift cannot call those and C
+// would not notice a wrong type. All return libcurl's own code. Nothing here keeps state.
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// MARK: - Of one transfer (curl_easy_setopt)
+
+CURLcode herd_curl_set_url(CURL *_Nonnull easy, const char *_Nonnull url);
+
+/// CURLOPT_COPYPOSTFIELDS: a POST whose body libcurl copies.
+CURLcode herd_curl_set_body(CURL *_Nonnull easy, const void *_Nullable bytes, size_t length);
+
+/// CURLOPT_HTTPHEADER: the list must outlive the transfer.
+CURLcode herd_curl_set_headers(CURL *_Nonnull easy, struct curl_slist *_Nullable headers);
+
+CURLcode herd_curl_set_user_agent(CURL *_Nonnull easy, const char *_Nonnull agent);
+
+/// CURLOPT_CAINFO: the only certificates that are trusted from then on.
+CURLcode herd_curl_set_ca_file(CURL *_Nonnull easy, const char *_Nonnull path);
+
+/// CURLOPT_CA_CACHE_TIMEOUT: how long the parsed certificates of a CA file are used again.
+CURLcode herd_curl_set_ca_cache_seconds(CURL *_Nonnull easy, long seconds);
+
+/// CURLOPT_PROXY and CURLOPT_NOPROXY; without a proxy, those of the environment are not used either.
+CURLcode herd_curl_set_proxy(CURL *_Nonnull easy, const char *_Nullable proxy);
+
+CURLcode herd_curl_set_connect_timeout_ms(CURL *_Nonnull easy, long milliseconds);
+
+CURLcode herd_curl_set_buffer_size(CURL *_Nonnull easy, long bytes);
+
+/// Bytes that the kernel keeps of an answer that nobody reads; left to itself, it would keep up to 6 MB of each.
+#define HERD_CURL_SOCKET_BUFFER (128 * 1024)
+
+/// What holds for each of Herd's transfers: no signals, HTTP/1.1 over http and https only, redirects not followed,
+/// TCP_NODELAY, a bounded receive buffer, no waiting for name lookups that were given up, certificates and host names verified, TLS 1.2 or later.
+CURLcode herd_curl_set_rules(CURL *_Nonnull easy);
+
+/// CURLOPT_ERRORBUFFER, of at least CURL_ERROR_SIZE bytes; must outlive the transfer.
+CURLcode herd_curl_set_error_buffer(CURL *_Nonnull easy, char *_Nonnull buffer);
+
+/// CURLOPT_OPENSOCKETFUNCTION: the transfer gets no socket and fails before it reaches any host.
+CURLcode herd_curl_set_no_socket(CURL *_Nonnull easy);
+
+typedef size_t (*herd_curl_receive)(char *_Nullable bytes, size_t size, size_t count, void *_Nullable context);
+
+CURLcode herd_curl_set_write(CURL *_Nonnull easy, herd_curl_receive _Nonnull receive, void *_Nonnull context);
+
+CURLcode herd_curl_set_header(CURL *_Nonnull easy, herd_curl_receive _Nonnull receive, void *_Nonnull context);
+
+// MARK: - What is known of one transfer (curl_easy_getinfo)
+
+/// CURLINFO_RESPONSE_CODE; 0 where there was no answer.
+long herd_curl_status(CURL *_Nonnull easy);
+
+/// CURLINFO_RETRY_AFTER in seconds, from a number or a date; 0 where there is none.
+int64_t herd_curl_retry_after(CURL *_Nonnull easy);
+
+/// CURLINFO_CONTENT_TYPE, valid until the handle is used again.
+const char *_Nullable herd_curl_content_type(CURL *_Nonnull easy);
+
+/// CURLINFO_REDIRECT_URL, valid until the handle is used again.
+const char *_Nullable herd_curl_redirect_url(CURL *_Nonnull easy);
+
+/// The host of a URL, cut to `capacity` - 1 bytes; 0 where it has none.
+int herd_curl_host(const char *_Nonnull url, char *_Nonnull host, size_t capacity);
+
+// MARK: - Of all transfers (curl_multi_setopt)
+
+/// CURLMOPT_MAXCONNECTS: connections kept open for later transfers.
+CURLMcode herd_curl_multi_set_kept_connections(CURLM *_Nonnull multi, long count);
+
+/// The next transfer that is over, nil where there is none; its result goes to *result.
+CURL *_Nullable herd_curl_multi_next_done(CURLM *_Nonnull multi, CURLcode *_Nonnull result);
+
+/// CURL_WRITEFUNC_PAUSE: what a receive function returns to be given the same bytes later.
+size_t herd_curl_pause_value(void);
+
+/// curl_easy_pause with CURLPAUSE_CONT; the receive function may be called from within.
+CURLcode herd_curl_resume(CURL *_Nonnull easy);
+
+// MARK: - The system, as far as Swift's own headers leave it out here
+
+/// CLOCK_MONOTONIC in nanoseconds.
+uint64_t herd_monotonic_nanoseconds(void);
+
+/// When the open file was last changed, contents and attributes, in nanoseconds since 1970; 0, or -1 with errno.
+int herd_file_times(int descriptor, int64_t *_Nonnull modified, int64_t *_Nonnull changed);
+
+/// Names the calling thread, for people who look at the process.
+void herd_name_thread(const char *_Nonnull name);
+
+#ifdef __cplusplus
+}
+#endif

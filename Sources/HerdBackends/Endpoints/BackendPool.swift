@@ -1,0 +1,183 @@
+package import Logging
+import NIOConcurrencyHelpers
+
+/// All models that can be called, each with its endpoints, and the thread that calls them.
+///
+/// `run` has to run besides, for the checks of health; `shutDown` ends everything.
+package final class BackendPool: Sendable {
+    let configuration: BackendConfiguration
+    private let models = NIOLockedValueBox<[String: ModelEndpoints]>([:])
+    let thread: TransferThread
+    let access: EndpointAccess
+    private let budget: RetryBudget
+    private let revision = NIOLockedValueBox<UInt64>(0)
+    private let logger: Logger
+
+    /// - Throws: `shutDown` where libcurl or its thread cannot be had.
+    package init(_ configuration: BackendConfiguration, logger: Logger) throws(BackendError) {
+        self.configuration = configuration
+        self.logger = logger
+        thread = try TransferThread(keptConnections: configuration.limits.keptConnections)
+        access = EndpointAccess(configuration)
+        budget = RetryBudget(ratio: configuration.limits.retryRatio, perSecond: configuration.limits.retriesPerSecond)
+    }
+
+    /// Puts the registry's models in place, all at once. Endpoints that stay the same keep their state and connections,
+    /// calls that run go on. Endpoints that are not valid are left out and told to the log; check them before they are
+    /// registered.
+    package func update(_ registered: [(model: String, endpoints: [EndpointConfiguration])]) {
+        var wanted: [String: [EndpointConfiguration]] = [:]
+        for (model, endpoints) in registered {
+            wanted[model, default: []] += endpoints.filter { endpoint in
+                do throws(EndpointConfiguration.Invalid) {
+                    try endpoint.validate()
+                    return true
+                } catch {
+                    logger.error("An endpoint cannot be used.", metadata: ["model": "\(model)", "reason": "\(error)"])
+                    return false
+                }
+            }
+        }
+        let changes = models.withLockedValue { models in
+            var changes: [(ModelEndpoints, [EndpointConfiguration])] = []
+            for (model, known) in models where wanted[model] == nil { changes.append((known, [])) }
+            models = models.filter { wanted[$0.key] != nil }
+            for (model, endpoints) in wanted {
+                let known = models[model] ?? ModelEndpoints(model: model, limits: configuration.limits, thread: thread)
+                models[model] = known
+                changes.append((known, endpoints))
+            }
+            return changes
+        }
+        for (model, endpoints) in changes { model.replace(endpoints) }
+    }
+
+    /// Ends all calls and the thread, and waits for that. Calls that come later fail with `shutDown`.
+    package func shutDown() async {
+        await thread.shutDown()
+    }
+
+    // MARK: - Calls
+
+    /// Has a model answer: at the endpoint with the fewest calls, after a wait for room where all are busy, and at others or
+    /// again where one fails before its first token.
+    ///
+    /// - Returns: the answer, once its first token is there.
+    /// - Throws: why there is none; nothing of an answer has come then, so another model may be asked.
+    package func open(
+        model: String, _ request: ChatRequest, deadline: MonotonicInstant
+    ) async throws(BackendError) -> ChatStream {
+        guard let endpoints = models.withLockedValue({ $0[model] }) else {
+            throw BackendError(.unknownModel, "No endpoint is registered for the model \(model).")
+        }
+        budget.noteCall()
+        var attempts = ChatAttempts(model: model, request, deadline: deadline, configuration.limits)
+        while true {
+            let grant = try await leave(to: endpoints, &attempts)
+            let failure: BackendError
+            let started = MonotonicInstant.now
+            do throws(BackendError) {
+                return try await attempt(grant, endpoints, &attempts)
+            } catch {
+                failure = error
+            }
+            let next = attempts.failed(
+                failure, at: grant, of: endpoints.members, seconds: started.seconds(to: .now), now: .now)
+            guard let pause = next, budget.takeRetry() else { throw attempts.final(failure) }
+            endpoints.noteRetry()
+            try await sleep(pause, attempts)
+        }
+    }
+
+    /// Waits until an endpoint has room and wants calls.
+    private func leave(
+        to endpoints: ModelEndpoints, _ attempts: inout ChatAttempts
+    ) async throws(BackendError) -> EndpointSet.Grant {
+        while true {
+            switch await endpoints.admit(attempts.preference, deadline: attempts.deadline) {
+            case .granted(let grant):
+                guard Task.isCancelled || attempts.deadline <= .now else { return grant }
+                endpoints.ended(grant, attempts.error(.cancelled))
+                throw attempts.error(Task.isCancelled ? .cancelled : .timeout(.total))
+            case .refused(.resting(let until)):
+                guard let pause = attempts.pause(until: until, now: .now) else { throw attempts.error(.overloaded) }
+                try await sleep(pause, attempts)
+            case .refused(.queueFull): throw attempts.error(.overloaded)
+            case .refused(.broken): throw attempts.error(.breakerOpen)
+            case .refused(.none): throw attempts.error(.unknownModel)
+            case .deadlinePassed: throw attempts.error(.timeout(.total))
+            case .cancelled: throw attempts.error(.cancelled)
+            }
+        }
+    }
+
+    private func sleep(_ pause: Duration, _ attempts: ChatAttempts) async throws(BackendError) {
+        do {
+            try await Task.sleep(for: pause)
+        } catch {
+            throw attempts.error(.cancelled)
+        }
+    }
+
+    /// Calls one endpoint and waits for its first token.
+    private func attempt(
+        _ grant: EndpointSet.Grant, _ endpoints: ModelEndpoints, _ attempts: inout ChatAttempts
+    ) async throws(BackendError) -> ChatStream {
+        let endpoint = grant.configuration
+        let transfer: TransferRequest
+        do throws(BackendError) {
+            guard thread.openTransfers < configuration.limits.maximumTransfers else {
+                throw attempts.error(.overloaded)
+            }
+            transfer = try access.chat(
+                endpoint, body: try attempts.body(for: endpoint), promptBytes: attempts.request.promptBytes,
+                deadline: attempts.deadline)
+        } catch {
+            endpoints.ended(grant, error)
+            throw error
+        }
+        let call = try ChatCall(transfer, on: thread) { [revision] end in
+            switch end {
+            case .succeeded(let report):
+                endpoints.ended(grant, nil, report.latency)
+                revision.withLockedValue { $0 += 1 }
+            case .failed(let error): endpoints.ended(grant, error)
+            }
+        }
+        switch await call.next() {
+        case .events(let events):
+            return ChatStream(
+                model: attempts.model, call: call, first: events, began: attempts.began, earlier: attempts.made,
+                promptBytes: attempts.request.promptBytes)
+        case .end(.failed(let error)): throw error
+        case .end(.succeeded):
+            // Not to be: success always comes with the usage.
+            throw BackendError(.badResponse, "\(endpoint.baseURL) sent an empty answer.", endpoint: endpoint.baseURL)
+        }
+    }
+
+    // MARK: - Looking
+
+    var all: [ModelEndpoints] { models.withLockedValue { Array($0.values) } }
+
+    /// Rises whenever a measurement changes.
+    package var measurementRevision: UInt64 { revision.withLockedValue { $0 } }
+
+    /// The measured speed of each model that has been called; see `ModelMeasurement`.
+    package func measurements() -> [String: ModelMeasurement] {
+        var measured: [String: ModelMeasurement] = [:]
+        for model in all { measured[model.model] = ModelMeasurement(model.members.map(\.figures.latency)) }
+        return measured
+    }
+
+    /// What goes on, for people and figures.
+    package func status() -> BackendStatus {
+        BackendStatus(
+            openTransfers: thread.openTransfers, retriesLeft: budget.left,
+            models: all.map { model in
+                let (waiting, retries) = model.counts
+                return BackendStatus.Model(
+                    model: model.model, waiting: waiting, retries: retries, endpoints: model.members.map(\.status))
+            }.sorted { $0.model < $1.model })
+    }
+}

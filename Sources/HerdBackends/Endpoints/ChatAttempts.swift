@@ -1,0 +1,101 @@
+/// The attempts of one call at one model's endpoints: what was tried, and whether to try once more. Pure but for chance.
+struct ChatAttempts {
+    let model: String
+    let request: ChatRequest
+    let deadline: MonotonicInstant
+    let began = MonotonicInstant.now
+    private let limits: BackendLimits
+    private(set) var made: [ChatAttempt] = []
+    private(set) var preference = EndpointSet.Preference()
+    private var last: BackendError?
+    private var bodies: [String: [UInt8]] = [:]
+
+    init(model: String, _ request: ChatRequest, deadline: MonotonicInstant, _ limits: BackendLimits) {
+        self.model = model
+        self.request = request
+        self.deadline = deadline
+        self.limits = limits
+    }
+
+    /// The request for an endpoint; written once for endpoints that call the model the same.
+    mutating func body(for endpoint: EndpointConfiguration) throws(BackendError) -> [UInt8] {
+        if let body = bodies[endpoint.modelName] { return body }
+        let body: [UInt8]
+        do throws(ChatRequest.Invalid) {
+            body = try request.body(model: endpoint.modelName)
+        } catch {
+            throw BackendError(.invalidRequest(field: error.field), "The request cannot be sent: \(error)")
+        }
+        guard body.count <= limits.maximumRequestBytes else {
+            throw BackendError(
+                .invalidRequest(field: "messages"),
+                "The request cannot be sent: it has \(body.count) bytes, at most \(limits.maximumRequestBytes) may be.")
+        }
+        bodies[endpoint.modelName] = body
+        return body
+    }
+
+    /// Notes a failure.
+    ///
+    /// - Returns: the pause before the next attempt, nil where there should be none.
+    mutating func failed(
+        _ error: BackendError, at grant: EndpointSet.Grant, of members: [EndpointSet.Member], seconds: Double,
+        now: MonotonicInstant, chance: Double = .random(in: 0..<1)
+    ) -> Duration? {
+        made.append(ChatAttempt(endpoint: grant.configuration.baseURL, seconds: seconds, error))
+        last = error
+        switch error.retryScope {
+        case .nowhere: return nil
+        case .elsewhere: preference.excluded.append(grant.endpoint)
+        case .anywhere: preference.avoided.append(grant.endpoint)
+        }
+        guard made.count < limits.maximumAttempts else { return nil }
+        let left = members.map(\.id).filter { !preference.excluded.contains($0) }
+        guard !left.isEmpty else { return nil }
+        // A fresh endpoint is asked at once; one that failed is given time.
+        guard left.allSatisfy(preference.avoided.contains) else { return .zero }
+        var pause = Self.pause(after: made.count - 1, limits, chance: chance)
+        if case .status(_, let asked?) = error.kind, left == [grant.endpoint] {
+            guard asked <= limits.longestRetryAfter.inSeconds else { return nil }
+            pause = max(pause, Duration(clampingSeconds: asked * (1 + 0.05 * chance)))
+        }
+        return now.advanced(by: pause) < deadline ? pause : nil
+    }
+
+    /// After `failures` earlier ones and one more: doubling, half of it at random ("equal jitter").
+    static func pause(after failures: Int, _ limits: BackendLimits, chance: Double) -> Duration {
+        let doubled = limits.firstPause.inSeconds * Double(1 << min(max(0, failures), 30))
+        return Duration(clampingSeconds: min(doubled, limits.longestPause.inSeconds) * (0.5 + 0.5 * chance))
+    }
+
+    /// How long to sleep until endpoints that asked for a pause may be called; nil where that is too long.
+    func pause(until instant: MonotonicInstant, now: MonotonicInstant) -> Duration? {
+        guard instant < deadline else { return nil }
+        return now.duration(to: instant) + .milliseconds(1)
+    }
+
+    /// The failure to tell the caller, with all attempts.
+    func final(_ error: BackendError) -> BackendError {
+        var error = error
+        error.attempts = made
+        return error
+    }
+
+    /// A failure of the call as a whole. Where an attempt has failed before, that says more than that there is none left.
+    func error(_ kind: BackendError.Kind) -> BackendError {
+        switch kind {
+        case .overloaded, .breakerOpen, .unknownModel, .timeout: if let last { return final(last) }
+        default: break
+        }
+        let message =
+            switch kind {
+            case .overloaded:
+                "All endpoints of \(model) are busy and so many calls wait that no more are taken. Call again later."
+            case .breakerOpen: "All endpoints of \(model) failed too often lately and rest for a while."
+            case .unknownModel: "No endpoint is registered for the model \(model)."
+            case .timeout: "The call's deadline passed while it waited for an endpoint of \(model)."
+            default: "The call of \(model) was cancelled."
+            }
+        return BackendError(kind, message, attempts: made)
+    }
+}

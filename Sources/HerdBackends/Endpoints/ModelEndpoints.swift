@@ -1,0 +1,140 @@
+import NIOConcurrencyHelpers
+
+/// The endpoints of one model, for calls that wait without blocking a thread.
+final class ModelEndpoints: Sendable {
+    /// How waiting ended.
+    enum Verdict: Sendable {
+        case granted(EndpointSet.Grant)
+        case refused(EndpointSet.Refusal)
+        case deadlinePassed
+        case cancelled
+    }
+
+    private struct State {
+        var endpoints: EndpointSet
+        var waiting: [EndpointSet.CallID: CheckedContinuation<Verdict, Never>] = [:]
+        /// Decided before the call had begun to wait.
+        var early: [EndpointSet.CallID: Verdict] = [:]
+        var lastCall: EndpointSet.CallID = 0
+        var retries = 0
+    }
+
+    let model: String
+    private let state: NIOLockedValueBox<State>
+    private let thread: TransferThread
+
+    init(model: String, limits: BackendLimits, thread: TransferThread) {
+        self.model = model
+        self.thread = thread
+        state = NIOLockedValueBox(State(endpoints: EndpointSet(limits: limits)))
+    }
+
+    func replace(_ configurations: [EndpointConfiguration]) {
+        change { $0.replace(configurations, at: .now) }
+    }
+
+    // MARK: - Calls
+
+    /// Waits for leave to call one of the endpoints.
+    func admit(_ preference: EndpointSet.Preference, deadline: MonotonicInstant) async -> Verdict {
+        let (call, admission, resumed) = state.withLockedValue { state in
+            state.lastCall += 1
+            let (admission, others) = state.endpoints.admit(state.lastCall, preference, at: .now)
+            return (state.lastCall, admission, Self.settle(others, in: &state))
+        }
+        for (continuation, verdict) in resumed { continuation.resume(returning: verdict) }
+        switch admission {
+        case .granted(let grant): return .granted(grant)
+        case .refused(let refusal): return .refused(refusal)
+        case .queued: return await wait(call, until: deadline)
+        }
+    }
+
+    private func wait(_ call: EndpointSet.CallID, until deadline: MonotonicInstant) async -> Verdict {
+        let alarm = thread.setAlarm(at: deadline) { [weak self] in self?.leave(call, .deadlinePassed) }
+        defer { if let alarm { thread.clearAlarm(alarm) } }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let early = state.withLockedValue { state in
+                    let early = state.early.removeValue(forKey: call)
+                    if early == nil { state.waiting[call] = continuation }
+                    return early
+                }
+                if let early { continuation.resume(returning: early) }
+            }
+        } onCancel: {
+            leave(call, .cancelled)
+        }
+    }
+
+    private func leave(_ call: EndpointSet.CallID, _ verdict: Verdict) {
+        let waiter = state.withLockedValue { state -> CheckedContinuation<Verdict, Never>? in
+            guard state.endpoints.leave(call) else { return nil }
+            let waiter = state.waiting.removeValue(forKey: call)
+            if waiter == nil { state.early[call] = verdict }
+            return waiter
+        }
+        waiter?.resume(returning: verdict)
+    }
+
+    /// A call is over; `error` is nil where it succeeded.
+    func ended(_ grant: EndpointSet.Grant, _ error: BackendError?, _ latency: (first: Double, rate: Double?)? = nil) {
+        var rest: Duration?
+        if case .status(_, let pause?) = error?.kind { rest = Duration(clampingSeconds: pause) }
+        change { endpoints in
+            endpoints.note(grant.endpoint) { figures in
+                if let error { figures.failures[error.kind.label, default: 0] += 1 } else { figures.successes += 1 }
+                if let latency {
+                    figures.latency.note(firstTokenSeconds: latency.first, tokensPerSecond: latency.rate)
+                }
+            }
+            let verdict: CircuitBreaker.Verdict =
+                error.map { $0.countsAgainstEndpoint ? .failure : $0.saysServerWorks ? .success : .nothing } ?? .success
+            return endpoints.ended(
+                grant, verdict, wasSilent: error?.isSilence ?? false, rest: rest, at: .now,
+                chance: Double.random(in: 0..<1))
+        }
+    }
+
+    func noteRetry() { state.withLockedValue { $0.retries += 1 } }
+
+    // MARK: - Health
+
+    func dueForCheck() -> [EndpointSet.Member] { state.withLockedValue { $0.endpoints.dueForCheck(at: .now) } }
+
+    func checked(_ endpoint: EndpointSet.EndpointID, isWell: Bool) {
+        change { $0.checked(endpoint, isWell: isWell, at: .now) }
+    }
+
+    // MARK: - Looking
+
+    var members: [EndpointSet.Member] { state.withLockedValue { $0.endpoints.members } }
+    var counts: (waiting: Int, retries: Int) { state.withLockedValue { ($0.endpoints.waiting, $0.retries) } }
+
+    // MARK: - Decisions
+
+    private func change(_ body: (inout EndpointSet) -> [EndpointSet.Decision]) {
+        let resumed = state.withLockedValue { state in Self.settle(body(&state.endpoints), in: &state) }
+        for (continuation, verdict) in resumed { continuation.resume(returning: verdict) }
+    }
+
+    /// - Returns: whom to resume, once the lock is free.
+    private static func settle(
+        _ decisions: [EndpointSet.Decision], in state: inout State
+    ) -> [(CheckedContinuation<Verdict, Never>, Verdict)] {
+        var resumed: [(CheckedContinuation<Verdict, Never>, Verdict)] = []
+        for decision in decisions {
+            let verdict: Verdict =
+                switch decision.result {
+                case .granted(let grant): .granted(grant)
+                case .refused(let refusal): .refused(refusal)
+                }
+            if let waiter = state.waiting.removeValue(forKey: decision.call) {
+                resumed.append((waiter, verdict))
+            } else {
+                state.early[decision.call] = verdict
+            }
+        }
+        return resumed
+    }
+}

@@ -1,0 +1,152 @@
+import HerdJSON
+
+/// Makes events of the body of a successful answer, as its bytes come. A pure state machine: it knows no socket.
+struct ChatStreamDecoder {
+    enum Failure: Error, Equatable {
+        case badResponse(String)
+        case tooLarge(String)
+        /// The server says inside the stream that it failed.
+        case server(code: Int?, message: String)
+        case cutOff
+    }
+
+    enum Form {
+        case events
+        /// One JSON object, from a server that does not stream.
+        case wholeAnswer
+    }
+
+    private let limits: BackendLimits
+    private var form = Form.events
+    private var parser: ServerSentEvents
+    private var body: [UInt8] = []
+    private var pendingRole: String?
+    private(set) var received = 0
+    private(set) var completionBytes = 0
+    private(set) var finishReason: FinishReason?
+    private(set) var usage: ChatChunk.Usage?
+    /// Whether `[DONE]` came.
+    private(set) var isDone = false
+    private var hasEvents = false
+    /// Whether there was anything that the caller gets to see.
+    private(set) var hasOutput = false
+
+    init(limits: BackendLimits) {
+        self.limits = limits
+        parser = ServerSentEvents(limit: limits.maximumLineBytes)
+    }
+
+    mutating func expect(_ form: Form) {
+        self.form = form
+    }
+
+    /// Takes more bytes; appends the events that they complete.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer, into events: inout [ChatEvent]) throws(Failure) {
+        received += bytes.count
+        guard received <= limits.maximumAnswerBytes else {
+            throw .tooLarge("its answer is over \(limits.maximumAnswerBytes) bytes long")
+        }
+        switch form {
+        case .wholeAnswer:
+            guard body.count + bytes.count <= limits.maximumLineBytes else {
+                throw .tooLarge("it sent JSON of over \(limits.maximumLineBytes) bytes in one piece")
+            }
+            body.append(contentsOf: bytes)
+        case .events:
+            var parser = self.parser
+            self.parser = ServerSentEvents(limit: 0)
+            defer { self.parser = parser }
+            let tooLong = try parser.feed(bytes) { (event) throws(Failure) in try take(event, into: &events) }
+            if tooLong != nil { throw .tooLarge("it sent a line of over \(limits.maximumLineBytes) bytes") }
+        }
+    }
+
+    /// The body has ended.
+    ///
+    /// - Throws: what is wrong, `.cutOff` where the answer is not complete.
+    mutating func finish(into events: inout [ChatEvent]) throws(Failure) {
+        switch form {
+        case .wholeAnswer: try take(ServerSentEvents.Event(data: body, isError: false, isWhole: true), into: &events)
+        case .events:
+            if let event = parser.finish() {
+                do throws(Failure) {
+                    try take(event, into: &events)
+                } catch .badResponse where !event.isWhole {
+                    // Half an event at the end of a broken connection is no JSON, and that is not the server's word.
+                }
+            }
+        }
+        guard isDone || finishReason != nil else {
+            throw hasEvents || received == 0 ? .cutOff : .badResponse("what it sent is no stream of a chat completion")
+        }
+        if finishReason == nil {
+            finishReason = .unstated
+            events.append(.finish(.unstated))
+        }
+    }
+
+    private mutating func take(_ event: ServerSentEvents.Event, into events: inout [ChatEvent]) throws(Failure) {
+        if event.data.elementsEqual("[DONE]".utf8) {
+            hasEvents = true
+            isDone = true
+            if finishReason == nil {
+                finishReason = .unstated
+                events.append(.finish(.unstated))
+            }
+            return
+        }
+        guard !isDone, !(event.data.isEmpty && !event.isError) else { return }
+        let chunk: ChatChunk
+        do throws(JSONCursor.Failure) {
+            chunk = try ChatChunk(reading: event.data)
+        } catch {
+            if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
+            throw .badResponse("an event of its stream is wrong: \(error.reason)")
+        }
+        if let error = chunk.error { throw .server(code: error.code, message: error.message) }
+        if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
+        guard chunk.isChunk else { throw .badResponse("an event of its stream is no chunk of a chat completion") }
+        hasEvents = true
+        add(chunk, to: &events)
+    }
+
+    private mutating func add(_ chunk: ChatChunk, to events: inout [ChatEvent]) {
+        if let usage = chunk.usage { self.usage = usage }
+        if let role = chunk.role, !role.isEmpty, !hasOutput { pendingRole = role }
+        let hasContent = !chunk.text.isEmpty || !chunk.reasoning.isEmpty || !chunk.toolCalls.isEmpty
+        if hasContent || chunk.finishReason != nil {
+            hasOutput = true
+            // Kept until now, so that a server that fails before its first token can still be replaced.
+            if let role = pendingRole {
+                events.append(.role(role))
+                pendingRole = nil
+            }
+        }
+        if !chunk.reasoning.isEmpty {
+            events.append(.reasoning(chunk.reasoning))
+            completionBytes += chunk.reasoning.utf8.count
+        }
+        if !chunk.text.isEmpty {
+            events.append(.text(chunk.text))
+            completionBytes += chunk.text.utf8.count
+        }
+        for call in chunk.toolCalls {
+            events.append(.toolCall(call))
+            completionBytes += call.arguments.utf8.count + (call.name?.utf8.count ?? 0)
+        }
+        if let reason = chunk.finishReason, finishReason == nil {
+            finishReason = FinishReason(rawValue: reason)
+            events.append(.finish(FinishReason(rawValue: reason)))
+        }
+    }
+
+    /// From the server's own numbers, else reckoned from bytes.
+    func finalUsage(promptBytes: Int) -> TokenUsage {
+        var reckoned = TokenUsage.estimated(promptBytes: promptBytes, completionBytes: completionBytes)
+        if let prompt = usage?.prompt { reckoned.prompt = prompt }
+        if let completion = usage?.completion { reckoned.completion = completion }
+        if let cached = usage?.cached { reckoned.cached = min(cached, reckoned.prompt) }
+        reckoned.isEstimated = usage?.prompt == nil || usage?.completion == nil
+        return reckoned
+    }
+}
