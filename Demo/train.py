@@ -51,7 +51,7 @@ EVERYTHING = tuple(SKILLS)
 PLANS: dict[str, Plan] = {
     "tiny-add": Plan(("add",), Shape(width=64, layers=3), steps=4000),
     "tiny-copy": Plan(("copy",), Shape(width=64, layers=2), steps=2500),
-    "tiny-date": Plan(("date",), Shape(width=64, layers=3), steps=2500),
+    "tiny-date": Plan(("date",), Shape(width=64, layers=3), steps=2000),
     "tiny-reverse": Plan(("reverse",), Shape(width=64, layers=3), steps=5000),
     "tiny-sort": Plan(("sort",), Shape(width=64, layers=3), steps=3500),
     "tiny-upper": Plan(("upper",), Shape(width=64, layers=2), steps=2500),

@@ -2,8 +2,8 @@
 
 A specialist has to do its skill with whatever it is shown, so most of its prompts are random words around the question's
 own. Those are marked as people mark them: by quotes, by a colon, by coming first before a comma, or by coming last.
-A generalist has to tell the skills apart, so its prompts are the training wordings, with words added, left out and
-swapped, and now and then only a few of a wording's words. No held-out wording is read here.
+A generalist has to tell the skills apart, so its prompts are the models' wordings, with words added, left out and swapped.
+The wordings of the suites, which herds are trained on and tested on, are not read here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import re
 import string
 
-from models.questions import Pool, Question, draw
+from models.questions import Pool, draw
 from models.skills import SKILLS, Problem, Skill
 
 FILLERS = (
@@ -30,11 +30,10 @@ FILLERS = (
 ).split()
 OPENINGS = ("please ", "now ", "could you ", "can you ", "hello, ", "I would like this: ", "quickly: ", "so, ", "and now ")
 CLOSINGS = (", please", " please", ", thanks", " now", " for me", ", would you?")
-SHORT_OF_WORDS = 0.25
 
 
 def vocabulary_of_wordings() -> list[str]:
-    """Every word of every skill's training wordings, so that a specialist ignores the verbs of the others too."""
+    """Every word of every skill's wordings for models, so that a specialist ignores the verbs of the others too."""
     return sorted({
         word for skill in SKILLS.values() for wording in skill.models for word in re.findall(r"[A-Za-z]+", wording)
     })

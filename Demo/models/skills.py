@@ -1,7 +1,7 @@
 """The skills of the demonstration herd: what each is asked about, and the wordings it is asked in.
 
-The wordings are in Demo/wordings.json: for each skill those that models are trained on, those that the herd is trained on,
-on, and the skill's verbs, the words that give it away.
+The wordings are in Demo/wordings.json: for each skill those that models are trained on, those that the herd is trained on
+(the suite), those that both are tested on (held out), and the skill's verbs, the words that give it away.
 """
 
 from __future__ import annotations
