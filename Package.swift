@@ -100,8 +100,8 @@ let package = Package(
         .target(
             name: "HerdServices",
             dependencies: [
-                "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction", "HerdDatasets",
-                "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
+                "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy", "HerdPrediction",
+                "HerdDatasets", "HerdJSON", "HerdMessages", "HerdFrames", "HerdTransport", "CMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -150,7 +150,9 @@ let package = Package(
         // MARK: - Tests
         .testTarget(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
-        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction"]),
+        .target(
+            name: "PlantedGains", dependencies: ["HerdDatasets", "HerdPrediction"], path: "Tests/Support/PlantedGains"),
+        .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction", "PlantedGains"]),
         .testTarget(name: "HerdPolicyTests", dependencies: ["HerdPolicy"]),
         .testTarget(
             name: "HerdStoreTests",
@@ -216,8 +218,9 @@ let package = Package(
         .testTarget(
             name: "HerdServicesTests",
             dependencies: [
-                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdPolicy", "HerdPrediction",
-                "HerdDatasets", "HerdMessages", "HerdFrames", "RandomMessages",
+                "HerdServices", "HerdServer", "HerdClient", "HerdStore", "HerdBackends", "HerdPolicy",
+                "HerdPrediction", "HerdDatasets", "HerdMessages", "HerdFrames",
+                "PlantedGains", "RandomMessages",
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures"]),
         .testTarget(
@@ -234,7 +237,8 @@ let package = Package(
             ]),
         .testTarget(name: "RepositoryTests"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets"]),
+            name: "IntegrationTests",
+            dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets", "PlantedGains"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -68,7 +68,7 @@ embed = report["timings"]["embed_seconds"] / report["rows"] * 1e6
 print("{:58} {:8.2f}".format("embedding in process (routerbench0_train, per row), us", embed))
 print("{:58} {:8.2f}".format("prediction in process (11 models), us", report["timings"]["predict_us"]))'
 
-"$bin/herdd" all --data "$scratch/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 \
+"$bin/herdd" all --data "$scratch/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 --refiner-listen 127.0.0.1:0 \
     --ready-file "$scratch/ready.json" --log-level error &
 daemon=$!
 until [ -f "$scratch/ready.json" ]; do sleep 0.02; done

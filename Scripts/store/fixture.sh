@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a fixture of the stores as this version of the program writes them: a herd is taught a little of everything, stopped,
-# and its two data files are compressed into Tests/HerdServicesTests/Fixtures/schema-N. Run it once for each schema
-# version, before the version that follows it is built; tests then hold that every later program still reads them.
+# and its two data files are compressed into Tests/HerdServicesTests/Fixtures/schema-N, beside the evaluations in them.
+# Run it once for each schema version, before the version that follows it is built; tests then hold that every later
+# program still reads them.
 #
 #   fixture.sh SCHEMA [FOLDER_OF_PROGRAMS]
 set -euo pipefail
@@ -21,7 +22,7 @@ folder=$(mktemp -d)
 herdd=
 trap '[ -z "$herdd" ] || kill "$herdd"; rm -rf "$folder"' EXIT
 
-"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 \
+"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 --refiner-listen 127.0.0.1:0 \
     --ready-file "$folder/ready.json" --log-level error &
 herdd=$!
 for _ in $(seq 200); do
@@ -51,4 +52,5 @@ herdd=
 mkdir -p "$target"
 for service in router scorer; do gzip -9 -n -c "$folder/data/$service/data.mdb" >"$target/$service.mdb.gz"; done
 echo "$decision" >"$target/decision"
+cp "$folder/rows.jsonl" "$target/evaluations.jsonl"
 ls -l "$target"

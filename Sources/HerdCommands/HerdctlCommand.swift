@@ -16,13 +16,15 @@ package struct HerdctlCommand: AsyncParsableCommand {
               herdctl import evaluations.jsonl.gz
               herdctl train --promote
               herdctl route "What is the derivative of x^2?" --explain
+              herdctl complete "What is the derivative of x^2?"
 
             \(CommandFailure.exitCodes)
             """,
         version: HerdVersion.text,
         subcommands: [
-            RouteCommand.self, FeedbackCommand.self, DecisionCommand.self, ModelCommand.self, PolicyCommand.self,
-            ImportCommand.self, TrainCommand.self, PredictorCommand.self, BacktestCommand.self, StatusCommand.self,
+            RouteCommand.self, CompleteCommand.self, GenerateCommand.self, FeedbackCommand.self, DecisionCommand.self,
+            RefineCommand.self, TranscriptCommand.self, ModelCommand.self, PolicyCommand.self, ImportCommand.self,
+            EvaluateCommand.self, TrainCommand.self, PredictorCommand.self, BacktestCommand.self, StatusCommand.self,
             CallCommand.self, DescribeCommand.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self,
         ])
 

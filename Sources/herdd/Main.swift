@@ -13,22 +13,28 @@ struct Herdd: AsyncParsableCommand {
             EXAMPLES
               herdd all --data data
               herdd scorer --data data/scorer --listen 127.0.0.1:7602
-              herdd router --data data/router --scorer 127.0.0.1:7602
+              herdd refiner --data data/refiner --listen 127.0.0.1:7603
+              herdd router --data data/router --scorer 127.0.0.1:7602 --refiner 127.0.0.1:7603
             """,
         version: HerdServicesVersion.text,
-        subcommands: [All.self, RouterCommand.self, ScorerCommand.self, VerifyCommand.self, RestoreCommand.self])
+        subcommands: [
+            All.self, RouterCommand.self, ScorerCommand.self, RefinerCommand.self, VerifyCommand.self,
+            RestoreCommand.self,
+        ])
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "all", abstract: "Router and scorer in one process, still talking RPC over loopback.",
+            commandName: "all", abstract: "Router, scorer and refiner in one process, still talking RPC over loopback.",
             discussion: "EXAMPLE\n  herdd all --data data --log-format text\n\n" + exitCodes)
 
-        @Option(help: "Folder of the stores: DIR/router and DIR/scorer.")
+        @Option(help: "Folder of the stores: DIR/router, DIR/scorer and DIR/refiner.")
         var data: String?
         @Option(help: "The router's address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
         @Option(help: "The scorer's address, host:port or unix:PATH; may be repeated.")
         var scorerListen: [String] = []
+        @Option(help: "The refiner's address, host:port or unix:PATH; may be repeated.")
+        var refinerListen: [String] = []
         @OptionGroup var common: CommonOptions
 
         func validate() throws {
@@ -40,8 +46,10 @@ struct Herdd: AsyncParsableCommand {
             var flags = common.flags
             flags.set("router.listen", listen)
             flags.set("scorer.listen", scorerListen)
+            flags.set("refiner.listen", refinerListen)
             flags.set("router.data", data.map { $0 + "/router" })
             flags.set("scorer.data", data.map { $0 + "/scorer" })
+            flags.set("refiner.data", data.map { $0 + "/refiner" })
             try await common.run(.all, flags)
         }
     }
@@ -57,6 +65,8 @@ struct Herdd: AsyncParsableCommand {
         var listen: [String] = []
         @Option(help: "The scorer's address, host:port or unix:PATH.")
         var scorer: String?
+        @Option(help: "The refiner's address, host:port or unix:PATH.")
+        var refiner: String?
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
@@ -64,6 +74,7 @@ struct Herdd: AsyncParsableCommand {
             flags.set("router.listen", listen)
             flags.set("router.data", data)
             flags.set("router.scorer_address", scorer)
+            flags.set("router.refiner_address", refiner)
             try await common.run(.router, flags)
         }
     }
@@ -77,18 +88,46 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "The router's address, host:port or unix:PATH; it runs the models that are evaluated.")
+        var router: String?
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
             var flags = common.flags
             flags.set("scorer.listen", listen)
             flags.set("scorer.data", data)
+            flags.set("scorer.router_address", router)
             try await common.run(.scorer, flags)
+        }
+    }
+
+    struct RefinerCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "refiner", abstract: "Has answers criticised and rewritten, and keeps transcripts.",
+            discussion: "EXAMPLE\n  herdd refiner --data data/refiner --router 127.0.0.1:7601\n\n" + exitCodes)
+
+        @Option(help: "Folder of the store.")
+        var data: String?
+        @Option(help: "An address, host:port or unix:PATH; may be repeated.")
+        var listen: [String] = []
+        @Option(help: "The router's address, host:port or unix:PATH; it runs the models.")
+        var router: String?
+        @Option(help: "Folder of critique.txt and rewrite.txt.")
+        var prompts: String?
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            var flags = common.flags
+            flags.set("refiner.listen", listen)
+            flags.set("refiner.data", data)
+            flags.set("refiner.router_address", router)
+            flags.set("refiner.prompts_dir", prompts)
+            try await common.run(.refiner, flags)
         }
     }
 }
 
-/// Of `all`, `router` and `scorer`, for `--help`.
+/// Of every role, for `--help`.
 private let exitCodes = """
     EXIT CODES
       0 a clean end; 64 wrong usage; 66 no embedding table; 69 an address can't be bound, or a service is not

@@ -15,7 +15,7 @@ struct VerifyCommand: ParsableCommand {
               0 sound; 65 damaged; 66 no store there; 74 or 77 it can't be read; 75 a service has it open
             """)
 
-    @Argument(help: "A store's folder, or one that holds router/ and scorer/.")
+    @Argument(help: "A store's folder, or one that holds router/, scorer/ and refiner/.")
     var folder: String
     @OptionGroup var output: MaintenanceOptions
 
@@ -36,7 +36,7 @@ struct RestoreCommand: ParsableCommand {
               disk; 75 a service has the backup open
             """)
 
-    @Argument(help: "A backup: a store's folder, or one that holds router/ and scorer/.")
+    @Argument(help: "A backup: a store's folder, or one that holds router/, scorer/ and refiner/.")
     var backup: String
     @Argument(help: "The data folder to be; it must be missing or empty.")
     var data: String

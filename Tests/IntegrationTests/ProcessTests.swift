@@ -56,7 +56,10 @@ import Testing
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let daemon = try await Daemon(
-            ["all", "--data", folder.path, "--listen", "127.0.0.1:0", "--scorer-listen", "127.0.0.1:0"], in: folder)
+            [
+                "all", "--data", folder.path, "--listen", "127.0.0.1:0", "--scorer-listen", "127.0.0.1:0",
+                "--refiner-listen", "127.0.0.1:0",
+            ], in: folder)
         let client = try daemon.client("router")
         _ = try await client.call(Admin.drain, DrainRequest(timeoutMs: 1_000))
         client.close()

@@ -421,6 +421,15 @@ static inline const ProtobufCMessageDescriptor *herd__store__v1__candidate_recor
 static inline const ProtobufCMessageDescriptor *herd__store__v1__decision_record__descriptor_address(void) {
     return &herd__store__v1__decision_record__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__store__v1__session_record__descriptor_address(void) {
+    return &herd__store__v1__session_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__measurements_record__descriptor_address(void) {
+    return &herd__store__v1__measurements_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__measured_model_record__descriptor_address(void) {
+    return &herd__store__v1__measured_model_record__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__store__v1__outcome_record__descriptor_address(void) {
     return &herd__store__v1__outcome_record__descriptor;
 }

@@ -31,6 +31,9 @@ package struct BacktestCommand: ParsableCommand {
               aiq           mean accuracy on the cost/quality hull, from the
                             cheapest model's cost to the reference's (without
                             --reference: the best single model's)
+              refinement    on rows with "refined" scores: never refine, always
+                            refine the chosen model, choose model and rounds
+                            together, the best of all in hindsight
 
             Exit codes: 0 done, 64 wrong usage, 65 unusable data, 66 a file is missing.
             """)

@@ -63,6 +63,17 @@ extension BacktestReport {
                     ])
                 ))
         }
+        if let refinement {
+            members.append(
+                (
+                    "refinement",
+                    .object([
+                        ("rows", .number(refinement.rows)), ("never", .perCent(refinement.never)),
+                        ("always", .perCent(refinement.always)), ("chosen", .perCent(refinement.chosen)),
+                        ("oracle", .perCent(refinement.oracle)), ("mean_rounds", .share(refinement.meanRounds)),
+                    ])
+                ))
+        }
         members.append(
             (
                 "timings",

@@ -24,6 +24,14 @@ extension BacktestReport {
         }
         if let cost { lines += Self.lines(cost) }
         if let reference { lines += Self.lines(reference) }
+        if let refinement {
+            lines.append(
+                """
+                refinement (\(refinement.rows) rows): never \(Self.perCent(refinement.never)), always \
+                \(Self.perCent(refinement.always)), chosen \(Self.perCent(refinement.chosen)) with \
+                \(Self.decimals(refinement.meanRounds, 2)) rounds on average, oracle \(Self.perCent(refinement.oracle))
+                """)
+        }
         lines.append(
             """
             time: embedding \(Self.decimals(timings.embedSeconds, 2)) s, \(timings.trainings) training\

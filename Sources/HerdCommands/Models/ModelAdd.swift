@@ -13,6 +13,8 @@ struct ModelAdd: ServiceCommand {
 
             EXAMPLES
               herdctl model add mistral-7b --parameters-b 7.2 --context 32768 --price-in 0.2 --price-out 0.2
+              herdctl model add qwen --endpoint http://127.0.0.1:8080/v1,concurrency=4 --local
+              herdctl model add gpt --endpoint https://api.example.com/v1,model=gpt-5,key-env=HERD_KEY_EXAMPLE
               herdctl model add --file Config/herds/routerdc.yaml
             """)
 
@@ -42,7 +44,7 @@ struct ModelAdd: ServiceCommand {
     var memoryGb: Double?
     @Option(name: .customLong("capability"), help: "A capability such as tools, vision or json; may be repeated.")
     var capabilities: [String] = []
-    @Option(name: .customLong("endpoint"), help: "An OpenAI-compatible base URL; may be repeated.")
+    @Option(name: .customLong("endpoint"), help: ArgumentHelp(EndpointOption.help, valueName: "url"))
     var endpoints: [String] = []
     @Option(help: "Seconds to the first token.")
     var firstTokenSeconds: Double?
@@ -96,7 +98,7 @@ struct ModelAdd: ServiceCommand {
         model.released = released ?? ""
         model.memoryGb = memoryGb ?? 0
         model.capabilities = capabilities
-        model.endpoints = endpoints.map { Endpoint(baseUrl: $0) }
+        model.endpoints = try endpoints.map(EndpointOption.parse)
         model.firstTokenSeconds = firstTokenSeconds ?? 0
         model.tokensPerSecond = tokensPerSecond ?? 0
         model.outputTokens = outputTokens ?? 0
@@ -123,7 +125,9 @@ extension Model {
         endpoints = facts.endpoints.map {
             Endpoint(
                 baseUrl: $0.baseURL, model: $0.model ?? "", maxConcurrency: UInt32(clamping: $0.maxConcurrency ?? 0),
-                apiKeyEnv: $0.apiKeyEnv ?? "")
+                apiKeyEnv: $0.apiKeyEnv ?? "", apiKeyFile: $0.apiKeyFile ?? "",
+                connectTimeout: $0.connectTimeout ?? 0, firstTokenTimeout: $0.firstTokenTimeout ?? 0,
+                tokenTimeout: $0.tokenTimeout ?? 0, caFile: $0.caFile ?? "")
         }
         firstTokenSeconds = facts.firstTokenSeconds ?? 0
         tokensPerSecond = facts.tokensPerSecond ?? 0

@@ -21,10 +21,15 @@ struct ConstraintOptions: ParsableArguments {
     var maxPriceOut: Double?
     @Option(help: "Tokens of context the model must offer.")
     var minContextTokens: UInt32?
+    @Option(help: "Rounds of refinement at most, 0 (never) to 5; as many as pay if not given.")
+    var maxRefineRounds: UInt32?
     @Flag(help: "Only models that run on your own machines.")
     var localOnly = false
 
     func validate() throws {
+        if let maxRefineRounds, maxRefineRounds > 5 {
+            throw ValidationError("--max-refine-rounds must be from 0 (never refine) to 5, not \(maxRefineRounds)")
+        }
         let limits: [(String, Double?)] = [
             ("--max-cost-usd", maxCostUsd), ("--max-latency-seconds", maxLatencySeconds),
             ("--max-parameters-b", maxParametersB), ("--max-memory-gb", maxMemoryGb),
@@ -41,7 +46,8 @@ struct ConstraintOptions: ParsableArguments {
             allow: allow, deny: deny, capabilities: capabilities, maxCostUsd: maxCostUsd ?? 0,
             maxLatencySeconds: maxLatencySeconds ?? 0, maxParametersB: maxParametersB ?? 0,
             maxMemoryGb: maxMemoryGb ?? 0, localOnly: localOnly, minContextTokens: minContextTokens ?? 0,
-            maxPriceOut: maxPriceOut ?? 0)
+            maxPriceOut: maxPriceOut ?? 0,
+            refinement: maxRefineRounds.map { .maxRefineRounds($0) })
         return constraints == Constraints() ? nil : constraints
     }
 }

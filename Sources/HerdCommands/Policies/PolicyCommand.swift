@@ -43,6 +43,8 @@ struct PolicySet: ServiceCommand {
     var ageReference: String?
     @Option(help: "Expected answer length in tokens where a model declares none; 256 if not given.")
     var expectedOutputTokens: UInt32?
+    @Option(help: "Points by which another model must be better for a session to change to it; 0.05 if not given.")
+    var switchMargin: Double?
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -58,6 +60,7 @@ struct PolicySet: ServiceCommand {
         policy.defaultModel = defaultModel ?? ""
         policy.ageReference = ageReference ?? ""
         policy.expectedOutputTokens = expectedOutputTokens ?? 0
+        policy.switchMargin = switchMargin ?? 0
         let reply = try await client.call(
             HerdMessages.Registry.putPolicy, PutPolicyRequest(policy: policy, requestId: RequestID.make()))
         let stored = reply.policy ?? policy

@@ -4,7 +4,8 @@ import HerdReflection
 /// A decision for people: the choice, what it rests on, the ranking, and the terms where they were asked for.
 enum DecisionText {
     static func text(of reply: RouteResponse) -> String {
-        var lines = ["\(reply.model)"]
+        let rounds = reply.candidates.first { $0.model == reply.model }?.refineRounds ?? 0
+        var lines = [reply.model + refinement(rounds)]
         var basis: [String] = []
         if !reply.topic.isEmpty {
             basis.append("topic \(reply.topic) (\(NumberFormat.decimals(100 * reply.topicProbability, 0)) %)")
@@ -23,21 +24,31 @@ enum DecisionText {
         return lines.map { PrintableText.escaped($0) + "\n" }.joined() + ranking(reply.candidates)
     }
 
+    private static func refinement(_ rounds: UInt32) -> String {
+        rounds == 0 ? "" : rounds == 1 ? " + 1 round" : " + \(rounds) rounds"
+    }
+
     private static func ranking(_ candidates: [Candidate]) -> String {
-        let goals = candidates.first { !$0.contributions.isEmpty }?.contributions.dropFirst().map(\.name) ?? []
+        // The candidate with the most terms has those of all others: only rounds of refinement add one.
+        let goals =
+            candidates.max { $0.contributions.count < $1.contributions.count }?.contributions.dropFirst().map(\.name)
+            ?? []
         var table = TextTable(
             [("MODEL", .left), ("UTILITY", .right), ("QUALITY", .right)]
                 + goals.map { ($0.uppercased(), .right) } + [("USD", .right), ("", .left)])
         for candidate in candidates {
-            var cells = [candidate.model]
+            var cells = [candidate.model + refinement(candidate.refineRounds)]
             if candidate.excludedBecause.isEmpty {
                 cells += [
-                    NumberFormat.decimals(candidate.utility, 4), NumberFormat.decimals(candidate.quality, 4),
+                    NumberFormat.decimals(candidate.utility, 4),
+                    // Before refinement, where its gain has a column of its own: the row adds up.
+                    NumberFormat.decimals(candidate.contributions.first?.value ?? candidate.quality, 4),
                 ]
-                cells += candidate.contributions.dropFirst().map {
-                    NumberFormat.decimals($0.value, 4) + ($0.assumed ? "?" : "")
+                cells += goals.map { name in
+                    candidate.contributions.first { $0.name == name }.map {
+                        NumberFormat.decimals($0.value, 4) + ($0.assumed ? "?" : "")
+                    } ?? ""
                 }
-                if candidate.contributions.isEmpty { cells += goals.map { _ in "" } }
                 cells += [NumberFormat.dollars(candidate.costUsd), candidate.prior ? "prior" : ""]
             } else {
                 cells += ["-", "-"] + goals.map { _ in "" } + ["", candidate.excludedBecause]

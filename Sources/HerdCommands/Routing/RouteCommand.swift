@@ -11,6 +11,7 @@ package struct RouteCommand: ServiceCommand {
             EXAMPLES
               herdctl route "What is the derivative of x^2?" --explain
               herdctl route "Write a haiku" --goal cost=100 --max-parameters-b 20
+              herdctl route "Write a haiku" --max-refine-rounds 0
             """)
 
     @Argument(help: "The prompt; - or nothing reads standard input.")

@@ -16,7 +16,7 @@ package struct VerifyCommand: ParsableCommand {
               0 sound; 65 damaged; 66 no store there; 74 or 77 it can't be read; 75 a service has it open
             """)
 
-    @Argument(help: ArgumentHelp("A store's folder, or one that holds router/ and scorer/.", valueName: "dir"))
+    @Argument(help: ArgumentHelp("A store's folder, or one that holds router/, scorer/ and refiner/.", valueName: "dir"))
     var folder: String
     @Flag(help: "Print JSON instead of lines for people.")
     var json = false
@@ -43,7 +43,7 @@ package struct RestoreCommand: ParsableCommand {
               74 or 77 the disk; 75 a service has the backup open
             """)
 
-    @Argument(help: "A backup: a store's folder, or one that holds router/ and scorer/.")
+    @Argument(help: "A backup: a store's folder, or one that holds router/, scorer/ and refiner/.")
     var backup: String
     @Argument(help: "The data folder to be.")
     var data: String

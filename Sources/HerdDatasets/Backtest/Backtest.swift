@@ -186,7 +186,14 @@ package struct Backtest {
             costs: costs.count == herd.count ? costs : [],
             expectedCosts: prediction.expectedCosts.map { Double($0) },
             taskLabelModel: labels[row.task], referenceScore: referenceScore,
-            referenceCost: plan.reference.flatMap { row.costs[$0] })
+            referenceCost: plan.reference.flatMap { row.costs[$0] },
+            refined: row.refined.isEmpty
+                ? [] : herd.map { Array((row.refined[$0] ?? []).prefix(TrainingRow.mostRounds)) },
+            gains: prediction.rounds == 0
+                ? []
+                : herd.indices.map { model in
+                    prediction.gains[model * prediction.rounds..<(model + 1) * prediction.rounds].map { Double($0) }
+                })
     }
 
     private func send(
@@ -207,7 +214,10 @@ extension TrainingRow {
             id: row.id, embedding: embedding, promptTokens: embedding.estimatedTokens, task: row.task,
             domain: row.domain,
             scores: models.map { model in row.scores[model].map { Float($0) } ?? .nan },
-            costs: row.costs.isEmpty ? [] : models.map { model in row.costs[model].map { Float($0) } ?? .nan })
+            costs: row.costs.isEmpty ? [] : models.map { model in row.costs[model].map { Float($0) } ?? .nan },
+            refined: row.refined.isEmpty ? [] : models.map { model in row.refined[model]?.map { Float($0) } ?? [] },
+            refinedCosts: row.refinedCosts.isEmpty
+                ? [] : models.map { model in row.refinedCosts[model]?.map { Float($0) } ?? [] })
     }
 }
 

@@ -91,10 +91,17 @@ extension ModelFacts.Endpoint {
             case "model": model = try value.text()
             case "max_concurrency": maxConcurrency = try value.integer()
             case "api_key_env": apiKeyEnv = try value.text()
+            case "api_key_file": apiKeyFile = try value.text()
+            case "connect_timeout": connectTimeout = try value.number()
+            case "first_token_timeout": firstTokenTimeout = try value.number()
+            case "token_timeout": tokenTimeout = try value.number()
+            case "ca_file": caFile = try value.text()
             default:
                 throw YAMLFailure(
-                    "unknown key \"\(key)\"; an endpoint has base_url, model, max_concurrency and api_key_env",
-                    at: value.node)
+                    """
+                    unknown key "\(key)"; an endpoint has base_url, model, max_concurrency, api_key_env, api_key_file, \
+                    connect_timeout, first_token_timeout, token_timeout and ca_file
+                    """, at: value.node)
             }
         }
         guard !baseURL.isEmpty else { throw YAMLFailure("an endpoint without a base_url", at: yaml.node) }

@@ -7,8 +7,16 @@ package struct ModelFacts: Sendable, Equatable {
         /// The name the endpoint knows the model by; nil = the model's own.
         package var model: String?
         package var maxConcurrency: Int?
-        /// Name of the environment variable that holds the key.
+        /// Name of the router's environment variable that holds the key; begins with `HERD_KEY_`.
         package var apiKeyEnv: String?
+        /// Name of a file below the router's `secrets_dir` that holds the key.
+        package var apiKeyFile: String?
+        /// Seconds; nil = the router's default.
+        package var connectTimeout: Double?
+        package var firstTokenTimeout: Double?
+        package var tokenTimeout: Double?
+        /// Name of a PEM file below `secrets_dir` with the authorities trusted for this endpoint.
+        package var caFile: String?
 
         package init(
             baseURL: String, model: String? = nil, maxConcurrency: Int? = nil, apiKeyEnv: String? = nil

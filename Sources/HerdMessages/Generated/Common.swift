@@ -464,9 +464,9 @@ public struct GenerationFinish: Message {
 
 /// How an answer is graded.
 public struct Grader: Message {
-    /// "exact", "f1", "choice", "regex" or "judge".
+    /// "exact", "exact-ignore-case", "em" (SQuAD's exact match), "f1", "choice", "regex" or "judge".
     public var kind: String
-    /// Of "regex".
+    /// Of "regex"; empty = the references are the patterns.
     public var pattern: String
     /// Of "judge": the model that judges, run by the router.
     public var judgeModel: String

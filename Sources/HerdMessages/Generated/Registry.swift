@@ -558,7 +558,7 @@ public struct Policy: Message {
     public var ageReference: String
     /// Expected answer length in tokens where the model declares none; 0 = 256.
     public var expectedOutputTokens: UInt32
-    /// Keep a session on its model unless another's utility is higher by this much.
+    /// Keep a session on its model unless another's utility is higher by at least this much; 0 = 0.05.
     public var switchMargin: Double
     /// Set by the server.
     public var revision: UInt64

@@ -57,7 +57,8 @@ public struct RouteRequest: Message {
     public var constraints: Constraints?
     /// Give the terms of every candidate's utility and the excluded models.
     public var explain: Bool
-    /// A conversation's id.
+    /// A conversation's id, at most 200 bytes: it stays with its model unless another's utility is higher by the policy's
+    /// switch_margin. Ids of different tenants never meet.
     public var session: String
     /// Expected answer length in tokens; 0 = the model's or the policy's.
     public var expectedOutputTokens: UInt32
@@ -111,7 +112,8 @@ public struct RouteResponse: Message {
     public var decisionId: String
     /// The chosen model; the first of `candidates`.
     public var model: String
-    /// Ranked by utility, then by name; the excluded ones last and only where asked to explain.
+    /// Ranked by utility, then by name, but for a session's model that is kept, which is first; the excluded ones last and
+    /// only where asked to explain.
     public var candidates: [Candidate]
     public var predictorVersion: String
     /// Whether the prediction came from the cache.
@@ -131,6 +133,8 @@ public struct RouteResponse: Message {
     public var topicProbability: Double
     /// Estimated length of the prompt in tokens.
     public var promptTokens: UInt32
+    /// The model is first because the session has it, not because its utility is the highest.
+    public var sessionModelKept: Bool
 
     /// Every field at its default.
     public init() {
@@ -150,6 +154,7 @@ public struct RouteResponse: Message {
         self.topic = ""
         self.topicProbability = 0
         self.promptTokens = 0
+        self.sessionModelKept = false
     }
 
     /// The given fields, the others at their defaults.
@@ -169,7 +174,8 @@ public struct RouteResponse: Message {
         unknownFlags: [String] = [],
         topic: String = "",
         topicProbability: Double = 0,
-        promptTokens: UInt32 = 0
+        promptTokens: UInt32 = 0,
+        sessionModelKept: Bool = false
     ) {
         self.decisionId = decisionId
         self.model = model
@@ -187,6 +193,7 @@ public struct RouteResponse: Message {
         self.topic = topic
         self.topicProbability = topicProbability
         self.promptTokens = promptTokens
+        self.sessionModelKept = sessionModelKept
     }
 
     public static var fullName: String { "herd.v1.RouteResponse" }
@@ -1012,6 +1019,7 @@ extension RouteResponse: GeneratedMessage {
         self.topic = readText(c.pointee.topic)
         self.topicProbability = c.pointee.topic_probability
         self.promptTokens = c.pointee.prompt_tokens
+        self.sessionModelKept = c.pointee.session_model_kept != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RouteResponse>, in arena: MessageArena) {
@@ -1073,6 +1081,7 @@ extension RouteResponse: GeneratedMessage {
         }
         c.pointee.topic_probability = self.topicProbability
         c.pointee.prompt_tokens = self.promptTokens
+        c.pointee.session_model_kept = self.sessionModelKept ? 1 : 0
     }
 }
 

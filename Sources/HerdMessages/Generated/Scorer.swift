@@ -827,6 +827,8 @@ public struct PredictorEvent: Message {
     public var topics: [String]
     /// Mean score of each model over the training data, 0..1, in the order of `models`.
     public var means: [Float]
+    /// Rounds of refinement that its predictions tell the gains of; 0 = none.
+    public var rounds: UInt32
 
     /// Every field at its default.
     public init() {
@@ -834,6 +836,7 @@ public struct PredictorEvent: Message {
         self.models = []
         self.topics = []
         self.means = []
+        self.rounds = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -841,12 +844,14 @@ public struct PredictorEvent: Message {
         version: String = "",
         models: [String] = [],
         topics: [String] = [],
-        means: [Float] = []
+        means: [Float] = [],
+        rounds: UInt32 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
+        self.rounds = rounds
     }
 
     public static var fullName: String { "herd.v1.PredictorEvent" }
@@ -1086,6 +1091,8 @@ public struct EvaluateEvent: Message {
     public var summaries: [EvaluationSummary]
     /// In the last event where it holds: ended by max_cost_usd.
     public var ceilingReached: Bool
+    /// In the first event: models without declared prices, whose cost is estimated from a documented stand-in.
+    public var assumedPrices: [String]
 
     /// Every field at its default.
     public init() {
@@ -1100,6 +1107,7 @@ public struct EvaluateEvent: Message {
         self.failures = []
         self.summaries = []
         self.ceilingReached = false
+        self.assumedPrices = []
     }
 
     /// The given fields, the others at their defaults.
@@ -1114,7 +1122,8 @@ public struct EvaluateEvent: Message {
         secondsLeft: Double = 0,
         failures: [EvaluationFailure] = [],
         summaries: [EvaluationSummary] = [],
-        ceilingReached: Bool = false
+        ceilingReached: Bool = false,
+        assumedPrices: [String] = []
     ) {
         self.done = done
         self.total = total
@@ -1127,6 +1136,7 @@ public struct EvaluateEvent: Message {
         self.failures = failures
         self.summaries = summaries
         self.ceilingReached = ceilingReached
+        self.assumedPrices = assumedPrices
     }
 
     public static var fullName: String { "herd.v1.EvaluateEvent" }
@@ -2438,6 +2448,7 @@ extension PredictorEvent: GeneratedMessage {
             meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
         }
         self.means = meansRead
+        self.rounds = c.pointee.rounds
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictorEvent>, in arena: MessageArena) {
@@ -2469,6 +2480,7 @@ extension PredictorEvent: GeneratedMessage {
             c.pointee.means = list
             c.pointee.n_means = self.means.count
         }
+        c.pointee.rounds = self.rounds
     }
 }
 
@@ -2737,6 +2749,14 @@ extension EvaluateEvent: GeneratedMessage {
         }
         self.summaries = summariesRead
         self.ceilingReached = c.pointee.ceiling_reached != 0
+        var assumedPricesRead: [String] = []
+        if let list = c.pointee.assumed_prices {
+            assumedPricesRead.reserveCapacity(c.pointee.n_assumed_prices)
+            for index in 0..<c.pointee.n_assumed_prices {
+                assumedPricesRead.append(readText(list[index]))
+            }
+        }
+        self.assumedPrices = assumedPricesRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluateEvent>, in arena: MessageArena) {
@@ -2779,6 +2799,15 @@ extension EvaluateEvent: GeneratedMessage {
             c.pointee.n_summaries = self.summaries.count
         }
         c.pointee.ceiling_reached = self.ceilingReached ? 1 : 0
+        if !self.assumedPrices.isEmpty {
+            let list = arena.raw(self.assumedPrices.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.assumedPrices.count)
+            for index in self.assumedPrices.indices {
+                list[index] = arena.text(self.assumedPrices[index])
+            }
+            c.pointee.assumed_prices = list
+            c.pointee.n_assumed_prices = self.assumedPrices.count
+        }
     }
 }
 

@@ -6,6 +6,7 @@ extension RoutingConstraints {
         if let allow, !allow.contains(model.name) { return "not among the allowed models" }
         if deny.contains(model.name) { return "denied" }
         if localOnly, !model.isLocal { return "not local" }
+        if request.needsEndpoint, !model.hasEndpoints { return "has no endpoint to run it at" }
         if let missing = missingCapability(of: model, request: request) { return "lacks the capability '\(missing)'" }
         if let reason = contextExclusion(of: model, request: request, outputTokens: amounts.outputTokens) {
             return reason
@@ -15,6 +16,19 @@ extension RoutingConstraints {
             ?? exceeded("size", model.parametersB, maxParametersB, "B parameters")
             ?? exceeded("memory", model.memoryGB, maxMemoryGB, "GB")
             ?? exceeded("output price", model.price?.output, maxPriceOut, "USD per million tokens")
+    }
+
+    /// Whether an answer with rounds of refinement keeps the limits; the draft alone was found to keep the others.
+    ///
+    /// - Parameter amounts: those of the draft and its rounds together.
+    func permitRefinement(of model: ModelProfile, request: RequestFacts, amounts: RequestAmounts) -> Bool {
+        // A round reads prompt and draft once more.
+        if let context = model.context, request.promptTokens + amounts.outputTokens >= context { return false }
+        if let maxCostUSD, amounts.cost.isAssumed || amounts.cost.value > maxCostUSD { return false }
+        if let maxLatencySeconds, amounts.latency.isAssumed || amounts.latency.value > maxLatencySeconds {
+            return false
+        }
+        return true
     }
 
     private func missingCapability(of model: ModelProfile, request: RequestFacts) -> String? {

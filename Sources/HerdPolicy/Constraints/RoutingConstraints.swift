@@ -13,11 +13,14 @@ package struct RoutingConstraints: Sendable, Equatable {
     package var minContextTokens: Int?
     /// US dollars per million output tokens.
     package var maxPriceOut: Double?
+    /// Rounds of refinement at most; nil leaves it to what they are expected to bring.
+    package var maxRefineRounds: Int?
 
     package init(
         allow: Set<String>? = nil, deny: Set<String> = [], capabilities: Set<String> = [], maxCostUSD: Double? = nil,
         maxLatencySeconds: Double? = nil, maxParametersB: Double? = nil, maxMemoryGB: Double? = nil,
-        localOnly: Bool = false, minContextTokens: Int? = nil, maxPriceOut: Double? = nil
+        localOnly: Bool = false, minContextTokens: Int? = nil, maxPriceOut: Double? = nil,
+        maxRefineRounds: Int? = nil
     ) {
         self.allow = allow
         self.deny = deny
@@ -29,6 +32,7 @@ package struct RoutingConstraints: Sendable, Equatable {
         self.localOnly = localOnly
         self.minContextTokens = minContextTokens
         self.maxPriceOut = maxPriceOut
+        self.maxRefineRounds = maxRefineRounds
     }
 
     /// Both sets of limits together: of two limits the tighter one holds.
@@ -48,6 +52,7 @@ package struct RoutingConstraints: Sendable, Equatable {
         result.localOnly = localOnly || other.localOnly
         if let least = other.minContextTokens { result.minContextTokens = max(minContextTokens ?? 0, least) }
         result.maxPriceOut = lower(maxPriceOut, other.maxPriceOut)
+        result.maxRefineRounds = lower(maxRefineRounds, other.maxRefineRounds)
         return result
     }
 
@@ -61,6 +66,11 @@ package struct RoutingConstraints: Sendable, Equatable {
             if let limit, !(limit.isFinite && limit > 0) {
                 throw PolicyError("constraint \(name) must be a number above 0 (0 means no limit), not \(limit)")
             }
+        }
+        if let maxRefineRounds, !(0...Refinement.mostRounds).contains(maxRefineRounds) {
+            throw PolicyError(
+                "constraint max_refine_rounds must be from 0 (never refine) to \(Refinement.mostRounds), not "
+                    + "\(maxRefineRounds)")
         }
     }
 }

@@ -4,12 +4,21 @@ package struct RequestFacts: Sendable, Equatable {
     package var promptTokens: Int
     /// Expected answer length in tokens where the caller gave one.
     package var expectedOutputTokens: Int?
+    /// Tokens after which the answer is cut off, where the caller said so: no more are expected.
+    package var maximumOutputTokens: Int?
     package var neededCapabilities: Set<String>
+    /// The chosen model is going to be run, so that it has to have an endpoint.
+    package var needsEndpoint: Bool
 
-    package init(promptTokens: Int, expectedOutputTokens: Int? = nil, neededCapabilities: Set<String> = []) {
+    package init(
+        promptTokens: Int, expectedOutputTokens: Int? = nil, maximumOutputTokens: Int? = nil,
+        neededCapabilities: Set<String> = [], needsEndpoint: Bool = false
+    ) {
         self.promptTokens = promptTokens
         self.expectedOutputTokens = expectedOutputTokens
+        self.maximumOutputTokens = maximumOutputTokens
         self.neededCapabilities = neededCapabilities
+        self.needsEndpoint = needsEndpoint
     }
 }
 
@@ -33,7 +42,9 @@ package enum AssumedFacts {
 package struct RequestAmounts: Sendable, Equatable {
     package var cost: GoalAmount
     package var latency: GoalAmount
+    /// Expected length of the answer that is handed out, with or without refinement.
     package let outputTokens: Int
+    private let promptTokens: Int
     private let model: ModelProfile
     private let ageReference: CalendarDay
 
@@ -43,8 +54,10 @@ package struct RequestAmounts: Sendable, Equatable {
         model: ModelProfile, request: RequestFacts, measuredCost: Double?, policy: RoutingPolicy
     ) {
         self.model = model
+        promptTokens = request.promptTokens
         ageReference = policy.ageReference
-        let output = request.expectedOutputTokens ?? model.outputTokens ?? policy.expectedOutputTokens
+        let expected = request.expectedOutputTokens ?? model.outputTokens ?? policy.expectedOutputTokens
+        let output = min(expected, request.maximumOutputTokens ?? expected)
         outputTokens = output
         if let measuredCost, measuredCost.isFinite {
             cost = GoalAmount(value: max(0, measuredCost), isAssumed: false)
@@ -59,6 +72,31 @@ package struct RequestAmounts: Sendable, Equatable {
         } else {
             latency = GoalAmount(value: AssumedFacts.latencySeconds, isAssumed: true)
         }
+    }
+
+    /// The amounts of the draft with so many rounds of refinement.
+    ///
+    /// - Parameter measuredCost: US dollars of the rounds together, expected from measured costs; nil or not finite where
+    ///   there are none, and the list price times the tokens of `Refinement` is used.
+    func refined(rounds: Int, measuredCost: Double?) -> RequestAmounts {
+        var result = self
+        if let measuredCost, measuredCost.isFinite {
+            result.cost.value += max(0, measuredCost)
+        } else {
+            let price = model.price ?? AssumedFacts.price
+            let tokens = Refinement.tokens(promptTokens: promptTokens, outputTokens: outputTokens)
+            result.cost.value += Double(rounds) * price.cost(promptTokens: tokens.read, outputTokens: tokens.written)
+            result.cost.isAssumed = cost.isAssumed || model.price == nil
+        }
+        let seconds: Double
+        if let rate = model.tokensPerSecond, rate > 0 {
+            let written = Refinement.tokens(promptTokens: promptTokens, outputTokens: outputTokens).written
+            seconds = Double(Refinement.callsPerRound) * (model.firstTokenSeconds ?? 0) + Double(written) / rate
+        } else {
+            seconds = Double(Refinement.callsPerRound) * AssumedFacts.latencySeconds
+        }
+        result.latency.value += Double(rounds) * seconds
+        return result
     }
 
     package func amount(of kind: GoalKind) -> GoalAmount {

@@ -19,11 +19,14 @@ package struct ModelProfile: Sendable, Equatable {
     package var tokensPerSecond: Double?
     /// Mean answer length in tokens.
     package var outputTokens: Int?
+    /// Whether it is known where it can be run.
+    package var hasEndpoints: Bool
 
     package init(
         name: String, parametersB: Double? = nil, activeB: Double? = nil, context: Int? = nil, price: Price? = nil,
         released: CalendarDay? = nil, memoryGB: Double? = nil, capabilities: Set<String> = [], isLocal: Bool = false,
-        firstTokenSeconds: Double? = nil, tokensPerSecond: Double? = nil, outputTokens: Int? = nil
+        firstTokenSeconds: Double? = nil, tokensPerSecond: Double? = nil, outputTokens: Int? = nil,
+        hasEndpoints: Bool = true
     ) {
         self.name = name
         self.parametersB = parametersB
@@ -37,6 +40,7 @@ package struct ModelProfile: Sendable, Equatable {
         self.firstTokenSeconds = firstTokenSeconds
         self.tokensPerSecond = tokensPerSecond
         self.outputTokens = outputTokens
+        self.hasEndpoints = hasEndpoints
     }
 }
 

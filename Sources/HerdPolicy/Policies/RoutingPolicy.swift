@@ -18,6 +18,8 @@ package struct RoutingPolicy: Sendable, Equatable {
     package static let priorPenalty = 0.05
     package static let defaultAgeReference = CalendarDay(daysSinceEpoch: 20_454)  // 2026-01-01
     package static let defaultOutputTokens = 256
+    /// Five points: a model that is better by less is hardly worth the cold cache and the change of voice.
+    package static let defaultSwitchMargin = 0.05
 
     package var name: String
     package var goals: [Goal]
@@ -29,12 +31,14 @@ package struct RoutingPolicy: Sendable, Equatable {
     /// The day ages are counted to: a constant, so that equal inputs give equal replies.
     package var ageReference: CalendarDay
     package var expectedOutputTokens: Int
+    /// A session stays with its model unless another's utility is higher by at least this much.
+    package var switchMargin: Double
 
     package init(
         name: String, goals: [Goal] = [], constraints: RoutingConstraints = RoutingConstraints(),
         readsPromptFlags: Bool = false, unknownModels: UnknownModels = .exclude, scale: Scale = .absolute,
         defaultModel: String? = nil, ageReference: CalendarDay = defaultAgeReference,
-        expectedOutputTokens: Int = defaultOutputTokens
+        expectedOutputTokens: Int = defaultOutputTokens, switchMargin: Double = defaultSwitchMargin
     ) {
         self.name = name
         self.goals = goals
@@ -45,6 +49,7 @@ package struct RoutingPolicy: Sendable, Equatable {
         self.defaultModel = defaultModel
         self.ageReference = ageReference
         self.expectedOutputTokens = expectedOutputTokens
+        self.switchMargin = switchMargin
     }
 
     /// The goals with those of the caller, each of which replaces the policy's of its kind, in the order of `GoalKind`

@@ -1,40 +1,17 @@
-/// One term of a utility; added in order, the terms give the utility exactly.
-package struct UtilityTerm: Sendable, Equatable {
-    /// Nil for the quality itself.
-    package var goal: GoalKind?
-    /// Points of utility: the quality, or `-lambda * amount`.
-    package var value: Double
-    /// The goal's amount in its unit, or min-max scaled to 0..1.
-    package var amount: Double
-    package var lambda: Double
-    package var isAssumed: Bool
-}
-
-/// A model as it goes into a ranking.
-package struct CandidateInput: Sendable {
-    package var model: ModelProfile
-    /// Predicted score 0..1; nil where the predictor has not seen the model.
-    package var quality: Double?
-    /// US dollars expected from measured costs, where there are any.
-    package var measuredCost: Double?
-
-    package init(model: ModelProfile, quality: Double?, measuredCost: Double? = nil) {
-        self.model = model
-        self.quality = quality
-        self.measuredCost = measuredCost
-    }
-}
-
 /// A model with its place in a ranking, or the reason it has none.
 package struct RankedCandidate: Sendable, Equatable {
     package var name: String
+    /// Expected score of the answer with its rounds of refinement.
     package var quality: Double
     package var utility: Double
+    /// Of the draft and its rounds together, as is the latency.
     package var costUSD: Double
     package var latencySeconds: Double
     package var isPrior: Bool
     package var terms: [UtilityTerm]
     package var excludedBecause: String?
+    /// The number of rounds that gives the model its highest utility.
+    package var refineRounds = 0
 }
 
 /// The outcome of weighing all models: candidates by falling utility, then the excluded ones by name.
@@ -42,8 +19,10 @@ package struct CandidateRanking: Sendable, Equatable {
     package var candidates: [RankedCandidate]
     package var excluded: [RankedCandidate]
 
-    /// Weighs the models: `u(m) = q(m) - sum_j lambda_j * C_j(m)` (Tryage, arXiv 2308.11601, with amounts in their own
-    /// units). Ties go to the first model by name, bytewise.
+    /// Weighs the models: `u(m, r) = q(m) + gain(m, r) - sum_j lambda_j * C_j(m, r)` (Tryage, arXiv 2308.11601, with
+    /// amounts in their own units and r rounds of refinement, whose price and time are part of the amounts). A model stands
+    /// for itself once, with the rounds that give it the highest utility, of equals the fewest. Ties of models go to the
+    /// first by name, bytewise.
     ///
     /// - Parameters:
     ///   - goals: the policy's goals merged with the caller's and the flags'.
@@ -52,10 +31,10 @@ package struct CandidateRanking: Sendable, Equatable {
         _ inputs: [CandidateInput], request: RequestFacts, policy: RoutingPolicy, goals: [Goal],
         constraints: RoutingConstraints, prior: Double?
     ) {
-        var open: [(candidate: RankedCandidate, amounts: RequestAmounts)] = []
+        var open: [(candidate: RankedCandidate, amounts: RequestAmounts, place: Int)] = []
         var excluded: [RankedCandidate] = []
         open.reserveCapacity(inputs.count)
-        for input in inputs {
+        for (place, input) in inputs.enumerated() {
             let amounts = RequestAmounts(
                 model: input.model, request: request, measuredCost: input.measuredCost, policy: policy)
             var candidate = RankedCandidate(
@@ -73,53 +52,26 @@ package struct CandidateRanking: Sendable, Equatable {
                 candidate.excludedBecause = reason
             }
             if candidate.excludedBecause == nil {
-                open.append((candidate, amounts))
+                open.append((candidate, amounts, place))
             } else {
                 excluded.append(candidate)
             }
         }
-        let scales = policy.scale == .relative ? Self.scales(of: goals, over: open.map(\.amounts)) : [:]
-        candidates = open.map { Self.weighed($0.candidate, $0.amounts, goals: goals, scales: scales) }
+        let weighing = Weighing(
+            goals: goals,
+            scales: policy.scale == .relative ? Weighing.scales(of: goals, over: open.map(\.amounts)) : [:])
+        let limit = min(constraints.maxRefineRounds ?? Refinement.mostRounds, Refinement.mostRounds)
+        candidates = open.map { candidate, amounts, place in
+            guard limit > 0, !inputs[place].gains.isEmpty else { return weighing.weighed(candidate, amounts) }
+            return weighing.weighed(candidate, amounts, refining: inputs[place], upTo: limit) {
+                constraints.permitRefinement(of: inputs[place].model, request: request, amounts: $0)
+            }
+        }
         candidates.sort { left, right in
             left.utility != right.utility ? left.utility > right.utility : Self.precedes(left.name, right.name)
         }
         excluded.sort { Self.precedes($0.name, $1.name) }
         self.excluded = excluded
-    }
-
-    private static func weighed(
-        _ candidate: RankedCandidate, _ amounts: RequestAmounts, goals: [Goal], scales: [GoalKind: ClosedRange<Double>]
-    ) -> RankedCandidate {
-        var result = candidate
-        result.terms.reserveCapacity(goals.count + 1)
-        result.terms.append(
-            UtilityTerm(goal: nil, value: candidate.quality, amount: candidate.quality, lambda: 1, isAssumed: false))
-        var utility = candidate.quality
-        for goal in goals {
-            let raw = amounts.amount(of: goal.kind)
-            var amount = raw.value
-            if let scale = scales[goal.kind] {
-                let width = scale.upperBound - scale.lowerBound
-                amount = width > 0 ? (amount - scale.lowerBound) / width : 0
-            }
-            let value = -(goal.lambda * amount)
-            utility += value
-            result.terms.append(
-                UtilityTerm(
-                    goal: goal.kind, value: value, amount: amount, lambda: goal.lambda, isAssumed: raw.isAssumed))
-        }
-        result.utility = utility
-        return result
-    }
-
-    private static func scales(of goals: [Goal], over amounts: [RequestAmounts]) -> [GoalKind: ClosedRange<Double>] {
-        var scales: [GoalKind: ClosedRange<Double>] = [:]
-        for goal in goals {
-            let values = amounts.map { $0.amount(of: goal.kind).value }
-            guard let low = values.min(), let high = values.max() else { continue }
-            scales[goal.kind] = low...high
-        }
-        return scales
     }
 
     /// Bytewise order of names: the same on every platform, unlike an order by Unicode collation.

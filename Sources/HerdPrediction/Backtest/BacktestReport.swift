@@ -27,6 +27,8 @@ package struct BacktestReport: Sendable, Equatable {
     package var cost: CostReport?
     /// Where a reference is named.
     package var reference: ReferenceReport?
+    /// Where answers were refined.
+    package var refinement: RefinementReport?
     package var timings: BacktestTimings
     /// The settings of each training, those chosen by cross-validation included.
     package var settings: [TrainingSettings]
@@ -59,6 +61,7 @@ package struct BacktestReport: Sendable, Equatable {
             self.pair = PairReport(rows, strong: strong, weak: weak)
         }
         cost = CostReport(rows, reference: accuracy.bestSingleModel)
+        refinement = RefinementReport(rows)
         if reference != nil {
             self.reference = ReferenceReport(
                 rows, parametersB: parametersB ?? [Double?](repeating: nil, count: models.count))

@@ -28,7 +28,8 @@ package enum ResourceLocator {
         return nil
     }
 
-    private static func executablePath() -> String? {
+    /// The path of the running program; nil where it can't be told.
+    package static func executablePath() -> String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
             guard let start = buffer.baseAddress else { return nil }
             let length = readlink("/proc/self/exe", start, buffer.count)

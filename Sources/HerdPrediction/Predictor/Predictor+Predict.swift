@@ -41,9 +41,34 @@ extension Predictor {
                 }
                 count = modelCount
             }
-            return Prediction(
+            var prediction = Prediction(
                 qualities: qualities, expectedCosts: costs(probabilities, promptTokens: promptTokens), topic: best,
                 topicProbability: probabilities[best], prior: calibration(prior))
+            if let refinement = weights.refinement { predict(refinement, probabilities, into: &prediction) }
+            return prediction
+        }
+    }
+
+    private func predict(
+        _ refinement: RefinementWeights, _ probabilities: UnsafePointer<Float>, into prediction: inout Prediction
+    ) {
+        prediction.rounds = refinement.rounds
+        prediction.gains = means(of: refinement.topicGains, probabilities) { min(1, max(-1, $0)) }
+        prediction.roundCosts = means(of: refinement.topicRoundCosts, probabilities) { max(0, $0) }
+    }
+
+    /// The mean over the topics of each row of K values; NaN, with the same bits everywhere, where one of them is.
+    private func means(
+        of rows: [Float], _ probabilities: UnsafePointer<Float>, limit: (Float) -> Float
+    ) -> [Float] {
+        guard !rows.isEmpty else { return [] }
+        let rowCount = rows.count / topics.count
+        return [Float](unsafeUninitializedCapacity: rowCount) { buffer, count in
+            rows.withUnsafeBufferPointer { matrix in
+                herd_matvec_f32(matrix.baseAddress, probabilities, buffer.baseAddress, rowCount, topics.count)
+            }
+            for row in 0..<rowCount { buffer[row] = buffer[row].isNaN ? .nan : limit(buffer[row]) }
+            count = rowCount
         }
     }
 

@@ -11,6 +11,8 @@ package struct Predictor: Sendable {
     package let embeddingChecksum: String
     package let card: PredictorCard
     let weights: PredictorWeights
+    /// Rounds of refinement per model that a prediction tells the gains of; 0 = none.
+    package var rounds: Int { weights.refinement?.rounds ?? 0 }
     private let content: [UInt8]
 
     init(

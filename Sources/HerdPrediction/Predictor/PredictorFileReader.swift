@@ -11,6 +11,7 @@ struct PredictorFileReader {
     private let bytes: [UInt8]
     private let end: Int
     private var position: Int
+    private let format: UInt32
 
     init(_ bytes: [UInt8]) throws(PredictorFileError) {
         let header = PredictorFileWriter.headerBytes
@@ -23,13 +24,15 @@ struct PredictorFileReader {
         self.bytes = bytes
         end = bytes.count - SHA256.byteCount
         position = PredictorFileWriter.magic.count
-        let version: UInt32 = try number()
-        guard version == PredictorFileWriter.formatVersion else {
+        format = Self.word(bytes, at: position)
+        position += 4
+        guard (PredictorFileWriter.formatVersion...PredictorFileWriter.refinementFormatVersion).contains(format) else {
             throw PredictorFileError(
                 .unknownFormat,
                 """
-                the predictor file has format \(version), this software reads format \
-                \(PredictorFileWriter.formatVersion): it is damaged or from a newer version
+                the predictor file has format \(format), this software reads formats \
+                \(PredictorFileWriter.formatVersion) to \(PredictorFileWriter.refinementFormatVersion): it is damaged or \
+                from a newer version
                 """)
         }
         let length: UInt64 = try number()
@@ -69,21 +72,35 @@ struct PredictorFileReader {
         for _ in topics { topicRows.append(try count()) }
         let figures = try self.figures()
         let features = settings.usesTail ? 2 * width : width
-        let weights = PredictorWeights(
+        var weights = PredictorWeights(
             width: width,
             projection: try floats((topics.count + models.count) * features, "projection"),
             topicBias: try floats(topics.count, "topic biases"),
             topicScores: try floats(models.count * topics.count, "topic scores"),
             topicPrior: try floats(topics.count, "topic priors"),
             costPerToken: try floats(models.count, "costs per token", mayBeEmpty: true, mayBeUnknown: true),
-            topicCosts: try floats(models.count * topics.count, "topic costs", mayBeEmpty: true))
+            topicCosts: try floats(models.count * topics.count, "topic costs", mayBeEmpty: true), refinement: nil)
         guard weights.costPerToken.isEmpty == weights.topicCosts.isEmpty else {
             throw invalid("it has only one half of its costs")
+        }
+        if format == PredictorFileWriter.refinementFormatVersion {
+            weights.refinement = try refinement(models: models.count, topics: topics.count)
         }
         guard position == end else { throw invalid("\(end - position) bytes are left over") }
         let card = PredictorCard(
             rows: rows, seed: seed, settings: settings, modelMeans: modelMeans, topicRows: topicRows, figures: figures)
         return (models, topics, checksum, card, weights)
+    }
+
+    private mutating func refinement(models: Int, topics: Int) throws(PredictorFileError) -> RefinementWeights {
+        let rounds = Int(try number() as UInt32)
+        guard (1...TrainingRow.mostRounds).contains(rounds) else {
+            throw invalid("it has gains of \(rounds) refinement rounds")
+        }
+        let wanted = models * rounds * topics
+        return RefinementWeights(
+            rounds: rounds, topicGains: try floats(wanted, "refinement gains", mayBeUnknown: true),
+            topicRoundCosts: try floats(wanted, "refinement costs", mayBeEmpty: true, mayBeUnknown: true))
     }
 
     private mutating func figures() throws(PredictorFileError) -> [PredictorCard.Figure] {
@@ -137,6 +154,10 @@ struct PredictorFileReader {
 
     private func invalid(_ reason: String) -> PredictorFileError {
         PredictorFileError(.invalid, "the predictor file makes no sense: \(reason)")
+    }
+
+    private static func word(_ bytes: [UInt8], at place: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << (8 * UInt32($1)) }
     }
 
     private mutating func number<Number: FixedWidthInteger>() throws(PredictorFileError) -> Number {

@@ -2,10 +2,12 @@
 ///
 /// Layout, all numbers little-endian: magic "HERDPRED", u32 format version, u64 length of the whole file, the content
 /// (in the order of `write`), SHA-256 of everything before it. A string is u32 length and UTF-8 bytes; an array is u32
-/// count and its elements.
+/// count and its elements. Format 2 is format 1 with the refinement gains behind it; a predictor without any is written in
+/// format 1, as it always was, so that its bytes and its version do not change.
 struct PredictorFileWriter {
     static let magic = Array("HERDPRED".utf8)
     static let formatVersion: UInt32 = 1
+    static let refinementFormatVersion: UInt32 = 2
     /// Magic, format version, length.
     static let headerBytes = 20
 
@@ -44,6 +46,12 @@ struct PredictorFileWriter {
         append(weights.topicPrior)
         append(weights.costPerToken)
         append(weights.topicCosts)
+        if let refinement = weights.refinement {
+            bytes[Self.magic.count] = UInt8(Self.refinementFormatVersion)
+            append(UInt32(refinement.rounds))
+            append(refinement.topicGains)
+            append(refinement.topicRoundCosts)
+        }
     }
 
     /// The finished file.

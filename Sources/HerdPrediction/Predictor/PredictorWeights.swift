@@ -17,4 +17,16 @@ struct PredictorWeights: Sendable, Equatable {
     var costPerToken: [Float]
     /// US dollars of a prompt without tokens, M rows of K; empty where there are no costs at all.
     var topicCosts: [Float]
+    /// Nil where no answer was refined.
+    var refinement: RefinementWeights?
+}
+
+/// What rounds of refinement are expected to bring and to cost, with K topics and M models.
+struct RefinementWeights: Sendable, Equatable {
+    /// Rounds per model, 1 to `TrainingRow.mostRounds`.
+    var rounds: Int
+    /// Points that rounds 1 to r add to the score in each topic: M x rounds rows of K, a row of NaN where not measured.
+    var topicGains: [Float]
+    /// US dollars of rounds 1 to r together in each topic: as `topicGains`; empty where there are no such costs at all.
+    var topicRoundCosts: [Float]
 }

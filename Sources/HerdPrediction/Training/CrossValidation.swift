@@ -9,6 +9,8 @@ struct CrossValidation {
 
     private(set) var settings: TrainingSettings
     private(set) var figures: [PredictorCard.Figure] = []
+    /// How far each model's refinement gains are trusted; of no meaning where no answer was refined.
+    private(set) var cautions: [Double]
 
     private let table: TrainingTable
     private let options: TrainingOptions
@@ -37,6 +39,7 @@ struct CrossValidation {
             specificRidge: options.specificRidge ?? Self.standardRidge(rows: table.count),
             commonRidge: options.commonRidge ?? Self.standardRidge(rows: table.count),
             usesTail: options.usesTail ?? table.hasTails, calibration: ScoreCalibration())
+        cautions = RefinementCaution(models: table.modelCount).cautions
         guard table.count >= Self.fewestRows else {
             folds = []
             return
@@ -74,6 +77,7 @@ struct CrossValidation {
         settings.specificRidge = best.specificRidge
         settings.commonRidge = best.commonRidge
         measure(best)
+        if let refinement = table.refinement { trust(refinement, best) }
     }
 
     /// The standard first.
@@ -224,6 +228,20 @@ struct CrossValidation {
                 PredictorCard.Figure(name: "cv.ece", value: report.ece),
                 PredictorCard.Figure(name: "cv.brier", value: report.brier),
             ]
+        }
+    }
+    // MARK: - Refinement
+
+    /// Replays the choice of rounds on the held-out rows.
+    private mutating func trust(_ refinement: RefinementTable, _ trial: Trial) {
+        let replayed = RefinementCaution(
+            refinement, labels: table.labels.topics, topics: table.labels.names.count,
+            folds: zip(folds, trial.folds).map { ($0.fitted, $1) })
+        cautions = replayed.cautions
+        let trusted = cautions.count { $0 != RefinementCaution.refused }
+        figures.append(PredictorCard.Figure(name: "cv.models_refined", value: Double(trusted)))
+        if let gain = replayed.meanGain {
+            figures.append(PredictorCard.Figure(name: "cv.refinement_gain", value: gain))
         }
     }
 }

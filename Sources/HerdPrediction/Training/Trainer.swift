@@ -41,7 +41,7 @@ package enum Trainer {
         try send(report, progress)
         return predictor(
             table: table, model: model, models: models, options: options, settings: validation.settings,
-            figures: validation.figures)
+            cautions: validation.cautions, figures: validation.figures)
     }
 
     private static func check(_ options: TrainingOptions) throws(TrainingError) {
@@ -85,7 +85,7 @@ package enum Trainer {
 
     private static func predictor(
         table: TrainingTable, model: FittedModel, models: [String], options: TrainingOptions,
-        settings: TrainingSettings, figures: [PredictorCard.Figure]
+        settings: TrainingSettings, cautions: [Double], figures: [PredictorCard.Figure]
     ) -> Predictor {
         let topics = table.labels.names.count
         let costs = CostFit(table: table)
@@ -98,7 +98,15 @@ package enum Trainer {
                 (0..<models.count).reduce(Float(0)) { $0 + model.means[topic, $1] } / Float(models.count)
             },
             costPerToken: costs.perToken,
-            topicCosts: costs.topicCosts)
+            topicCosts: costs.topicCosts,
+            refinement: table.refinement.map { refinement in
+                RefinementWeights(
+                    rounds: refinement.rounds,
+                    topicGains: RefinementGains(
+                        refinement, rows: Array(0..<table.count), labels: table.labels.topics, topics: topics
+                    ).cautious(cautions).values,
+                    topicRoundCosts: RoundCostFit.fit(refinement, labels: table.labels.topics, topics: topics))
+            })
         var topicRows = [Int](repeating: 0, count: topics)
         for topic in table.labels.topics { topicRows[topic] += 1 }
         let card = PredictorCard(

@@ -10,10 +10,19 @@ package struct TrainingRow: Sendable {
     package var scores: [Float]
     /// Measured US dollars in the order of the models, NaN where not measured; may be empty.
     package var costs: [Float]
+    /// Measured scores, 0..1, after refinement round 1, 2, ... in the order of the models, each list empty where the answer
+    /// was not refined; may be empty altogether. Rounds past `mostRounds` are passed over.
+    package var refined: [[Float]]
+    /// Measured US dollars of refinement round 1, 2, ... each by itself, in the order of the models, NaN where not
+    /// measured; may be empty.
+    package var refinedCosts: [[Float]]
+
+    /// The most rounds that are learnt from.
+    package static let mostRounds = 5
 
     package init(
         id: String, embedding: PromptEmbedding, promptTokens: Int, task: String, domain: String?, scores: [Float],
-        costs: [Float] = []
+        costs: [Float] = [], refined: [[Float]] = [], refinedCosts: [[Float]] = []
     ) {
         self.id = id
         self.embedding = embedding
@@ -22,5 +31,7 @@ package struct TrainingRow: Sendable {
         self.domain = domain
         self.scores = scores
         self.costs = costs
+        self.refined = refined
+        self.refinedCosts = refinedCosts
     }
 }

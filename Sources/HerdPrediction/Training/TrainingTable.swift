@@ -12,6 +12,8 @@ struct TrainingTable {
     let scores: DenseMatrix<Float>
     /// One row per prompt, NaN where not measured; no rows where there are no costs at all.
     let costs: DenseMatrix<Float>
+    /// Nil where no answer was refined.
+    let refinement: RefinementTable?
     let tokens: [Float]
     let tasks: [String]
     let labels: TopicLabels
@@ -68,6 +70,7 @@ struct TrainingTable {
         self.features = DenseMatrix(rows: usable.count, columns: 2 * width, values: features)
         self.scores = DenseMatrix(rows: usable.count, columns: models.count, values: scores)
         self.costs = DenseMatrix(rows: hasCosts ? usable.count : 0, columns: models.count, values: costs)
+        refinement = RefinementTable(rows: usable, models: models.count)
         tokens = usable.map { Float(max(0, $0.promptTokens)) }
         for (index, model) in models.enumerated() where !usable.contains(where: { !$0.scores[index].isNaN }) {
             throw .modelWithoutScores(model)
@@ -95,12 +98,28 @@ struct TrainingTable {
         guard row.costs.allSatisfy({ $0.isNaN || (0..<1e6).contains($0) }) else {
             throw .invalidRow(id: row.id, reason: "a cost is not from 0 to a million US dollars")
         }
+        try checkRefinement(of: row, models: models)
         let embedding = row.embedding
         guard (1...4096).contains(embedding.whole.count) else {
             throw .invalidRow(id: row.id, reason: "its embedding must have 1 to 4,096 values")
         }
         guard embedding.whole.allSatisfy({ abs($0) <= 2 }), embedding.tail.allSatisfy({ abs($0) <= 2 }) else {
             throw .invalidRow(id: row.id, reason: "its embedding must be normalised: a value is not from -2 to 2")
+        }
+    }
+    private static func checkRefinement(of row: TrainingRow, models: Int) throws(TrainingError) {
+        guard row.refined.isEmpty || row.refined.count == models else {
+            throw .invalidRow(id: row.id, reason: "it has refined scores of \(row.refined.count) of \(models) models")
+        }
+        guard row.refined.allSatisfy({ $0.allSatisfy { (0...1).contains($0) } }) else {
+            throw .invalidRow(id: row.id, reason: "a refined score is not from 0 to 1")
+        }
+        guard row.refinedCosts.isEmpty || row.refinedCosts.count == models else {
+            throw .invalidRow(
+                id: row.id, reason: "it has refinement costs of \(row.refinedCosts.count) of \(models) models")
+        }
+        guard row.refinedCosts.allSatisfy({ $0.allSatisfy { $0.isNaN || (0..<1e6).contains($0) } }) else {
+            throw .invalidRow(id: row.id, reason: "a refinement cost is not from 0 to a million US dollars")
         }
     }
 }

@@ -7,7 +7,7 @@ import HerdStore
 
 /// Admin/Backup of a service: a copy of its store and, for the router, of the services behind it.
 struct BackupService: Sendable {
-    /// "router" or "scorer": also the name of the folder.
+    /// "router", "scorer" or "refiner": also the name of the folder.
     let service: String
     let store: StoreEnvironment
     /// One copy at a time: each takes threads, one of the store's readers and the old state of what changes meanwhile.

@@ -28,7 +28,7 @@ struct StoreFolders {
         isSingle = false
         guard !stores.isEmpty else {
             throw MaintenanceFailure(
-                "there is no store in '\(path)'; name a store's folder, or one that holds router/ and scorer/",
+                "there is no store in '\(path)'; name a store's folder, or one that holds router/, scorer/ and refiner/",
                 EX_NOINPUT)
         }
     }

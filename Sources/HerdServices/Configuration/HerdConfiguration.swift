@@ -5,6 +5,7 @@ import HerdTransport
 package struct HerdConfiguration: Sendable, Equatable {
     package var router = RouterConfiguration()
     package var scorer = ScorerConfiguration()
+    package var refiner = RefinerConfiguration()
     package var server = ServerLimits()
     package var log = LogConfiguration()
     /// `embedding.table`: path of the embedding table; empty = found beside the program (`ResourceLocator`).
@@ -22,9 +23,18 @@ package struct HerdConfiguration: Sendable, Equatable {
             reader, "router.decision_log_max_entries", router.decisionLogMaxEntries)
         router.logPrompts = reader.bool(forKey: "router.log_prompts", default: router.logPrompts)
         router.storeMaxBytes = try Self.bytes(reader, "router.store_max_bytes", router.storeMaxBytes)
+        router.refinerAddress = reader.string(forKey: "router.refiner_address", default: router.refinerAddress)
+        router.secretsDir = reader.string(forKey: "router.secrets_dir", default: router.secretsDir)
+        router.sessionExpirySeconds = try Self.positive(
+            reader, "router.session_expiry", router.sessionExpirySeconds)
+        router.sessionMaxEntries = try Self.positive(reader, "router.session_max_entries", router.sessionMaxEntries)
+        try router.backends.read(from: reader)
         scorer.listen = reader.stringArray(forKey: "scorer.listen", default: scorer.listen)
         scorer.data = reader.string(forKey: "scorer.data", default: scorer.data)
+        scorer.routerAddress = reader.string(forKey: "scorer.router_address", default: scorer.routerAddress)
+        scorer.promptsDir = reader.string(forKey: "scorer.prompts_dir", default: scorer.promptsDir)
         scorer.storeMaxBytes = try Self.bytes(reader, "scorer.store_max_bytes", scorer.storeMaxBytes)
+        try refiner.read(from: reader)
         server.defaultTimeoutSeconds = try Self.positive(
             reader, "server.default_timeout", server.defaultTimeoutSeconds)
         server.maxTimeoutSeconds = try Self.positive(reader, "server.max_timeout", server.maxTimeoutSeconds)
@@ -81,11 +91,16 @@ package struct HerdConfiguration: Sendable, Equatable {
     }
 
     private func validate() throws(ConfigurationError) {
-        for (key, addresses) in [("router.listen", router.listen), ("scorer.listen", scorer.listen)]
+        for (key, addresses) in [
+            ("router.listen", router.listen), ("scorer.listen", scorer.listen), ("refiner.listen", refiner.listen),
+        ]
         where addresses.isEmpty {
             throw ConfigurationError("\(key) is an empty list; name an address, as 127.0.0.1:7601")
         }
-        for address in router.listen + scorer.listen + [router.scorerAddress] {
+        for address in router.listen + scorer.listen + [router.scorerAddress, router.refinerAddress] {
+            _ = try Self.address(address)
+        }
+        for address in refiner.listen + [refiner.routerAddress, scorer.routerAddress] {
             _ = try Self.address(address)
         }
         guard ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains(log.level) else {
@@ -120,7 +135,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         return mode
     }
 
-    private static func notNegative(
+    static func notNegative(
         _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int
     ) throws(ConfigurationError) -> Int {
         let value = reader.int(forKey: key, default: standard)
@@ -130,7 +145,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         return value
     }
 
-    private static func positive(
+    static func positive(
         _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int
     ) throws(ConfigurationError) -> Int {
         let value = reader.int(forKey: key, default: standard)
@@ -140,7 +155,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         return value
     }
 
-    private static func bytes(
+    static func bytes(
         _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int
     ) throws(ConfigurationError) -> Int {
         let value = reader.int(forKey: key, default: standard)
@@ -166,6 +181,16 @@ package struct RouterConfiguration: Sendable, Equatable {
     package var logPrompts = false
     /// `router.store_max_bytes`: where the store stops growing (RESOURCE_EXHAUSTED).
     package var storeMaxBytes = 16 << 30
+    /// `router.refiner_address`: where the refiner listens.
+    package var refinerAddress = "127.0.0.1:7603"
+    /// `router.secrets_dir`: the folder that endpoints' `api_key_file` and `ca_file` are looked up in; empty = none may
+    /// be named.
+    package var secretsDir = ""
+    /// `router.session_expiry`: seconds after its last request that a session is forgotten.
+    package var sessionExpirySeconds = 86_400
+    /// `router.session_max_entries`: sessions kept; the oldest go first.
+    package var sessionMaxEntries = 100_000
+    package var backends = BackendsConfiguration()
 }
 
 package struct ScorerConfiguration: Sendable, Equatable {
@@ -173,6 +198,11 @@ package struct ScorerConfiguration: Sendable, Equatable {
     package var listen = ["127.0.0.1:7602"]
     /// `scorer.data`: folder of the scorer's store.
     package var data = "data/scorer"
+    /// `scorer.router_address`: where the router listens, which runs the models that are evaluated.
+    package var routerAddress = "127.0.0.1:7601"
+    /// `scorer.prompts_dir`: the folder of judge.txt, what models are asked with when they grade; empty = found beside the
+    /// program (`PromptFolder`).
+    package var promptsDir = ""
     /// `scorer.store_max_bytes`
     package var storeMaxBytes = 16 << 30
 }

@@ -9,6 +9,7 @@ extension Candidate {
         quality = ranked.quality
         utility = ranked.utility
         costUsd = ranked.costUSD
+        refineRounds = UInt32(clamping: ranked.refineRounds)
         latencySeconds = ranked.latencySeconds
         prior = ranked.isPrior
         excludedBecause = ranked.excludedBecause ?? ""
@@ -36,8 +37,8 @@ extension Candidate {
 extension Contribution {
     init(_ term: UtilityTerm) {
         self.init(
-            name: term.goal?.rawValue ?? "quality", value: term.value, amount: term.amount, lambda: term.lambda,
-            unit: term.goal?.unit ?? "points", assumed: term.isAssumed)
+            name: term.name, value: term.value, amount: term.amount, lambda: term.lambda,
+            unit: term.unit, assumed: term.isAssumed)
     }
 }
 
@@ -48,13 +49,14 @@ extension CandidateRecord {
         quality = ranked.quality
         utility = ranked.utility
         costUsd = ranked.costUSD
+        refineRounds = UInt32(clamping: ranked.refineRounds)
         latencySeconds = ranked.latencySeconds
         prior = ranked.isPrior
         excludedBecause = ranked.excludedBecause ?? ""
         contributions = ranked.terms.map { term in
             ContributionRecord(
-                name: term.goal?.rawValue ?? "quality", value: term.value, amount: term.amount, lambda: term.lambda,
-                unit: term.goal?.unit ?? "points", assumed: term.isAssumed)
+                name: term.name, value: term.value, amount: term.amount, lambda: term.lambda,
+                unit: term.unit, assumed: term.isAssumed)
         }
     }
 }
@@ -77,6 +79,7 @@ extension RouteResponse {
         topic = record.topic
         topicProbability = record.topicProbability
         promptTokens = record.promptTokens
+        sessionModelKept = record.sessionModelKept
     }
 }
 

@@ -4,7 +4,9 @@ import HerdPolicy
 
 extension ModelRecord {
     /// Checks a model that came over the wire.
-    init(validating model: Model, requestID: String) throws(CallError) {
+    ///
+    /// - Parameter hasSecretsFolder: whether `router.secrets_dir` is set, so that endpoints may name files below it.
+    init(validating model: Model, requestID: String, hasSecretsFolder: Bool) throws(CallError) {
         try Check.name(model.name, field: "model.name")
         try Check.amount(model.parametersB, field: "model.parameters_b")
         try Check.amount(model.activeB, field: "model.active_b")
@@ -22,25 +24,22 @@ extension ModelRecord {
                 .invalidArgument,
                 "model.active_b (\(model.activeB)) must not be over model.parameters_b (\(model.parametersB))")
         }
-        guard model.capabilities.count <= 64, model.endpoints.count <= 64 else {
-            throw CallError(.invalidArgument, "model.capabilities and model.endpoints hold at most 64 entries each")
+        guard model.capabilities.count <= 64 else {
+            throw CallError(
+                .invalidArgument, "model.capabilities holds at most 64 entries, not \(model.capabilities.count)")
+        }
+        guard model.endpoints.count <= EndpointRecord.mostPerModel else {
+            throw CallError(
+                .invalidArgument,
+                "model.endpoints holds at most \(EndpointRecord.mostPerModel) entries, not \(model.endpoints.count)")
         }
         try Check.length(model.licence, field: "model.licence", atMost: 400)
         for capability in model.capabilities { try Check.name(capability, field: "model.capabilities") }
-        for endpoint in model.endpoints {
-            try Check.length(endpoint.baseUrl, field: "model.endpoints.base_url", atMost: 2_000)
-            try Check.length(endpoint.model, field: "model.endpoints.model", atMost: Check.longestName)
-            try Check.length(endpoint.apiKeyEnv, field: "model.endpoints.api_key_env", atMost: 200)
-            guard endpoint.baseUrl.hasPrefix("http://") || endpoint.baseUrl.hasPrefix("https://") else {
-                throw CallError(
-                    .invalidArgument,
-                    "model.endpoints.base_url '\(endpoint.baseUrl.prefix(80))' must begin with http:// or https://")
-            }
-            guard endpoint.apiKeyEnv.isEmpty || endpoint.apiKeyEnv.hasPrefix("HERD_KEY_") else {
-                throw CallError(
-                    .invalidArgument,
-                    "model.endpoints.api_key_env '\(endpoint.apiKeyEnv.prefix(80))' must begin with HERD_KEY_")
-            }
+        var checked: [EndpointRecord] = []
+        for (index, endpoint) in model.endpoints.enumerated() {
+            checked.append(
+                try EndpointRecord(
+                    validating: endpoint, field: "model.endpoints[\(index)]", hasSecretsFolder: hasSecretsFolder))
         }
         self.init()
         name = model.name
@@ -55,10 +54,7 @@ extension ModelRecord {
         released = model.released
         memoryGb = model.memoryGb
         capabilities = model.capabilities
-        endpoints = model.endpoints.map {
-            EndpointRecord(
-                baseUrl: $0.baseUrl, model: $0.model, maxConcurrency: $0.maxConcurrency, apiKeyEnv: $0.apiKeyEnv)
-        }
+        endpoints = checked
         firstTokenSeconds = model.firstTokenSeconds
         tokensPerSecond = model.tokensPerSecond
         outputTokens = model.outputTokens
@@ -90,10 +86,7 @@ extension Model {
         released = record.released
         memoryGb = record.memoryGb
         capabilities = record.capabilities
-        endpoints = record.endpoints.map {
-            Endpoint(
-                baseUrl: $0.baseUrl, model: $0.model, maxConcurrency: $0.maxConcurrency, apiKeyEnv: $0.apiKeyEnv)
-        }
+        endpoints = record.endpoints.map(Endpoint.init)
         firstTokenSeconds = record.firstTokenSeconds
         tokensPerSecond = record.tokensPerSecond
         outputTokens = record.outputTokens
@@ -114,6 +107,7 @@ extension ModelProfile {
             released: CalendarDay(record.released), memoryGB: known(record.memoryGb),
             capabilities: Set(record.capabilities), isLocal: record.local,
             firstTokenSeconds: known(record.firstTokenSeconds), tokensPerSecond: known(record.tokensPerSecond),
-            outputTokens: record.outputTokens >= 1 ? Int(record.outputTokens) : nil)
+            outputTokens: record.outputTokens >= 1 ? Int(record.outputTokens) : nil,
+            hasEndpoints: !record.endpoints.isEmpty)
     }
 }

@@ -70,6 +70,7 @@ extension RoutingPolicy {
         defaultModel = record.defaultModel.isEmpty ? nil : record.defaultModel
         ageReference = CalendarDay(record.ageReference) ?? Self.defaultAgeReference
         if record.expectedOutputTokens > 0 { expectedOutputTokens = Int(record.expectedOutputTokens) }
+        if record.switchMargin > 0 { switchMargin = record.switchMargin }
     }
 }
 
@@ -107,13 +108,15 @@ extension RoutingConstraints {
             for entry in list { try Check.length(entry, field: "\(field).\(name)", atMost: Check.longestName) }
         }
         func limit(_ value: Double) -> Double? { value == 0 ? nil : value }
+        var rounds: Int?
+        if case .maxRefineRounds(let most)? = constraints.refinement { rounds = Int(most) }
         self.init(
             allow: constraints.allow.isEmpty ? nil : Set(constraints.allow), deny: Set(constraints.deny),
             capabilities: Set(constraints.capabilities), maxCostUSD: limit(constraints.maxCostUsd),
             maxLatencySeconds: limit(constraints.maxLatencySeconds), maxParametersB: limit(constraints.maxParametersB),
             maxMemoryGB: limit(constraints.maxMemoryGb), localOnly: constraints.localOnly,
             minContextTokens: constraints.minContextTokens == 0 ? nil : Int(constraints.minContextTokens),
-            maxPriceOut: limit(constraints.maxPriceOut))
+            maxPriceOut: limit(constraints.maxPriceOut), maxRefineRounds: rounds)
         do throws(PolicyError) {
             try validate()
         } catch {
@@ -129,7 +132,12 @@ extension ConstraintsRecord {
             maxCostUsd: constraints.maxCostUsd, maxLatencySeconds: constraints.maxLatencySeconds,
             maxParametersB: constraints.maxParametersB, maxMemoryGb: constraints.maxMemoryGb,
             localOnly: constraints.localOnly, minContextTokens: constraints.minContextTokens,
-            maxPriceOut: constraints.maxPriceOut)
+            maxPriceOut: constraints.maxPriceOut,
+            refinement: constraints.refinement.map { limit in
+                switch limit {
+                case .maxRefineRounds(let rounds): .maxRefineRounds(rounds)
+                }
+            })
     }
 }
 
@@ -139,6 +147,11 @@ extension Constraints {
             allow: record.allow, deny: record.deny, capabilities: record.capabilities,
             maxCostUsd: record.maxCostUsd, maxLatencySeconds: record.maxLatencySeconds,
             maxParametersB: record.maxParametersB, maxMemoryGb: record.maxMemoryGb,
-            localOnly: record.localOnly, minContextTokens: record.minContextTokens, maxPriceOut: record.maxPriceOut)
+            localOnly: record.localOnly, minContextTokens: record.minContextTokens, maxPriceOut: record.maxPriceOut,
+            refinement: record.refinement.map { limit in
+                switch limit {
+                case .maxRefineRounds(let rounds): .maxRefineRounds(rounds)
+                }
+            })
     }
 }

@@ -6,7 +6,7 @@ extension PredictorEvent {
         let predictor = loaded.predictor
         self.init(
             version: predictor.version, models: predictor.models, topics: predictor.topics,
-            means: predictor.card.modelMeans)
+            means: predictor.card.modelMeans, rounds: UInt32(clamping: predictor.rounds))
     }
 }
 

@@ -9,7 +9,8 @@ import UnixSignals
 package enum HerdRole: String, Sendable, CaseIterable {
     case router
     case scorer
-    /// Router and scorer in one process, still talking over loopback.
+    case refiner
+    /// All three in one process, still talking over loopback.
     case all
 }
 
@@ -27,23 +28,38 @@ package enum HerdProcess {
         var configuration = configuration
         var services: [any Service] = []
         var addresses: [(String, [EndpointAddress])] = []
-        if role != .router {
+        var routerCallers: [any RouterCaller] = []
+        if role == .all {
+            // The three know each other, wherever they listen.
+            (configuration.scorer.routerAddress, configuration.refiner.routerAddress) = ("", "")
+        }
+        if role == .all || role == .scorer {
             let scorer = try ScorerProcess(configuration, logger: Logger(label: "scorer"))
             let bound = try await scorer.start()
             services.append(scorer)
+            routerCallers.append(scorer)
             addresses.append(("scorer", bound))
             if role == .all, let first = bound.first { configuration.router.scorerAddress = first.description }
         }
-        if role != .scorer {
+        if role == .all || role == .refiner {
+            let refiner = try await RefinerProcess(configuration, logger: Logger(label: "refiner"))
+            let bound = try await refiner.start()
+            services.append(refiner)
+            routerCallers.append(refiner)
+            addresses.append(("refiner", bound))
+            if role == .all, let first = bound.first { configuration.router.refinerAddress = first.description }
+        }
+        if role == .all || role == .router {
             let router = try await RouterProcess(configuration, logger: Logger(label: "router"))
             let bound = try await router.start()
             services.append(router)
             addresses.append(("router", bound))
+            if let first = bound.first { for caller in routerCallers { caller.routerLink.use(first) } }
         }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.
         if let readyFile { services.append(ReadyFile(path: readyFile, addresses: addresses)) }
-        // In a group services end in the reverse of this order: the router before the scorer it asks.
+        // In a group services end in the reverse of this order: the router before those it asks.
         // A service that was drained by a call ends the process as cleanly as a signal does.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

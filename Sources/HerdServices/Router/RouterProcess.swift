@@ -1,3 +1,4 @@
+import HerdBackends
 import HerdClient
 import HerdFrames
 import HerdMessages
@@ -7,11 +8,12 @@ package import HerdTransport
 package import Logging
 import ServiceLifecycle
 
-/// The router as a process: its server, its connection to the scorer, its store.
+/// The router as a process: its server, its connections to scorer, refiner and models, its store.
 package final class RouterProcess: Service {
     private let router: RouterService
     private let server: HerdServer
     private let scorer: HerdClient
+    private let refiner: HerdClient
 
     /// Opens the store and registers every method.
     ///
@@ -28,7 +30,9 @@ package final class RouterProcess: Service {
         client.maximumBackoff = .milliseconds(250)
         scorer = HerdClient(
             address: try HerdConfiguration.address(configuration.router.scorerAddress), configuration: client)
-        router = try await RouterService(configuration.router, scorer: scorer, logger: logger)
+        refiner = HerdClient(
+            address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client)
+        router = try await RouterService(configuration.router, scorer: scorer, refiner: refiner, logger: logger)
         register()
     }
 
@@ -41,10 +45,14 @@ package final class RouterProcess: Service {
     package func run() async throws {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [router] in await router.follower.run() }
+            group.addTask { [router] in await router.runner.pool.run() }
+            group.addTask { [router] in await router.publishMeasurements() }
             await server.serve()
             group.cancelAll()
         }
         scorer.close()
+        refiner.close()
+        await router.runner.pool.shutDown()
         await router.store.close()
     }
 
@@ -69,18 +77,46 @@ package final class RouterProcess: Service {
         server.unary(Router.getDecision) { request, _ in
             try await answering { try await router.decisions.get(request.decisionId) }
         }
+        server.stream(Router.generate, on: .eventLoop) { request, context, writer in
+            try await router.generate(request, context) { event throws(CallError) in try await writer.send(event) }
+        }
+        server.stream(Router.complete, on: .eventLoop) { request, context, writer in
+            if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+            try await answering {
+                var call = try await CompleteCall(request, router: router, context: context) {
+                    event throws(CallError) in try await writer.send(event)
+                }
+                try await call.run()
+            }
+        }
+        server.stream(Router.refine, on: .eventLoop) { request, context, writer in
+            if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+            try await answering {
+                var call = try await RefineCall(request, router: router, context: context) { event throws(CallError) in
+                    try await writer.send(event)
+                }
+                try await call.run()
+            }
+        }
         registerRegistry()
-        BackupService(service: "router", store: router.store, others: [("scorer", scorer)]).register(with: server)
-        server.forward(prefix: "herd.v1.Scorer/") { [scorer] path, payload, context, writer in
+        BackupService(service: "router", store: router.store, others: [("scorer", scorer), ("refiner", refiner)])
+            .register(with: server)
+        forward("herd.v1.Scorer/", to: scorer, called: "the scorer")
+        forward("herd.v1.Refiner/", to: refiner, called: "the refiner")
+    }
+
+    /// Callers dial only the router; what is another service's it passes on.
+    private func forward(_ prefix: String, to client: HerdClient, called name: String) {
+        server.forward(prefix: prefix) { path, payload, context, writer in
             do throws(CallError) {
-                return try await scorer.forward(
+                return try await client.forward(
                     path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
                 ) { message throws(CallError) in try await writer.send(message) }
             } catch {
                 guard error.code == .unavailable else { throw error }
-                // The caller does not know the scorer's address, and need not.
+                // The caller does not know the service's address, and need not.
                 throw CallError(
-                    .unavailable, "the scorer is away; try again once it is back", metadata: error.metadata,
+                    .unavailable, "\(name) is away; try again once it is back", metadata: error.metadata,
                     cause: error)
             }
         }

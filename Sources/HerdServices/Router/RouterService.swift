@@ -7,14 +7,18 @@ import Logging
 import NIOConcurrencyHelpers
 import Synchronization
 
-/// The router: registry, prediction cache, decisions.
+/// The router: registry, prediction cache, decisions, sessions.
 final class RouterService: Sendable {
     let registry: HerdRegistry
     let decisions: DecisionLog
     let follower: PredictorFollower
     let store: StoreEnvironment
+    let measurements: MeasurementLog
+    let sessions: SessionModels
+    let view: CurrentView
+    let runner: ModelRunner
+    let refiner: HerdClient
     private let cache: PredictionCache
-    private let view: CurrentView
     private let predictions = SingleFlight<UInt128, CachedPrediction>()
     private let configuration: RouterConfiguration
     private let logger: Logger
@@ -22,20 +26,35 @@ final class RouterService: Sendable {
     private let droppedCount = Atomic<Int>(0)
 
     /// Opens the store.
-    init(_ configuration: RouterConfiguration, scorer: HerdClient, logger: Logger) async throws {
+    init(
+        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, logger: Logger
+    ) async throws {
+        self.refiner = refiner
         self.configuration = configuration
         self.logger = logger
         let tables =
             HerdRegistry.tables + PredictorFollower.tables
             + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
             + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
+            + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
         store = try ServiceStore.open(
             "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
-        registry = try HerdRegistry(store: store, logger: logger) { view.update(registry: $0) }
+        let runner = try ModelRunner(configuration, logger: logger)
+        self.runner = runner
+        registry = try HerdRegistry(
+            store: store, hasSecretsFolder: !configuration.secretsDir.isEmpty, logger: logger
+        ) { snapshot in
+            runner.update(snapshot)
+            view.update(registry: snapshot)
+        }
         follower = PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
         view.update(predictor: follower.current)
+        measurements = MeasurementLog(store: store, logger: logger) { view.update(measurements: $0) }
+        sessions = SessionModels(
+            store: store, maxEntries: configuration.sessionMaxEntries,
+            expiryMs: UInt64(configuration.sessionExpirySeconds) * 1_000)
         cache = PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)
         decisions = try await DecisionLog(store: store, maxEntries: configuration.decisionLogMaxEntries)
     }
@@ -50,13 +69,24 @@ final class RouterService: Sendable {
         let fingerprint = cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text)
         guard let prediction = cache.get(fingerprint, predictor: predictor) else { return nil }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        return reply(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+        let decided = settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+        keepSession(decided, tenant: tenant)
+        return decided.response
     }
 
     /// Asks the scorer and, where it can't tell, falls back as the policy says.
     func route(_ request: RouteRequest, tenant: String) async throws -> RouteResponse {
+        let decided = try await decide(request, tenant: tenant)
+        keepSession(decided, tenant: tenant)
+        return decided.response
+    }
+
+    /// Decides and logs the decision; whoever runs the model tells the session which one that was.
+    ///
+    /// - Parameter needs: what running the chosen model asks of it.
+    func decide(_ request: RouteRequest, needs: RequestNeeds = .none, tenant: String) async throws -> SettledDecision {
         let view = view.current
-        let plan = try RoutePlan(request, view: view)
+        let plan = try RoutePlan(request, needs: needs, view: view)
         guard let predictor = view.predictor else {
             return try fallBack(plan, view: view, tenant: tenant, because: "no predictor yet")
         }
@@ -65,7 +95,7 @@ final class RouterService: Sendable {
         // Long requests come here without a look into the cache, and a flight may have landed since the others looked.
         if let prediction = cache.get(fingerprint, predictor: predictor, countsMiss: false) {
             let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-            return reply(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+            return settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
         }
         let prediction: CachedPrediction
         do {
@@ -83,20 +113,33 @@ final class RouterService: Sendable {
                 plan, view: view, tenant: tenant, because: "the scorer gave no prediction (\(error.code))")
         }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        return reply(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
+        return settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
     }
 
     private func fallBack(
         _ plan: RoutePlan, view: RoutingView, tenant: String, because reason: String
-    ) throws(CallError) -> RouteResponse {
+    ) throws(CallError) -> SettledDecision {
         let decision = try RoutedDecision(plan, view: view, degradedBecause: reason)
         degradedCount.add(1, ordering: .relaxed)
-        return reply(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
+        return settle(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
     }
 
-    private func reply(
+    /// Gives a conversation its model, the decision its id, and the log its entry.
+    private func settle(
         _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> RouteResponse {
+    ) -> SettledDecision {
+        var decision = decision
+        if !plan.session.isEmpty,
+            let model = sessions.model(of: plan.session, tenant: tenant, nowMs: WallClock.milliseconds())
+        {
+            decision.keepSession(with: model, margin: plan.policy.switchMargin)
+        }
+        return log(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: cached)
+    }
+
+    private func log(
+        _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
+    ) -> SettledDecision {
         let id = decisions.nextID()
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
         let time = WallClock.milliseconds()
@@ -107,7 +150,15 @@ final class RouterService: Sendable {
                 decision, id: id.description, tenant: tenant, fingerprint: print ?? [], timeMs: time, prompt: prompt)
         }
         if !isKept { droppedCount.add(1, ordering: .relaxed) }
-        return RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain)
+        return SettledDecision(
+            response: RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain), plan: plan,
+            id: id)
+    }
+
+    private func keepSession(_ decided: SettledDecision, tenant: String) {
+        guard !decided.plan.session.isEmpty else { return }
+        sessions.set(
+            decided.response.model, of: decided.plan.session, tenant: tenant, nowMs: WallClock.milliseconds())
     }
 
     // MARK: - Status
@@ -127,8 +178,11 @@ final class RouterService: Sendable {
             "cache_hits": Double(cache.hits),
             "cache_misses": Double(cache.misses),
             "degraded_decisions": Double(degradedCount.load(ordering: .relaxed)),
+            "measurement_revision": Double(view.measurements.revision),
+            "sessions_in_memory": Double(sessions.count),
             "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed)),
         ]
+        figures.merge(BackendFigures.of(runner)) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures
     }
@@ -141,6 +195,7 @@ final class RouterService: Sendable {
             "registry_revision": "\(view.registry.revision)",
             "pid": ProcessNumber.text,
         ].merging(StoreFigures.facts(store)) { own, _ in own }
+            .merging(BackendFigures.facts(runner)) { own, _ in own }
     }
 }
 
@@ -151,10 +206,20 @@ final class CurrentView: Sendable {
     var current: RoutingView { state.withLockedValue { $0 } }
 
     func update(registry: RegistrySnapshot) {
-        state.withLockedValue { $0 = RoutingView(registry: registry, predictor: $0.predictor) }
+        state.withLockedValue {
+            $0 = RoutingView(registry: registry, predictor: $0.predictor, measurements: $0.measurements)
+        }
     }
 
     func update(predictor: FollowedPredictor?) {
-        state.withLockedValue { $0 = RoutingView(registry: $0.registry, predictor: predictor) }
+        state.withLockedValue {
+            $0 = RoutingView(registry: $0.registry, predictor: predictor, measurements: $0.measurements)
+        }
+    }
+
+    func update(measurements: PublishedMeasurements) {
+        state.withLockedValue {
+            $0 = RoutingView(registry: $0.registry, predictor: $0.predictor, measurements: measurements)
+        }
     }
 }

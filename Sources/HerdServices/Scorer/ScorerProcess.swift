@@ -8,9 +8,10 @@ package import Logging
 import ServiceLifecycle
 
 /// The scorer as a process: its server and its store.
-package final class ScorerProcess: Service {
+package final class ScorerProcess: Service, RouterCaller {
     private let scorer: ScorerService
     private let server: HerdServer
+    let routerLink: RouterLink
 
     /// Maps the embedding table, opens the store and registers every method.
     ///
@@ -20,13 +21,15 @@ package final class ScorerProcess: Service {
             name: "scorer",
             configuration: try ServerConfiguration(listen: configuration.scorer.listen, limits: configuration.server),
             logger: logger)
+        routerLink = try RouterLink(caller: "scorer", address: configuration.scorer.routerAddress)
         let path = configuration.embeddingTable.isEmpty ? ResourceLocator.locate() : configuration.embeddingTable
         guard let path else {
             throw ConfigurationError(
                 "the embedding table was not found beside or above the program; set embedding.table, or the folder "
                     + "that holds embedding/ in HERD_RESOURCES")
         }
-        scorer = try ScorerService(configuration.scorer, table: try EmbeddingTable(mapping: path), logger: logger)
+        scorer = try ScorerService(
+            configuration.scorer, table: try EmbeddingTable(mapping: path), link: routerLink, logger: logger)
         register()
     }
 
@@ -38,6 +41,7 @@ package final class ScorerProcess: Service {
     /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
     package func run() async throws {
         await server.serve()
+        routerLink.close()
         await scorer.store.close()
     }
 
@@ -53,6 +57,17 @@ package final class ScorerProcess: Service {
         server.unary(Scorer.embed, on: .pool) { request, _ in try answering { try scorer.embed(request) } }
         server.unary(Scorer.import, on: .pool) { request, _ in
             try await answering { try await scorer.evaluations.importRows(request) }
+        }
+        server.unary(Scorer.putSuite, on: .pool) { request, _ in
+            try await answering { try await scorer.evaluator.suites.put(request) }
+        }
+        server.stream(Scorer.evaluate) { request, _, writer in
+            try await answering { try await scorer.evaluator.evaluate(request) { try await writer.send($0) } }
+        }
+        server.unary(Scorer.perfics, on: .pool) { request, _ in
+            try await answering {
+                try await PerficsReport.answer(request, store: scorer.store, source: scorer.evaluator.source)
+            }
         }
         server.unary(Scorer.listPredictors, on: .pool) { request, _ in
             try answering { try scorer.versions.list(request) }

@@ -9,6 +9,7 @@ import Synchronization
 final class ScorerService: Sendable {
     let versions: PredictorVersions
     let evaluations: EvaluationTable
+    let evaluator: Evaluator
     let store: StoreEnvironment
     private let embedder: TextEmbedder
     private let table: EmbeddingTable
@@ -20,14 +21,20 @@ final class ScorerService: Sendable {
     private static let mostTexts = 1_024
 
     /// Opens the store.
-    init(_ configuration: ScorerConfiguration, table: EmbeddingTable, logger: Logger) throws {
+    ///
+    /// - Parameter link: to the router, which runs the models that are evaluated.
+    init(_ configuration: ScorerConfiguration, table: EmbeddingTable, link: RouterLink, logger: Logger) throws {
         self.table = table
         self.logger = logger
         embedder = TextEmbedder(table: table)
         store = try ServiceStore.open(
-            "scorer", path: configuration.data, tables: EvaluationTable.tables + PredictorVersions.tables,
+            "scorer", path: configuration.data,
+            tables: EvaluationTable.tables + Evaluator.tables + PredictorVersions.tables,
             maxBytes: configuration.storeMaxBytes, logger: logger)
         evaluations = EvaluationTable(store: store, embedder: embedder, tableChecksum: table.checksum)
+        evaluator = Evaluator(
+            store: store, evaluations: evaluations, link: link,
+            judgePrompt: try JudgePrompt(folder: try PromptFolder.locate(configuration.promptsDir)))
         versions = try PredictorVersions(store: store, tableChecksum: table.checksum, logger: logger)
     }
 
@@ -43,7 +50,8 @@ final class ScorerService: Sendable {
             topic: predictor.topics.indices.contains(prediction.topic) ? predictor.topics[prediction.topic] : "",
             topicProbability: prediction.topicProbability, prior: prediction.prior,
             promptTokens: UInt32(clamping: embedding.estimatedTokens),
-            embedding: QuantisedEmbedding.bytes(of: embedding))
+            embedding: QuantisedEmbedding.bytes(of: embedding), rounds: UInt32(clamping: prediction.rounds),
+            gains: prediction.gains, roundCostsUsd: prediction.roundCosts)
     }
 
     func embed(_ request: EmbedRequest) throws -> EmbedResponse {

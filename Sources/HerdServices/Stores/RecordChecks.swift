@@ -1,10 +1,17 @@
 import HerdMessages
+import HerdStore
 
 /// What a check of a store holds against the records of each table: that they can be read as what they should be.
 enum RecordChecks {
     /// What is wrong with a record; nil where nothing is. Tables that are not known are passed over.
     static func problem(table: String, key: [UInt8], value: [UInt8]) -> String? {
         all[table].flatMap { check in check(key, value) ? nil : "it is no record of its table" }
+    }
+
+    /// Whether a key of several parts has this one as its last.
+    private static func ends(_ key: [UInt8], with part: String) -> Bool {
+        let end = OrderedBytes().adding(part).bytes
+        return key.count > end.count && key.suffix(end.count).elementsEqual(end)
     }
 
     private static let all: [String: @Sendable (_ key: [UInt8], _ value: [UInt8]) -> Bool] = [
@@ -16,12 +23,22 @@ enum RecordChecks {
         "predictions.b": { _, value in CachedPrediction.isRecord(value) },
         "decisions": { _, value in DecisionRecord.read(value).map { !$0.decisionId.isEmpty } ?? false },
         "outcomes": { _, value in OutcomeRecord.read(value) != nil },
+        "runs": { _, value in RunRecord.read(value) != nil },
+        "sessions.a": { _, value in SessionRecord.read(value) != nil },
+        "sessions.b": { _, value in SessionRecord.read(value) != nil },
+        "measurements": { _, value in MeasurementsRecord.read(value) != nil },
         "evaluations": { key, value in EvaluationRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
         "embeddings": { _, value in StoredEmbedding.isRecord(value) },
+        "suite_items": { key, value in
+            SuiteItemRecord.read(value).map { Self.ends(key, with: $0.id) } ?? false
+        },
+        "answers": { key, value in AnswerRecord.read(value).map { Self.ends(key, with: $0.model) } ?? false },
         "predictors": { key, value in
             PredictorRecord.read(value).map { Array($0.version.utf8) == key && PredictorVersions.isWhole($0) } ?? false
         },
         "predictor_in_force": { _, value in InForceRecord.read(value) != nil },
+        "transcripts": { _, value in TranscriptRecord.read(value).map { !$0.transcriptId.isEmpty } ?? false },
+        "transcript_steps": { _, value in TranscriptStepRecord.read(value).map { !$0.step.isEmpty } ?? false },
     ]
 }
 

@@ -10,7 +10,7 @@ package enum ServiceStore {
     package static let schemaVersion: UInt32 = 2
 
     /// - Parameters:
-    ///   - service: "router" or "scorer".
+    ///   - service: "router", "scorer" or "refiner".
     ///   - tables: every table of the service.
     static func open(
         _ service: String, path: String, tables: [TableID], maxBytes: Int, logger: Logger

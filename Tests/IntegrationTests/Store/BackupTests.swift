@@ -105,7 +105,10 @@ import Testing
             let holder = try await Daemon.all(in: folder)
             let second = try await Programs.run(
                 Programs.herdd,
-                ["all", "--data", data, "--listen", "127.0.0.1:0", "--scorer-listen", "127.0.0.1:0"])
+                [
+                    "all", "--data", data, "--listen", "127.0.0.1:0", "--scorer-listen", "127.0.0.1:0",
+                    "--refiner-listen", "127.0.0.1:0",
+                ])
             #expect(second.status == 73 && second.errors.contains("is open in another process"))
             #expect(holder.terminate() == 0)
             #expect(try await run(["verify", data]).status == 0)

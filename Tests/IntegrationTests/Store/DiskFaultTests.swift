@@ -63,7 +63,7 @@ import Testing
                 Programs.herdd,
                 [
                     "all", "--data", folder.appending(path: "data").path, "--listen", "127.0.0.1:0",
-                    "--scorer-listen", "127.0.0.1:0",
+                    "--scorer-listen", "127.0.0.1:0", "--refiner-listen", "127.0.0.1:0",
                 ], environment: disk.environment)
             #expect(again.status == 73 && again.errors.contains("make the folder writable"), "\(again.errors)")
             // Checking needs no writing.

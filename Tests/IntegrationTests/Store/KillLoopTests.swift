@@ -50,7 +50,7 @@ import Testing
 }
 
 extension Daemon {
-    /// Router and scorer in one process, on the folder's `data`.
+    /// All services in one process, on the folder's `data`.
     ///
     /// - Parameter ready: where the ready file goes; the folder if not given.
     static func all(
@@ -59,7 +59,7 @@ extension Daemon {
         try await Daemon(
             [
                 "all", "--data", folder.appending(path: "data").path, "--listen", "127.0.0.1:0", "--scorer-listen",
-                "127.0.0.1:0",
+                "127.0.0.1:0", "--refiner-listen", "127.0.0.1:0",
             ], in: ready ?? folder, environment: environment)
     }
 }

@@ -12,7 +12,10 @@ final class ToolHerd: Sendable {
         self.folder = folder
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         daemon = try await Daemon(
-            ["all", "--data", folder.appending(path: "data").path, "--scorer-listen", "127.0.0.1:0"]
+            [
+                "all", "--data", folder.appending(path: "data").path, "--scorer-listen", "127.0.0.1:0",
+                "--refiner-listen", "127.0.0.1:0",
+            ]
                 + listen.flatMap { ["--listen", $0] }, in: folder)
         address = try #require(daemon.listening["router"]?.first)
     }

@@ -34,7 +34,7 @@ class Server:
         self.folder = tempfile.TemporaryDirectory(prefix="herd-hostile-")
         ready = pathlib.Path(self.folder.name, "ready.json")
         command = [herdd, "all", "--data", f"{self.folder.name}/data", "--listen", "127.0.0.1:0", "--scorer-listen",
-                   "127.0.0.1:0", "--ready-file", str(ready), "--log-level", "error"]
+                   "127.0.0.1:0", "--refiner-listen", "127.0.0.1:0", "--ready-file", str(ready), "--log-level", "error"]
         # The log goes to a file: a flood of complaints must neither block the server nor drown the results.
         self.log = pathlib.Path(self.folder.name, "herdd.log")
         self.process = subprocess.Popen(command, env=os.environ | environment(limits), stderr=self.log.open("wb"))

@@ -514,6 +514,7 @@ package struct FollowedPredictorRecord: Message {
     package var models: [String]
     package var topics: [String]
     package var means: [Float]
+    package var rounds: UInt32
 
     /// Every field at its default.
     package init() {
@@ -521,6 +522,7 @@ package struct FollowedPredictorRecord: Message {
         self.models = []
         self.topics = []
         self.means = []
+        self.rounds = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -528,12 +530,14 @@ package struct FollowedPredictorRecord: Message {
         version: String = "",
         models: [String] = [],
         topics: [String] = [],
-        means: [Float] = []
+        means: [Float] = [],
+        rounds: UInt32 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
+        self.rounds = rounds
     }
 
     package static var fullName: String { "herd.store.v1.FollowedPredictorRecord" }
@@ -675,6 +679,7 @@ package struct DecisionRecord: Message {
     package var fingerprint: [UInt8]
     package var prompt: String
     package var embedding: [UInt8]
+    package var sessionModelKept: Bool
 
     /// Every field at its default.
     package init() {
@@ -698,6 +703,7 @@ package struct DecisionRecord: Message {
         self.fingerprint = []
         self.prompt = ""
         self.embedding = []
+        self.sessionModelKept = false
     }
 
     /// The given fields, the others at their defaults.
@@ -721,7 +727,8 @@ package struct DecisionRecord: Message {
         promptTokens: UInt32 = 0,
         fingerprint: [UInt8] = [],
         prompt: String = "",
-        embedding: [UInt8] = []
+        embedding: [UInt8] = [],
+        sessionModelKept: Bool = false
     ) {
         self.decisionId = decisionId
         self.timeUnixMs = timeUnixMs
@@ -743,9 +750,108 @@ package struct DecisionRecord: Message {
         self.fingerprint = fingerprint
         self.prompt = prompt
         self.embedding = embedding
+        self.sessionModelKept = sessionModelKept
     }
 
     package static var fullName: String { "herd.store.v1.DecisionRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// The model a conversation is with. Its key is a hash of tenant and session.
+package struct SessionRecord: Message {
+    package var model: String
+    package var timeUnixMs: UInt64
+
+    /// Every field at its default.
+    package init() {
+        self.model = ""
+        self.timeUnixMs = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        model: String = "",
+        timeUnixMs: UInt64 = 0
+    ) {
+        self.model = model
+        self.timeUnixMs = timeUnixMs
+    }
+
+    package static var fullName: String { "herd.store.v1.SessionRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// What the models' latencies were measured to be, as published under a revision.
+package struct MeasurementsRecord: Message {
+    package var revision: UInt64
+    package var models: [MeasuredModelRecord]
+
+    /// Every field at its default.
+    package init() {
+        self.revision = 0
+        self.models = []
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        revision: UInt64 = 0,
+        models: [MeasuredModelRecord] = []
+    ) {
+        self.revision = revision
+        self.models = models
+    }
+
+    package static var fullName: String { "herd.store.v1.MeasurementsRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.store.v1.MeasuredModelRecord`.
+package struct MeasuredModelRecord: Message {
+    package var model: String
+    /// 0 = not measured.
+    package var firstTokenSeconds: Double
+    package var tokensPerSecond: Double
+
+    /// Every field at its default.
+    package init() {
+        self.model = ""
+        self.firstTokenSeconds = 0
+        self.tokensPerSecond = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        model: String = "",
+        firstTokenSeconds: Double = 0,
+        tokensPerSecond: Double = 0
+    ) {
+        self.model = model
+        self.firstTokenSeconds = firstTokenSeconds
+        self.tokensPerSecond = tokensPerSecond
+    }
+
+    package static var fullName: String { "herd.store.v1.MeasuredModelRecord" }
 
     package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
         self = try Self.unpacked(from: bytes)
@@ -1188,12 +1294,15 @@ package struct AnswerRecord: Message {
     /// After 0, 1, 2 ... rounds.
     package var texts: [String]
     package var scores: [Double]
+    /// Of the draft, then of each round alone, as are the seconds.
     package var costsUsd: [Double]
     package var seconds: [Double]
     package var suite: String
     package var timeUnixMs: UInt64
     package var usage: UsageRecord?
     package var firstTokenSeconds: Double
+    /// What gave the scores.
+    package var grader: GraderRecord?
 
     /// Every field at its default.
     package init() {
@@ -1207,6 +1316,7 @@ package struct AnswerRecord: Message {
         self.timeUnixMs = 0
         self.usage = nil
         self.firstTokenSeconds = 0
+        self.grader = nil
     }
 
     /// The given fields, the others at their defaults.
@@ -1220,7 +1330,8 @@ package struct AnswerRecord: Message {
         suite: String = "",
         timeUnixMs: UInt64 = 0,
         usage: UsageRecord? = nil,
-        firstTokenSeconds: Double = 0
+        firstTokenSeconds: Double = 0,
+        grader: GraderRecord? = nil
     ) {
         self.id = id
         self.model = model
@@ -1232,6 +1343,7 @@ package struct AnswerRecord: Message {
         self.timeUnixMs = timeUnixMs
         self.usage = usage
         self.firstTokenSeconds = firstTokenSeconds
+        self.grader = grader
     }
 
     package static var fullName: String { "herd.store.v1.AnswerRecord" }
@@ -1797,6 +1909,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             meansRead = Array(UnsafeBufferPointer(start: list, count: c.pointee.n_means))
         }
         self.means = meansRead
+        self.rounds = c.pointee.rounds
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__FollowedPredictorRecord>, in arena: MessageArena) {
@@ -1828,6 +1941,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             c.pointee.means = list
             c.pointee.n_means = self.means.count
         }
+        c.pointee.rounds = self.rounds
     }
 }
 
@@ -1975,6 +2089,7 @@ extension DecisionRecord: GeneratedMessage {
         self.fingerprint = readBytes(c.pointee.fingerprint)
         self.prompt = readText(c.pointee.prompt)
         self.embedding = readBytes(c.pointee.embedding)
+        self.sessionModelKept = c.pointee.session_model_kept != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__DecisionRecord>, in arena: MessageArena) {
@@ -2048,6 +2163,95 @@ extension DecisionRecord: GeneratedMessage {
         if !self.embedding.isEmpty {
             c.pointee.embedding = arena.bytes(self.embedding)
         }
+        c.pointee.session_model_kept = self.sessionModelKept ? 1 : 0
+    }
+}
+
+extension SessionRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__session_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__SessionRecord>) {
+        herd__store__v1__session_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__SessionRecord>) {
+        self.model = readText(c.pointee.model)
+        self.timeUnixMs = c.pointee.time_unix_ms
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__SessionRecord>, in arena: MessageArena) {
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        c.pointee.time_unix_ms = self.timeUnixMs
+    }
+}
+
+extension MeasurementsRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__measurements_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__MeasurementsRecord>) {
+        herd__store__v1__measurements_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__MeasurementsRecord>) {
+        self.revision = c.pointee.revision
+        var modelsRead: [MeasuredModelRecord] = []
+        if let list = c.pointee.models {
+            modelsRead.reserveCapacity(c.pointee.n_models)
+            for index in 0..<c.pointee.n_models {
+                guard let item = list[index] else { continue }
+                modelsRead.append(MeasuredModelRecord(reading: item))
+            }
+        }
+        self.models = modelsRead
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__MeasurementsRecord>, in arena: MessageArena) {
+        c.pointee.revision = self.revision
+        if !self.models.isEmpty {
+            let list = arena.raw(self.models.count * MemoryLayout<UnsafeMutablePointer<Herd__Store__V1__MeasuredModelRecord>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__Store__V1__MeasuredModelRecord>?.self, capacity: self.models.count)
+            self.models.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__Store__V1__MeasuredModelRecord>.stride).bindMemory(to: Herd__Store__V1__MeasuredModelRecord.self, capacity: 1)
+                    herd__store__v1__measured_model_record__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.models = list
+            c.pointee.n_models = self.models.count
+        }
+    }
+}
+
+extension MeasuredModelRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__measured_model_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__MeasuredModelRecord>) {
+        herd__store__v1__measured_model_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__MeasuredModelRecord>) {
+        self.model = readText(c.pointee.model)
+        self.firstTokenSeconds = c.pointee.first_token_seconds
+        self.tokensPerSecond = c.pointee.tokens_per_second
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__MeasuredModelRecord>, in arena: MessageArena) {
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        c.pointee.first_token_seconds = self.firstTokenSeconds
+        c.pointee.tokens_per_second = self.tokensPerSecond
     }
 }
 
@@ -2482,6 +2686,11 @@ extension AnswerRecord: GeneratedMessage {
             self.usage = nil
         }
         self.firstTokenSeconds = c.pointee.first_token_seconds
+        if let item = c.pointee.grader {
+            self.grader = GraderRecord(reading: item)
+        } else {
+            self.grader = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AnswerRecord>, in arena: MessageArena) {
@@ -2532,5 +2741,11 @@ extension AnswerRecord: GeneratedMessage {
             c.pointee.usage = item
         }
         c.pointee.first_token_seconds = self.firstTokenSeconds
+        if let graderValue = self.grader {
+            let item = arena.raw(MemoryLayout<Herd__Store__V1__GraderRecord>.stride).bindMemory(to: Herd__Store__V1__GraderRecord.self, capacity: 1)
+            herd__store__v1__grader_record__init(item)
+            graderValue.write(to: item, in: arena)
+            c.pointee.grader = item
+        }
     }
 }

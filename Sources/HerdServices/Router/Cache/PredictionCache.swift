@@ -38,7 +38,8 @@ final class PredictionCache: Sendable {
         let found = try? store.read { transaction throws(StoreError) in
             try table.withValue(for: fingerprint, in: transaction) { record, generation in
                 record.withUnsafeBytes { bytes in
-                    CachedPrediction(record: bytes, modelCount: predictor.models.count).map { ($0, generation) }
+                    CachedPrediction(record: bytes, modelCount: predictor.models.count, rounds: predictor.rounds)
+                        .map { ($0, generation) }
                 }
             }
         }

@@ -11,8 +11,12 @@ struct RoutePlan {
     let constraints: RoutingConstraints
     let expectedOutputTokens: Int?
     let explain: Bool
+    /// "" where the call belongs to no conversation.
+    let session: String
+    let needs: RequestNeeds
 
-    init(_ request: RouteRequest, view: RoutingView) throws(CallError) {
+    /// - Parameter needs: what running the chosen model asks of it.
+    init(_ request: RouteRequest, needs: RequestNeeds = .none, view: RoutingView) throws(CallError) {
         guard let (policy, revision) = view.policy(named: request.policy) else {
             throw HerdRegistry.policies.missing(request.policy)
         }
@@ -23,6 +27,7 @@ struct RoutePlan {
                 .invalidArgument,
                 "expected_output_tokens must be at most 1000000, not \(request.expectedOutputTokens)")
         }
+        if !request.session.isEmpty { try SessionModels.check(request.session) }
         prompt = try PromptText(request, readsFlags: policy.readsPromptFlags)
         var goals = policy.goals(with: callers)
         var constraints = policy.constraints.tightened(by: limits)
@@ -33,6 +38,8 @@ struct RoutePlan {
         self.constraints = constraints
         expectedOutputTokens = request.expectedOutputTokens == 0 ? nil : Int(request.expectedOutputTokens)
         explain = request.explain
+        session = request.session
+        self.needs = needs
     }
 
     /// - Parameter predictedTokens: length of `prompt.text` in tokens.
@@ -40,6 +47,9 @@ struct RoutePlan {
         // About four bytes of text make a token.
         RequestFacts(
             promptTokens: predictedTokens + prompt.otherBytes / 4, expectedOutputTokens: expectedOutputTokens,
-            neededCapabilities: prompt.neededCapabilities)
+            maximumOutputTokens: needs.maximumOutputTokens,
+            neededCapabilities: needs.capabilities.isEmpty
+                ? prompt.neededCapabilities : prompt.neededCapabilities.union(needs.capabilities),
+            needsEndpoint: needs.endpoint)
     }
 }

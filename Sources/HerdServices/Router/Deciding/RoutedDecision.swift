@@ -14,6 +14,9 @@ struct RoutedDecision: Sendable {
     var policy: String
     var policyRevision: UInt64
     var registryRevision: UInt64
+    var measurementRevision: UInt64
+    /// The model is first because the session has it.
+    var isSessionModelKept = false
     var flags: PromptFlags?
     var embedding: [UInt8]
 
@@ -21,10 +24,12 @@ struct RoutedDecision: Sendable {
     init(_ plan: RoutePlan, view: RoutingView, predictor: FollowedPredictor, prediction: CachedPrediction)
         throws(CallError)
     {
-        let inputs = zip(view.registry.models, view.places).map { model, place in
+        let inputs = zip(view.models, view.places).map { model, place in
             CandidateInput(
                 model: model, quality: place.map { Double(prediction.qualities[$0]) },
-                measuredCost: prediction.costs.isEmpty ? nil : place.map { Double(prediction.costs[$0]) })
+                measuredCost: prediction.costs.isEmpty ? nil : place.map { Double(prediction.costs[$0]) },
+                gains: place.map { prediction.rounds(of: $0, in: prediction.gains) } ?? [],
+                roundCosts: place.map { prediction.rounds(of: $0, in: prediction.roundCosts) } ?? [])
         }
         try self.init(
             plan, view: view, inputs: inputs, promptTokens: Int(prediction.promptTokens),
@@ -45,14 +50,14 @@ struct RoutedDecision: Sendable {
             return Double(means[place])
         }
         if let name = plan.policy.defaultModel {
-            guard let index = view.registry.models.firstIndex(where: { $0.name == name }) else {
+            guard let index = view.models.firstIndex(where: { $0.name == name }) else {
                 throw CallError(
                     .failedPrecondition,
                     "\(reason), and the default model '\(name)' of policy '\(plan.policy.name)' is not in the herd; "
                         + "add it with herdctl model add")
             }
             let input = CandidateInput(
-                model: view.registry.models[index], quality: mean(view.places[index]) ?? 0)
+                model: view.models[index], quality: mean(view.places[index]) ?? 0)
             try self.init(plan, view: view, inputs: [input], promptTokens: tokens, prior: nil)
         } else {
             guard let predictor = view.predictor, !predictor.means.isEmpty else {
@@ -61,7 +66,7 @@ struct RoutedDecision: Sendable {
                     "\(reason), and policy '\(plan.policy.name)' names no default model; import evaluations and "
                         + "run herdctl train --promote, or set default_model with herdctl policy set")
             }
-            let inputs = zip(view.registry.models, view.places).map { model, place in
+            let inputs = zip(view.models, view.places).map { model, place in
                 CandidateInput(model: model, quality: mean(place))
             }
             let means = predictor.means.reduce(0.0) { $0 + Double($1) } / Double(predictor.means.count)
@@ -88,8 +93,21 @@ struct RoutedDecision: Sendable {
         policy = plan.policy.name
         policyRevision = plan.policyRevision
         registryRevision = view.registry.revision
+        measurementRevision = view.measurements.revision
         flags = plan.prompt.flags
         embedding = []
+    }
+
+    /// Puts a conversation's model first, unless another is better by the margin or it may not be chosen.
+    mutating func keepSession(with model: String, margin: Double) {
+        let candidates = ranking.candidates
+        guard let place = candidates.firstIndex(where: { $0.name == model }), place > 0,
+            candidates[0].utility - candidates[place].utility < margin
+        else { return }
+        ranking.candidates.remove(at: place)
+        ranking.candidates.insert(candidates[place], at: 0)
+        self.model = model
+        isSessionModelKept = true
     }
 
     private static func checkHerd(_ view: RoutingView) throws(CallError) {
@@ -119,6 +137,8 @@ extension RouteResponse {
         policy = decision.policy
         policyRevision = decision.policyRevision
         registryRevision = decision.registryRevision
+        measurementRevision = decision.measurementRevision
+        sessionModelKept = decision.isSessionModelKept
         flags = decision.flags?.known.map(\.rawValue) ?? []
         unknownFlags = decision.flags?.unknown ?? []
         topic = decision.topic
@@ -141,6 +161,8 @@ extension DecisionRecord {
         policy = decision.policy
         policyRevision = decision.policyRevision
         registryRevision = decision.registryRevision
+        measurementRevision = decision.measurementRevision
+        sessionModelKept = decision.isSessionModelKept
         flags = decision.flags?.known.map(\.rawValue) ?? []
         unknownFlags = decision.flags?.unknown ?? []
         topic = decision.topic

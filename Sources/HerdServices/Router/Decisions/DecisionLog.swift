@@ -6,6 +6,8 @@ import HerdStore
 /// acknowledged.
 final class DecisionLog: Sendable {
     private static let outcomes = Table<[UInt8]>("outcomes")
+    /// How the chosen models' runs ended, under the decisions' places in the log.
+    private static let runs = Table<UInt64>("runs")
     /// How many outcomes a decision keeps.
     private static let maxOutcomes = 100
     /// The most bytes of one log entry's pages, on average, before the bound on bytes bites.
@@ -20,7 +22,7 @@ final class DecisionLog: Sendable {
     }
 
     static func tables(maxEntries: Int) -> [TableID] {
-        log(maxEntries: maxEntries).ids + [outcomes.id]
+        log(maxEntries: maxEntries).ids + [outcomes.id, runs.id]
     }
 
     init(store: StoreEnvironment, maxEntries: Int) async throws {
@@ -44,7 +46,19 @@ final class DecisionLog: Sendable {
         }
     }
 
-    /// A decision with its outcomes.
+    /// Keeps how the run of the chosen model ended, with the same promise as the decision itself.
+    ///
+    /// - Returns: false where the writer's queue is full and the entry is dropped, which the store counts.
+    @discardableResult
+    func appendRun(_ id: DecisionID, _ run: RunRecord) -> Bool {
+        let log = log
+        return store.enqueue { transaction in
+            try transaction.put(run.pack(), for: id.sequence, in: Self.runs)
+            try Self.dropOrphanRuns(of: log, in: &transaction)
+        }
+    }
+
+    /// A decision with its outcomes and its run.
     func get(_ text: String) async throws -> GetDecisionResponse {
         let id = try DecisionID(parsing: text)
         var found = try read(id)
@@ -53,8 +67,14 @@ final class DecisionLog: Sendable {
             try await store.write { _ in }
             found = try read(id)
         }
-        guard let (record, outcomes) = found else { throw Self.missing(text) }
+        if let known = found, known.2 == nil {
+            // Its run may be queued too, and is worth the wait for whoever asks by id.
+            try await store.write { _ in }
+            found = try read(id)
+        }
+        guard let (record, outcomes, run) = found else { throw Self.missing(text) }
         var decision = Decision(record)
+        decision.run = run.map(RunOutcome.init)
         decision.outcomes = outcomes.map {
             Outcome(model: $0.model, outcome: $0.outcome, comment: $0.comment, timeUnixMs: $0.timeUnixMs)
         }
@@ -96,12 +116,13 @@ final class DecisionLog: Sendable {
         }
     }
 
-    private func read(_ id: DecisionID) throws -> (DecisionRecord, [OutcomeRecord])? {
+    private func read(_ id: DecisionID) throws -> (DecisionRecord, [OutcomeRecord], RunRecord?)? {
         try store.read { transaction in
             guard let bytes = try transaction.value(for: id.sequence, in: log.table) else { return nil }
             let record = try DecisionRecord(stored: bytes)
             guard record.decisionId == id.description else { return nil }
-            return (record, try Self.outcomes(of: id, in: transaction))
+            let run = try transaction.value(for: id.sequence, in: Self.runs).map { try RunRecord(stored: $0) }
+            return (record, try Self.outcomes(of: id, in: transaction), run)
         }
     }
 
@@ -128,6 +149,19 @@ final class DecisionLog: Sendable {
             return .next
         }
         for key in orphans { _ = try transaction.remove(key, in: outcomes) }
+    }
+
+    /// The same for runs.
+    private static func dropOrphanRuns(of log: BoundedLog, in transaction: inout WriteTransaction) throws {
+        guard let oldest = try transaction.firstKey(of: log.table) else { return }
+        var orphans: [UInt64] = []
+        try transaction.scan(runs) { record in
+            let key = try record.key()
+            guard orphans.count < 64, key < oldest else { return .stop }
+            orphans.append(key)
+            return .next
+        }
+        for key in orphans { _ = try transaction.remove(key, in: runs) }
     }
 
     private static func missing(_ text: String) -> CallError {

@@ -8,6 +8,8 @@ struct FollowedPredictor: Sendable, Equatable {
     let topics: [String]
     /// Mean score of each model over the training data, 0..1: what is known of a model when no prediction can be had.
     let means: [Float]
+    /// Rounds of refinement that a prediction tells the gains of; 0 = none.
+    let rounds: Int
 
     /// Nil for the event of a scorer that has no predictor yet.
     init?(_ event: PredictorEvent) {
@@ -16,6 +18,7 @@ struct FollowedPredictor: Sendable, Equatable {
         models = event.models
         topics = event.topics
         means = event.means
+        rounds = Int(event.rounds)
     }
 
     init?(_ record: FollowedPredictorRecord) {
@@ -24,9 +27,11 @@ struct FollowedPredictor: Sendable, Equatable {
         models = record.models
         topics = record.topics
         means = record.means
+        rounds = Int(record.rounds)
     }
 
     var record: FollowedPredictorRecord {
-        FollowedPredictorRecord(version: version, models: models, topics: topics, means: means)
+        FollowedPredictorRecord(
+            version: version, models: models, topics: topics, means: means, rounds: UInt32(clamping: rounds))
     }
 }

@@ -84,7 +84,9 @@ final class PredictorFollower: Sendable {
             Scorer.predict, PredictRequest(text: text, predictorVersion: predictor.version),
             timeout: Self.predictionTimeout)
         guard reply.qualities.count == predictor.models.count,
-            reply.costsUsd.isEmpty || reply.costsUsd.count == predictor.models.count
+            reply.costsUsd.isEmpty || reply.costsUsd.count == predictor.models.count,
+            Int(reply.rounds) == predictor.rounds, reply.gains.count == predictor.models.count * predictor.rounds,
+            reply.roundCostsUsd.isEmpty || reply.roundCostsUsd.count == reply.gains.count
         else {
             throw CallError(.internal, "the scorer's prediction does not fit predictor \(predictor.version)")
         }
@@ -92,7 +94,7 @@ final class PredictorFollower: Sendable {
             qualities: reply.qualities, costs: reply.costsUsd,
             topic: UInt32(clamping: predictor.topics.firstIndex(of: reply.topic) ?? predictor.topics.count),
             topicProbability: reply.topicProbability, prior: reply.prior, promptTokens: reply.promptTokens,
-            embedding: reply.embedding)
+            embedding: reply.embedding, rounds: predictor.rounds, gains: reply.gains, roundCosts: reply.roundCostsUsd)
     }
 
     private func apply(_ predictor: FollowedPredictor?) async {

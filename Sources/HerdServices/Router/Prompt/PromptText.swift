@@ -39,16 +39,7 @@ struct PromptText: Equatable {
     }
 
     private init(messages: [ChatMessage], readsFlags: Bool) throws(CallError) {
-        guard messages.count <= Self.mostMessages else {
-            throw CallError(
-                .invalidArgument, "messages holds at most \(Self.mostMessages) entries, not \(messages.count)")
-        }
-        for (index, message) in messages.enumerated() where !Self.roles.contains(message.role) {
-            throw CallError(
-                .invalidArgument,
-                "messages[\(index)].role must be system, developer, user, assistant or tool, not "
-                    + "'\(message.role.prefix(40))'")
-        }
+        try Self.check(messages)
         guard let last = messages.lastIndex(where: { $0.role == "user" }) else {
             throw CallError(.invalidArgument, "messages must hold at least one of role user")
         }
@@ -62,6 +53,20 @@ struct PromptText: Equatable {
             }
         }
         if messages.contains(where: Self.hasImage) { neededCapabilities.insert("vision") }
+    }
+
+    /// That there are not too many, and that each has a role.
+    static func check(_ messages: [ChatMessage]) throws(CallError) {
+        guard messages.count <= mostMessages else {
+            throw CallError(
+                .invalidArgument, "messages holds at most \(mostMessages) entries, not \(messages.count)")
+        }
+        for (index, message) in messages.enumerated() where !roles.contains(message.role) {
+            throw CallError(
+                .invalidArgument,
+                "messages[\(index)].role must be system, developer, user, assistant or tool, not "
+                    + "'\(message.role.prefix(40))'")
+        }
     }
 
     private static func text(of message: ChatMessage) -> String {

@@ -14,6 +14,21 @@ struct RegistrySnapshot: Sendable {
     /// The same models as they are handed out, in the order of their names' bytes.
     var entries: [RegisteredModel] = []
     var policies: [String: (policy: RoutingPolicy, revision: UInt64)] = [:]
+
+    /// The model of that name, as it is handed out.
+    func model(named name: String) -> Model? {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].model.name.utf8.lexicographicallyPrecedes(name.utf8) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        guard low < entries.count, entries[low].model.name.utf8.elementsEqual(name.utf8) else { return nil }
+        return entries[low].model
+    }
 }
 
 /// The herd's models and policies: stored, and held in memory for decisions.
@@ -24,15 +39,19 @@ final class HerdRegistry: Sendable {
 
     private let store: StoreEnvironment
     private let logger: Logger
+    private let hasSecretsFolder: Bool
     private let current = NIOLockedValueBox(RegistrySnapshot())
     private let modelChanges = ChangeSignal()
     /// Called after every change, with the snapshot that is now in force.
     private let changed: @Sendable (RegistrySnapshot) -> Void
 
+    /// - Parameter hasSecretsFolder: whether endpoints may name files with keys.
     init(
-        store: StoreEnvironment, logger: Logger, changed: @escaping @Sendable (RegistrySnapshot) -> Void
+        store: StoreEnvironment, hasSecretsFolder: Bool, logger: Logger,
+        changed: @escaping @Sendable (RegistrySnapshot) -> Void
     ) throws {
         self.store = store
+        self.hasSecretsFolder = hasSecretsFolder
         self.logger = logger
         self.changed = changed
         try refresh()
@@ -42,7 +61,8 @@ final class HerdRegistry: Sendable {
 
     func putModel(_ request: PutModelRequest) async throws -> PutModelResponse {
         guard let model = request.model else { throw CallError(.invalidArgument, "model is missing") }
-        let record = try ModelRecord(validating: model, requestID: request.requestId)
+        let record = try ModelRecord(
+            validating: model, requestID: request.requestId, hasSecretsFolder: hasSecretsFolder)
         let expected: UInt64? = if case .expectedRevision(let revision)? = request.expectation { revision } else { nil }
         let (stored, revision) = try await store.write { transaction in
             try Self.models.put(record, expected: expected, in: &transaction)

@@ -5,8 +5,8 @@ import HerdStore
 
 /// The evaluations, each with the embedding of its prompt.
 struct EvaluationTable: Sendable {
-    private static let evaluations = Table<String>("evaluations")
-    private static let embeddings = Table<String>("embeddings")
+    static let evaluations = Table<String>("evaluations")
+    static let embeddings = Table<String>("embeddings")
     static let tables = [evaluations.id, embeddings.id]
 
     let store: StoreEnvironment
@@ -114,14 +114,22 @@ struct EvaluationTable: Sendable {
         let rows = records.map { record, embedding in
             var scores = [Float](repeating: .nan, count: models.count)
             var costs = [Float](repeating: .nan, count: models.count)
+            let isRefined = record.scores.contains { !$0.refined.isEmpty || !$0.refinedCosts.isEmpty }
+            var refined = [[Float]](repeating: [], count: isRefined ? models.count : 0)
+            var refinedCosts = refined
             for score in record.scores {
                 guard let place = places[score.model] else { continue }
                 scores[place] = Float(score.score)
                 if case .costUsd(let cost)? = score.cost { costs[place] = Float(cost) }
+                if isRefined {
+                    refined[place] = score.refined.map { Float($0) }
+                    refinedCosts[place] = score.refinedCosts.map { Float($0) }
+                }
             }
             return TrainingRow(
                 id: record.id, embedding: embedding, promptTokens: embedding.estimatedTokens, task: record.task,
-                domain: record.domain.isEmpty ? nil : record.domain, scores: scores, costs: costs)
+                domain: record.domain.isEmpty ? nil : record.domain, scores: scores, costs: costs,
+                refined: refined, refinedCosts: refinedCosts)
         }
         return (rows, models)
     }

@@ -946,7 +946,7 @@ const ProtobufCMessageDescriptor herd__v1__route_request__descriptor =
   (ProtobufCMessageInit) herd__v1__route_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__route_response__field_descriptors[16] =
+static const ProtobufCFieldDescriptor herd__v1__route_response__field_descriptors[17] =
 {
   {
     "decision_id",
@@ -1140,6 +1140,18 @@ static const ProtobufCFieldDescriptor herd__v1__route_response__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "session_model_kept",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RouteResponse, session_model_kept),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__route_response__field_indices_by_name[] = {
   4,   /* field[4] = cached */
@@ -1155,6 +1167,7 @@ static const unsigned herd__v1__route_response__field_indices_by_name[] = {
   3,   /* field[3] = predictor_version */
   15,   /* field[15] = prompt_tokens */
   9,   /* field[9] = registry_revision */
+  16,   /* field[16] = session_model_kept */
   13,   /* field[13] = topic */
   14,   /* field[14] = topic_probability */
   12,   /* field[12] = unknown_flags */
@@ -1162,7 +1175,7 @@ static const unsigned herd__v1__route_response__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__route_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 16 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor herd__v1__route_response__descriptor =
 {
@@ -1172,7 +1185,7 @@ const ProtobufCMessageDescriptor herd__v1__route_response__descriptor =
   "Herd__V1__RouteResponse",
   "herd.v1",
   sizeof(Herd__V1__RouteResponse),
-  16,
+  17,
   herd__v1__route_response__field_descriptors,
   herd__v1__route_response__field_indices_by_name,
   1,  herd__v1__route_response__number_ranges,

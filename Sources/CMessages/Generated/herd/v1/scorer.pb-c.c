@@ -3186,7 +3186,7 @@ const ProtobufCMessageDescriptor herd__v1__watch_predictor_request__descriptor =
   (ProtobufCMessageInit) herd__v1__watch_predictor_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descriptors[4] =
+static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descriptors[5] =
 {
   {
     "version",
@@ -3236,17 +3236,30 @@ static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descripto
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rounds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PredictorEvent, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__predictor_event__field_indices_by_name[] = {
   3,   /* field[3] = means */
   1,   /* field[1] = models */
+  4,   /* field[4] = rounds */
   2,   /* field[2] = topics */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange herd__v1__predictor_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
 {
@@ -3256,7 +3269,7 @@ const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
   "Herd__V1__PredictorEvent",
   "herd.v1",
   sizeof(Herd__V1__PredictorEvent),
-  4,
+  5,
   herd__v1__predictor_event__field_descriptors,
   herd__v1__predictor_event__field_indices_by_name,
   1,  herd__v1__predictor_event__number_ranges,
@@ -3675,7 +3688,7 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor =
   (ProtobufCMessageInit) herd__v1__evaluate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptors[11] =
+static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptors[12] =
 {
   {
     "done",
@@ -3809,8 +3822,21 @@ static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "assumed_prices",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__EvaluateEvent, n_assumed_prices),
+    offsetof(Herd__V1__EvaluateEvent, assumed_prices),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__evaluate_event__field_indices_by_name[] = {
+  11,   /* field[11] = assumed_prices */
   4,   /* field[4] = calls_per_second */
   10,   /* field[10] = ceiling_reached */
   5,   /* field[5] = cost_usd */
@@ -3826,7 +3852,7 @@ static const unsigned herd__v1__evaluate_event__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__evaluate_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor =
 {
@@ -3836,7 +3862,7 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor =
   "Herd__V1__EvaluateEvent",
   "herd.v1",
   sizeof(Herd__V1__EvaluateEvent),
-  11,
+  12,
   herd__v1__evaluate_event__field_descriptors,
   herd__v1__evaluate_event__field_indices_by_name,
   1,  herd__v1__evaluate_event__number_ranges,

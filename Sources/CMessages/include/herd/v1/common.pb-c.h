@@ -291,11 +291,11 @@ struct  Herd__V1__Grader
 {
   ProtobufCMessage base;
   /*
-   * "exact", "f1", "choice", "regex" or "judge".
+   * "exact", "exact-ignore-case", "em" (SQuAD's exact match), "f1", "choice", "regex" or "judge".
    */
   char *kind;
   /*
-   * Of "regex".
+   * Of "regex"; empty = the references are the patterns.
    */
   char *pattern;
   /*

@@ -335,7 +335,7 @@ struct  Herd__V1__Policy
    */
   uint32_t expected_output_tokens;
   /*
-   * Keep a session on its model unless another's utility is higher by this much.
+   * Keep a session on its model unless another's utility is higher by at least this much; 0 = 0.05.
    */
   double switch_margin;
   /*

@@ -68,7 +68,8 @@ struct  Herd__V1__RouteRequest
    */
   protobuf_c_boolean explain;
   /*
-   * A conversation's id.
+   * A conversation's id, at most 200 bytes: it stays with its model unless another's utility is higher by the policy's
+   * switch_margin. Ids of different tenants never meet.
    */
   char *session;
   /*
@@ -90,7 +91,8 @@ struct  Herd__V1__RouteResponse
    */
   char *model;
   /*
-   * Ranked by utility, then by name; the excluded ones last and only where asked to explain.
+   * Ranked by utility, then by name, but for a session's model that is kept, which is first; the excluded ones last and
+   * only where asked to explain.
    */
   size_t n_candidates;
   Herd__V1__Candidate **candidates;
@@ -124,10 +126,14 @@ struct  Herd__V1__RouteResponse
    * Estimated length of the prompt in tokens.
    */
   uint32_t prompt_tokens;
+  /*
+   * The model is first because the session has it, not because its utility is the highest.
+   */
+  protobuf_c_boolean session_model_kept;
 };
 #define HERD__V1__ROUTE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__route_response__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 struct  Herd__V1__Candidate

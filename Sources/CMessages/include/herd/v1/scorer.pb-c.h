@@ -489,10 +489,14 @@ struct  Herd__V1__PredictorEvent
    */
   size_t n_means;
   float *means;
+  /*
+   * Rounds of refinement that its predictions tell the gains of; 0 = none.
+   */
+  uint32_t rounds;
 };
 #define HERD__V1__PREDICTOR_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predictor_event__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0 }
 
 
 /*
@@ -652,10 +656,15 @@ struct  Herd__V1__EvaluateEvent
    * In the last event where it holds: ended by max_cost_usd.
    */
   protobuf_c_boolean ceiling_reached;
+  /*
+   * In the first event: models without declared prices, whose cost is estimated from a documented stand-in.
+   */
+  size_t n_assumed_prices;
+  char **assumed_prices;
 };
 #define HERD__V1__EVALUATE_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluate_event__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0,NULL }
 
 
 struct  Herd__V1__EvaluationFailure

@@ -592,6 +592,141 @@ void   herd__store__v1__decision_record__free_unpacked
   assert(message->base.descriptor == &herd__store__v1__decision_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__store__v1__session_record__init
+                     (Herd__Store__V1__SessionRecord         *message)
+{
+  static const Herd__Store__V1__SessionRecord init_value = HERD__STORE__V1__SESSION_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__session_record__get_packed_size
+                     (const Herd__Store__V1__SessionRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__session_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__session_record__pack
+                     (const Herd__Store__V1__SessionRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__session_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__session_record__pack_to_buffer
+                     (const Herd__Store__V1__SessionRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__session_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__SessionRecord *
+       herd__store__v1__session_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__SessionRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__session_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__session_record__free_unpacked
+                     (Herd__Store__V1__SessionRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__session_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__measurements_record__init
+                     (Herd__Store__V1__MeasurementsRecord         *message)
+{
+  static const Herd__Store__V1__MeasurementsRecord init_value = HERD__STORE__V1__MEASUREMENTS_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__measurements_record__get_packed_size
+                     (const Herd__Store__V1__MeasurementsRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__measurements_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__measurements_record__pack
+                     (const Herd__Store__V1__MeasurementsRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__measurements_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__measurements_record__pack_to_buffer
+                     (const Herd__Store__V1__MeasurementsRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__measurements_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__MeasurementsRecord *
+       herd__store__v1__measurements_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__MeasurementsRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__measurements_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__measurements_record__free_unpacked
+                     (Herd__Store__V1__MeasurementsRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__measurements_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__measured_model_record__init
+                     (Herd__Store__V1__MeasuredModelRecord         *message)
+{
+  static const Herd__Store__V1__MeasuredModelRecord init_value = HERD__STORE__V1__MEASURED_MODEL_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__measured_model_record__get_packed_size
+                     (const Herd__Store__V1__MeasuredModelRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__measured_model_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__measured_model_record__pack
+                     (const Herd__Store__V1__MeasuredModelRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__measured_model_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__measured_model_record__pack_to_buffer
+                     (const Herd__Store__V1__MeasuredModelRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__measured_model_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__MeasuredModelRecord *
+       herd__store__v1__measured_model_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__MeasuredModelRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__measured_model_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__measured_model_record__free_unpacked
+                     (Herd__Store__V1__MeasuredModelRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__measured_model_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__store__v1__outcome_record__init
                      (Herd__Store__V1__OutcomeRecord         *message)
 {
@@ -2145,7 +2280,7 @@ const ProtobufCMessageDescriptor herd__store__v1__in_force_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__in_force_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[4] =
+static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[5] =
 {
   {
     "version",
@@ -2195,17 +2330,30 @@ static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rounds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__FollowedPredictorRecord, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__followed_predictor_record__field_indices_by_name[] = {
   3,   /* field[3] = means */
   1,   /* field[1] = models */
+  4,   /* field[4] = rounds */
   2,   /* field[2] = topics */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange herd__store__v1__followed_predictor_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__descriptor =
 {
@@ -2215,7 +2363,7 @@ const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__des
   "Herd__Store__V1__FollowedPredictorRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__FollowedPredictorRecord),
-  4,
+  5,
   herd__store__v1__followed_predictor_record__field_descriptors,
   herd__store__v1__followed_predictor_record__field_indices_by_name,
   1,  herd__store__v1__followed_predictor_record__number_ranges,
@@ -2467,7 +2615,7 @@ const ProtobufCMessageDescriptor herd__store__v1__candidate_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__candidate_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__decision_record__field_descriptors[20] =
+static const ProtobufCFieldDescriptor herd__store__v1__decision_record__field_descriptors[21] =
 {
   {
     "decision_id",
@@ -2709,6 +2857,18 @@ static const ProtobufCFieldDescriptor herd__store__v1__decision_record__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "session_model_kept",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__DecisionRecord, session_model_kept),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__decision_record__field_indices_by_name[] = {
   4,   /* field[4] = candidates */
@@ -2726,6 +2886,7 @@ static const unsigned herd__store__v1__decision_record__field_indices_by_name[] 
   18,   /* field[18] = prompt */
   16,   /* field[16] = prompt_tokens */
   10,   /* field[10] = registry_revision */
+  20,   /* field[20] = session_model_kept */
   2,   /* field[2] = tenant */
   1,   /* field[1] = time_unix_ms */
   14,   /* field[14] = topic */
@@ -2735,7 +2896,7 @@ static const unsigned herd__store__v1__decision_record__field_indices_by_name[] 
 static const ProtobufCIntRange herd__store__v1__decision_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 20 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__decision_record__descriptor =
 {
@@ -2745,11 +2906,177 @@ const ProtobufCMessageDescriptor herd__store__v1__decision_record__descriptor =
   "Herd__Store__V1__DecisionRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__DecisionRecord),
-  20,
+  21,
   herd__store__v1__decision_record__field_descriptors,
   herd__store__v1__decision_record__field_indices_by_name,
   1,  herd__store__v1__decision_record__number_ranges,
   (ProtobufCMessageInit) herd__store__v1__decision_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__session_record__field_descriptors[2] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SessionRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__SessionRecord, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__session_record__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+  1,   /* field[1] = time_unix_ms */
+};
+static const ProtobufCIntRange herd__store__v1__session_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__session_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.SessionRecord",
+  "SessionRecord",
+  "Herd__Store__V1__SessionRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__SessionRecord),
+  2,
+  herd__store__v1__session_record__field_descriptors,
+  herd__store__v1__session_record__field_indices_by_name,
+  1,  herd__store__v1__session_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__session_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__measurements_record__field_descriptors[2] =
+{
+  {
+    "revision",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__MeasurementsRecord, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "models",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__Store__V1__MeasurementsRecord, n_models),
+    offsetof(Herd__Store__V1__MeasurementsRecord, models),
+    &herd__store__v1__measured_model_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__measurements_record__field_indices_by_name[] = {
+  1,   /* field[1] = models */
+  0,   /* field[0] = revision */
+};
+static const ProtobufCIntRange herd__store__v1__measurements_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__measurements_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.MeasurementsRecord",
+  "MeasurementsRecord",
+  "Herd__Store__V1__MeasurementsRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__MeasurementsRecord),
+  2,
+  herd__store__v1__measurements_record__field_descriptors,
+  herd__store__v1__measurements_record__field_indices_by_name,
+  1,  herd__store__v1__measurements_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__measurements_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__measured_model_record__field_descriptors[3] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__MeasuredModelRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_token_seconds",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__MeasuredModelRecord, first_token_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens_per_second",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__MeasuredModelRecord, tokens_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__measured_model_record__field_indices_by_name[] = {
+  1,   /* field[1] = first_token_seconds */
+  0,   /* field[0] = model */
+  2,   /* field[2] = tokens_per_second */
+};
+static const ProtobufCIntRange herd__store__v1__measured_model_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__measured_model_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.MeasuredModelRecord",
+  "MeasuredModelRecord",
+  "Herd__Store__V1__MeasuredModelRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__MeasuredModelRecord),
+  3,
+  herd__store__v1__measured_model_record__field_descriptors,
+  herd__store__v1__measured_model_record__field_indices_by_name,
+  1,  herd__store__v1__measured_model_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__measured_model_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor herd__store__v1__outcome_record__field_descriptors[5] =
@@ -3719,7 +4046,7 @@ const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor 
   (ProtobufCMessageInit) herd__store__v1__suite_item_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[10] =
+static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[11] =
 {
   {
     "id",
@@ -3841,10 +4168,23 @@ static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "grader",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, grader),
+    &herd__store__v1__grader_record__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = {
   4,   /* field[4] = costs_usd */
   9,   /* field[9] = first_token_seconds */
+  10,   /* field[10] = grader */
   0,   /* field[0] = id */
   1,   /* field[1] = model */
   3,   /* field[3] = scores */
@@ -3857,7 +4197,7 @@ static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = 
 static const ProtobufCIntRange herd__store__v1__answer_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
 {
@@ -3867,7 +4207,7 @@ const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
   "Herd__Store__V1__AnswerRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__AnswerRecord),
-  10,
+  11,
   herd__store__v1__answer_record__field_descriptors,
   herd__store__v1__answer_record__field_indices_by_name,
   1,  herd__store__v1__answer_record__number_ranges,

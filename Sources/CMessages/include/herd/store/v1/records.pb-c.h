@@ -28,6 +28,9 @@ typedef struct Herd__Store__V1__FollowedPredictorRecord Herd__Store__V1__Followe
 typedef struct Herd__Store__V1__ContributionRecord Herd__Store__V1__ContributionRecord;
 typedef struct Herd__Store__V1__CandidateRecord Herd__Store__V1__CandidateRecord;
 typedef struct Herd__Store__V1__DecisionRecord Herd__Store__V1__DecisionRecord;
+typedef struct Herd__Store__V1__SessionRecord Herd__Store__V1__SessionRecord;
+typedef struct Herd__Store__V1__MeasurementsRecord Herd__Store__V1__MeasurementsRecord;
+typedef struct Herd__Store__V1__MeasuredModelRecord Herd__Store__V1__MeasuredModelRecord;
 typedef struct Herd__Store__V1__OutcomeRecord Herd__Store__V1__OutcomeRecord;
 typedef struct Herd__Store__V1__RunRecord Herd__Store__V1__RunRecord;
 typedef struct Herd__Store__V1__UsageRecord Herd__Store__V1__UsageRecord;
@@ -246,10 +249,11 @@ struct  Herd__Store__V1__FollowedPredictorRecord
   char **topics;
   size_t n_means;
   float *means;
+  uint32_t rounds;
 };
 #define HERD__STORE__V1__FOLLOWED_PREDICTOR_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__followed_predictor_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0 }
 
 
 struct  Herd__Store__V1__ContributionRecord
@@ -312,10 +316,55 @@ struct  Herd__Store__V1__DecisionRecord
   ProtobufCBinaryData fingerprint;
   char *prompt;
   ProtobufCBinaryData embedding;
+  protobuf_c_boolean session_model_kept;
 };
 #define HERD__STORE__V1__DECISION_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__decision_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, (char *)protobuf_c_empty_string, {0,NULL} }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, (char *)protobuf_c_empty_string, {0,NULL}, 0 }
+
+
+/*
+ * The model a conversation is with. Its key is a hash of tenant and session.
+ */
+struct  Herd__Store__V1__SessionRecord
+{
+  ProtobufCMessage base;
+  char *model;
+  uint64_t time_unix_ms;
+};
+#define HERD__STORE__V1__SESSION_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__session_record__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * What the models' latencies were measured to be, as published under a revision.
+ */
+struct  Herd__Store__V1__MeasurementsRecord
+{
+  ProtobufCMessage base;
+  uint64_t revision;
+  size_t n_models;
+  Herd__Store__V1__MeasuredModelRecord **models;
+};
+#define HERD__STORE__V1__MEASUREMENTS_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__measurements_record__descriptor) \
+    , 0, 0,NULL }
+
+
+struct  Herd__Store__V1__MeasuredModelRecord
+{
+  ProtobufCMessage base;
+  char *model;
+  /*
+   * 0 = not measured.
+   */
+  double first_token_seconds;
+  double tokens_per_second;
+};
+#define HERD__STORE__V1__MEASURED_MODEL_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__measured_model_record__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Herd__Store__V1__OutcomeRecord
@@ -482,6 +531,9 @@ struct  Herd__Store__V1__AnswerRecord
   char **texts;
   size_t n_scores;
   double *scores;
+  /*
+   * Of the draft, then of each round alone, as are the seconds.
+   */
   size_t n_costs_usd;
   double *costs_usd;
   size_t n_seconds;
@@ -490,10 +542,14 @@ struct  Herd__Store__V1__AnswerRecord
   uint64_t time_unix_ms;
   Herd__Store__V1__UsageRecord *usage;
   double first_token_seconds;
+  /*
+   * What gave the scores.
+   */
+  Herd__Store__V1__GraderRecord *grader;
 };
 #define HERD__STORE__V1__ANSWER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__answer_record__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0, NULL }
 
 
 /* Herd__Store__V1__EndpointRecord methods */
@@ -743,6 +799,63 @@ Herd__Store__V1__DecisionRecord *
 void   herd__store__v1__decision_record__free_unpacked
                      (Herd__Store__V1__DecisionRecord *message,
                       ProtobufCAllocator *allocator);
+/* Herd__Store__V1__SessionRecord methods */
+void   herd__store__v1__session_record__init
+                     (Herd__Store__V1__SessionRecord         *message);
+size_t herd__store__v1__session_record__get_packed_size
+                     (const Herd__Store__V1__SessionRecord   *message);
+size_t herd__store__v1__session_record__pack
+                     (const Herd__Store__V1__SessionRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__session_record__pack_to_buffer
+                     (const Herd__Store__V1__SessionRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__SessionRecord *
+       herd__store__v1__session_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__session_record__free_unpacked
+                     (Herd__Store__V1__SessionRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__MeasurementsRecord methods */
+void   herd__store__v1__measurements_record__init
+                     (Herd__Store__V1__MeasurementsRecord         *message);
+size_t herd__store__v1__measurements_record__get_packed_size
+                     (const Herd__Store__V1__MeasurementsRecord   *message);
+size_t herd__store__v1__measurements_record__pack
+                     (const Herd__Store__V1__MeasurementsRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__measurements_record__pack_to_buffer
+                     (const Herd__Store__V1__MeasurementsRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__MeasurementsRecord *
+       herd__store__v1__measurements_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__measurements_record__free_unpacked
+                     (Herd__Store__V1__MeasurementsRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__MeasuredModelRecord methods */
+void   herd__store__v1__measured_model_record__init
+                     (Herd__Store__V1__MeasuredModelRecord         *message);
+size_t herd__store__v1__measured_model_record__get_packed_size
+                     (const Herd__Store__V1__MeasuredModelRecord   *message);
+size_t herd__store__v1__measured_model_record__pack
+                     (const Herd__Store__V1__MeasuredModelRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__measured_model_record__pack_to_buffer
+                     (const Herd__Store__V1__MeasuredModelRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__MeasuredModelRecord *
+       herd__store__v1__measured_model_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__measured_model_record__free_unpacked
+                     (Herd__Store__V1__MeasuredModelRecord *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__Store__V1__OutcomeRecord methods */
 void   herd__store__v1__outcome_record__init
                      (Herd__Store__V1__OutcomeRecord         *message);
@@ -955,6 +1068,15 @@ typedef void (*Herd__Store__V1__CandidateRecord_Closure)
 typedef void (*Herd__Store__V1__DecisionRecord_Closure)
                  (const Herd__Store__V1__DecisionRecord *message,
                   void *closure_data);
+typedef void (*Herd__Store__V1__SessionRecord_Closure)
+                 (const Herd__Store__V1__SessionRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__MeasurementsRecord_Closure)
+                 (const Herd__Store__V1__MeasurementsRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__MeasuredModelRecord_Closure)
+                 (const Herd__Store__V1__MeasuredModelRecord *message,
+                  void *closure_data);
 typedef void (*Herd__Store__V1__OutcomeRecord_Closure)
                  (const Herd__Store__V1__OutcomeRecord *message,
                   void *closure_data);
@@ -1001,6 +1123,9 @@ extern const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_reco
 extern const ProtobufCMessageDescriptor herd__store__v1__contribution_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__candidate_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__decision_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__session_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__measurements_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__measured_model_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__outcome_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__run_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__usage_record__descriptor;

@@ -1,0 +1,80 @@
+import HerdFrames
+import HerdMessages
+import HerdServer
+import HerdStore
+package import HerdTransport
+package import Logging
+import ServiceLifecycle
+
+/// The refiner as a process: its server, its store and its way to the router.
+package final class RefinerProcess: Service, RouterCaller {
+    private let refiner: RefinerService
+    private let server: HerdServer
+    let routerLink: RouterLink
+
+    /// Reads the prompts, opens the store and registers every method.
+    ///
+    /// - Throws: `ConfigurationError`, `StoreError`.
+    package init(_ configuration: HerdConfiguration, logger: Logger) async throws {
+        server = HerdServer(
+            name: "refiner",
+            configuration: try ServerConfiguration(listen: configuration.refiner.listen, limits: configuration.server),
+            logger: logger)
+        routerLink = try RouterLink(caller: "refiner", address: configuration.refiner.routerAddress)
+        refiner = try await RefinerService(configuration.refiner, routerLink: routerLink, logger: logger)
+        register()
+    }
+
+    /// Listens, and gives the addresses.
+    package func start() async throws -> [EndpointAddress] {
+        try await server.start()
+    }
+
+    /// Calls models through the router at this address, which was not known at the start.
+    package func use(router address: EndpointAddress) {
+        routerLink.use(address)
+    }
+
+    /// Serves until the process is asked to end; then open calls end and every transcript is on disk.
+    package func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [refiner] in await refiner.sweep() }
+            await server.serve()
+            group.cancelAll()
+        }
+        routerLink.close()
+        await refiner.store.close()
+    }
+
+    private func register() {
+        let (refiner, transcripts) = (refiner, refiner.transcripts)
+        server.reportStatus {
+            ServiceStatus(
+                degradedReasons: StoreFigures.degradedReasons(refiner.store), figures: refiner.figures,
+                facts: refiner.facts)
+        }
+        server.stream(Refiner.refine) { request, context, writer in
+            try await refiner.refine(request, context) { event throws(CallError) in try await writer.send(event) }
+        }
+        server.stream(Refiner.getTranscript) { request, context, writer in
+            try await answering {
+                try await transcripts.get(
+                    request.transcriptId, tenant: context.tenant, nowMs: WallClock.milliseconds()
+                ) { step in try await writer.send(step) }
+            }
+        }
+        server.unary(Refiner.listTranscripts, on: .pool) { request, context in
+            try await answering {
+                try await transcripts.list(
+                    request.page, tenant: context.tenant, nowMs: WallClock.milliseconds())
+            }
+        }
+        server.unary(Refiner.deleteTranscript) { request, context in
+            try await answering {
+                try await transcripts.delete(request.transcriptId, tenant: context.tenant)
+                return DeleteTranscriptResponse()
+            }
+        }
+        BackupService(service: "refiner", store: refiner.store).register(with: server)
+    }
+}

@@ -1,0 +1,35 @@
+package import HerdFrames
+
+/// The id of a transcript: 16 hexadecimal digits of its place among them, a dash, 8 random ones, so that it cannot be
+/// guessed from another.
+package struct TranscriptID: Sendable, Equatable, CustomStringConvertible {
+    package let sequence: UInt64
+    package let check: UInt32
+
+    package init(sequence: UInt64, check: UInt32) {
+        self.sequence = sequence
+        self.check = check
+    }
+
+    /// - Throws: INVALID_ARGUMENT for what is no id.
+    package init(parsing text: String) throws(CallError) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].utf8.count == 16, parts[1].utf8.count == 8,
+            let sequence = UInt64(parts[0], radix: 16), let check = UInt32(parts[1], radix: 16)
+        else {
+            throw CallError(
+                .invalidArgument,
+                "transcript_id '\(text.prefix(80))' is not one; ids look like 0006418b4c7d2f10-5f3a9c2e")
+        }
+        self.init(sequence: sequence, check: check)
+    }
+
+    package var description: String {
+        Self.hex(sequence, digits: 16) + "-" + Self.hex(UInt64(check), digits: 8)
+    }
+
+    private static func hex(_ value: UInt64, digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: digits - text.count) + text
+    }
+}

@@ -1,0 +1,58 @@
+import HerdMessages
+import NIOConcurrencyHelpers
+
+/// Writes one refinement's transcript.
+struct TranscriptWriter: RefinementTranscript {
+    private let table: TranscriptTable
+    private let number: TranscriptID
+    private let tenant: String
+    /// Of the next step.
+    private let place = NIOLockedValueBox(1)
+
+    init(_ table: TranscriptTable, tenant: String) {
+        self.table = table
+        self.tenant = tenant
+        number = table.nextID()
+    }
+
+    var id: String { number.description }
+
+    func begin(_ plan: RefinementPlan) {
+        let record = TranscriptRecord(
+            model: plan.model, refineModel: plan.refineModel, tenant: tenant, decisionId: plan.decisionID,
+            timeUnixMs: WallClock.milliseconds())
+        table.begin(record, id: number, prompt: Self.cut(plan.input.text))
+    }
+
+    func add(_ step: RefinementStepKind, round: Int, text: String, finished: RefinementStep) {
+        let record = TranscriptStepRecord(
+            step.rawValue, round: round, text: Self.cut(text), finished: finished, timeMs: WallClock.milliseconds())
+        table.add(record, to: number, place: nextPlace()) { transcript in
+            if step == .rewrite { transcript.rounds = UInt32(round) }
+        }
+    }
+
+    func end(_ result: RefinementResult) {
+        var record = TranscriptStepRecord(result, timeMs: WallClock.milliseconds())
+        record.text = Self.cut(record.text)
+        table.add(record, to: number, place: nextPlace()) { transcript in
+            transcript.rounds = result.rounds
+            transcript.stoppedBecause = result.stoppedBecause
+        }
+    }
+
+    private func nextPlace() -> Int {
+        place.withLockedValue { place in
+            defer { place += 1 }
+            return place
+        }
+    }
+
+    /// A step has to fit a frame. Answers and critiques are bounded anyway, a conversation is not.
+    private static func cut(_ text: String) -> String {
+        let most = RefinementPlan.longestText + 1_024
+        guard text.utf8.count > most else { return text }
+        let kept = String(decoding: text.utf8.prefix(RefinementPlan.longestText), as: UTF8.self)
+        return kept + "\n[cut: \(text.utf8.count) bytes in all]"
+    }
+}

@@ -1,0 +1,61 @@
+import HerdClient
+import HerdFrames
+import HerdMessages
+import HerdServer
+
+extension CompleteCall {
+    /// Has the refiner draft and refine with the candidate, as the decision says, and passes its events on.
+    ///
+    /// - Returns: false where it brought nothing, which the caller has been told; the model is then asked without it.
+    mutating func refine(_ candidate: Candidate) async throws(CallError) -> Bool {
+        var request = RefinementRequest(
+            prompt: route.prompt, model: candidate.model, rounds: candidate.refineRounds, messages: route.messages,
+            decisionId: decided.response.decisionId)
+        request.options = options
+        var progress = RefinementProgress()
+        var failure: CallError?
+        let events = router.refiner.stream(
+            Refiner.refine, request, timeout: context.remaining, metadata: context.forwardedMetadata)
+        var iterator = events.makeAsyncIterator()
+        while true {
+            let event: RefinementEvent?
+            do throws(CallError) {
+                event = try await iterator.next()
+            } catch {
+                failure = error
+                break
+            }
+            guard let event else { break }
+            progress.take(event)
+            try await send(CompleteEvent(event: .refinement(event)))
+        }
+        if context.isCancelled || context.remaining <= .zero {
+            throw failure ?? CallError(.cancelled, "the call was stopped")
+        }
+        guard let text = progress.text else {
+            try await tell(failure, candidate, "the model is asked without it")
+            return false
+        }
+        if let failure { try await tell(failure, candidate, "the best answer so far follows") }
+        for piece in AnswerText.pieces(of: text) { try await send(CompleteEvent(event: .delta(piece))) }
+        hasOutput = true
+        attempts.append(Attempt(model: candidate.model, seconds: progress.seconds))
+        generation = GenerationFinish(
+            reason: "stop", usage: progress.usage, model: candidate.model, seconds: progress.seconds)
+        refineRounds = progress.rounds
+        transcriptID = progress.transcriptID
+        try await finish(with: candidate.model)
+        return true
+    }
+
+    private mutating func tell(_ failure: CallError?, _ candidate: Candidate, _ whatNow: String) async throws(CallError)
+    {
+        let what =
+            failure.map { $0.code == .unavailable ? "the refiner is away" : "refinement failed: \($0.message)" }
+            ?? "the refiner ended without an answer"
+        let attempt = Attempt(
+            model: candidate.model, code: (failure?.code ?? .internal).rawValue, error: "\(what); \(whatNow)")
+        attempts.append(attempt)
+        try await send(CompleteEvent(event: .failed(attempt)))
+    }
+}

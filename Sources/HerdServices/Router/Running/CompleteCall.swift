@@ -1,0 +1,192 @@
+import HerdBackends
+import HerdFrames
+import HerdMessages
+import HerdServer
+import NIOCore
+
+/// One call of Complete: the decision, then the answer of the first candidate that gives one.
+///
+/// Until something of an answer has reached the caller, a failing model is replaced by the next candidate. However the call
+/// ends, its run is logged with the decision.
+struct CompleteCall {
+    let router: RouterService
+    let context: CallContext
+    let decided: SettledDecision
+    /// The caller's request, without prompt flags.
+    let route: RouteRequest
+    let options: GenerationOptions?
+    let maximumModels: Int
+    let send: @Sendable (CompleteEvent) async throws(CallError) -> Void
+
+    private let chat: ChatRequest
+    private let started = NIODeadline.now()
+    /// The model that the conversation was with.
+    private let sessionModel: String?
+    /// Of all models.
+    var attempts: [Attempt] = []
+    /// Of the last model that was run.
+    var generation: GenerationFinish?
+    var refineRounds: UInt32 = 0
+    var transcriptID = ""
+    var hasOutput = false
+
+    private static let mostModels: UInt32 = 100
+    private static let usualModels = 3
+
+    /// Checks the request, decides and logs the decision.
+    init(
+        _ request: CompleteRequest, router: RouterService, context: CallContext,
+        send: @escaping @Sendable (CompleteEvent) async throws(CallError) -> Void
+    ) async throws {
+        guard let route = request.route else { throw CallError(.invalidArgument, "route is missing") }
+        switch request.failover {
+        case nil: maximumModels = Self.usualModels
+        case .maxModels(let count):
+            guard (1...Self.mostModels).contains(count) else {
+                throw CallError(.invalidArgument, "max_models must be 1 to \(Self.mostModels), not \(count)")
+            }
+            maximumModels = Int(count)
+        }
+        let asWritten = try ChatRequest(prompt: route.prompt, messages: route.messages, options: request.options)
+        decided = try await router.decide(
+            route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
+        self.route = route.withoutFlags(decided.plan)
+        guard !self.route.prompt.isEmpty || !self.route.messages.isEmpty else {
+            throw CallError(.invalidArgument, "route.prompt holds nothing but flags; write what is to be answered")
+        }
+        chat =
+            decided.plan.prompt.flags == nil
+            ? asWritten
+            : try ChatRequest(prompt: self.route.prompt, messages: self.route.messages, options: request.options)
+        self.router = router
+        self.context = context
+        self.send = send
+        options = request.options
+        sessionModel =
+            route.session.isEmpty
+            ? nil
+            : router.sessions.model(of: route.session, tenant: context.tenant, nowMs: WallClock.milliseconds())
+    }
+
+    mutating func run() async throws(CallError) {
+        do throws(CallError) {
+            try await answer()
+            log(code: .ok, error: "")
+        } catch {
+            // What a stopped call throws may be about what it did when it was stopped.
+            let isLate = context.remaining <= .zero
+            log(code: isLate ? .deadlineExceeded : context.isCancelled ? .cancelled : error.code, error: error.message)
+            throw error
+        }
+    }
+
+    // MARK: - One model after another
+
+    private mutating func answer() async throws(CallError) {
+        try await send(CompleteEvent(event: .decision(decided.response)))
+        let candidates = decided.response.candidates.filter(\.excludedBecause.isEmpty).prefix(maximumModels)
+        var failures: [(model: String, failure: BackendFailure)] = []
+        for (index, candidate) in candidates.enumerated() {
+            if candidate.refineRounds > 0, try await refine(candidate) { return }
+            let others = candidates.count - index - 1
+            let run = await run(candidate.model, others: others)
+            attempts += run.finish.attempts
+            generation = run.finish
+            switch run.failure {
+            case nil: return try await finish(with: candidate.model)
+            case .caller(let error): throw error
+            case .backend(let failure):
+                forgetSession(candidate.model)
+                failures.append((candidate.model, failure))
+                guard !hasOutput else { throw try await broken(failure.callError(AnswerText.whatWasSentStands)) }
+                guard failure.allowsAnotherModel, others > 0 else { throw try await broken(Self.error(failures)) }
+                router.runner.noteFailover()
+                if let attempt = run.finish.attempts.last {
+                    try await send(CompleteEvent(event: .failed(attempt)))
+                }
+            }
+        }
+        // A ranking has a first candidate, and the last one returns or throws.
+        throw CallError(.internal, "the decision has no candidate to run")
+    }
+
+    private mutating func run(_ model: String, others: Int) async -> ModelRun {
+        let model = router.view.current.registry.model(named: model) ?? Model(name: model)
+        let send = send
+        let run = await router.runner.run(
+            model, chat, deadline: context.deadline, firstTokenBy: firstTokenDeadline(others: others)
+        ) { piece throws(CallError) in
+            switch piece {
+            case .text(let text): try await send(CompleteEvent(event: .delta(text)))
+            case .reasoning(let text): try await send(CompleteEvent(event: .reasoning(text)))
+            case .toolCall(let delta): try await send(CompleteEvent(event: .toolCall(delta)))
+            }
+        }
+        if run.hasOutput { hasOutput = true }
+        return run
+    }
+
+    /// A model that does not begin to answer leaves the others their share of the caller's time.
+    private func firstTokenDeadline(others: Int) -> NIODeadline? {
+        guard others > 0 else { return nil }
+        let now = NIODeadline.now()
+        let left = max(0, (context.deadline - now).nanoseconds)
+        return now + .nanoseconds(left / Int64(others + 1))
+    }
+
+    /// What a caller is told where several models failed, one after another.
+    private static func error(_ failures: [(model: String, failure: BackendFailure)]) -> CallError {
+        guard let last = failures.last else { return CallError(.internal, "no model was asked") }
+        guard failures.count > 1 else { return last.failure.callError() }
+        // That trying again may help is worth more than why the last one can't.
+        let telling = failures.last { $0.failure.code == .unavailable } ?? last
+        var error = telling.failure.callError()
+        error.message =
+            "no model answered: " + failures.map { "\($0.model): \($0.failure.message)" }.joined(separator: "; ")
+        return error
+    }
+
+    // MARK: - Ends
+
+    /// The last event of a whole answer.
+    mutating func finish(with model: String) async throws(CallError) {
+        if !route.session.isEmpty {
+            router.sessions.set(
+                model, of: route.session, tenant: context.tenant, nowMs: WallClock.milliseconds())
+        }
+        try await sendFinish(switched: sessionModel.map { $0 != model } ?? false)
+    }
+
+    /// The last event of an answer that breaks off, and the error to end with.
+    private mutating func broken(_ error: CallError) async throws(CallError) -> CallError {
+        try await sendFinish(switched: false)
+        return error
+    }
+
+    private mutating func sendFinish(switched: Bool) async throws(CallError) {
+        generation?.attempts = attempts
+        generation?.seconds = Double((NIODeadline.now() - started).nanoseconds) / 1e9
+        try await send(
+            CompleteEvent(
+                event: .finish(
+                    CompleteFinish(
+                        decisionId: decided.response.decisionId, generation: generation, refineRounds: refineRounds,
+                        transcriptId: transcriptID, switched: switched))))
+    }
+
+    private func forgetSession(_ model: String) {
+        guard !route.session.isEmpty else { return }
+        router.sessions.forget(
+            model, of: route.session, tenant: context.tenant, nowMs: WallClock.milliseconds())
+    }
+
+    private func log(code: StatusCode, error: String) {
+        var generation = generation
+        generation?.attempts = attempts
+        router.decisions.appendRun(
+            decided.id,
+            RunRecord(
+                code: code.rawValue, error: error, generation: generation, refineRounds: refineRounds,
+                transcriptID: transcriptID))
+    }
+}

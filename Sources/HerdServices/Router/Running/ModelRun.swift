@@ -1,0 +1,75 @@
+import HerdBackends
+import HerdFrames
+import HerdMessages
+
+/// A piece of an answer, as it is passed on.
+enum AnswerPiece: Sendable {
+    case text(String)
+    case reasoning(String)
+    case toolCall(ToolCallDelta)
+}
+
+/// How the run of one model ended.
+struct ModelRun {
+    enum Failure {
+        /// The model gave no answer, or not all of it.
+        case backend(BackendFailure)
+        /// The caller took no more of it.
+        case caller(CallError)
+    }
+
+    /// Its attempts are those of this model.
+    var finish: GenerationFinish
+    /// Nil where the answer is whole.
+    var failure: Failure?
+    /// Whether anything was passed on.
+    var hasOutput: Bool
+}
+
+extension [AnswerPiece] {
+    /// What a batch of events says to the caller: pieces of text that came together are one.
+    init(_ events: [ChatEvent]) {
+        self = []
+        for event in events {
+            switch event {
+            case .text(let text) where !text.isEmpty:
+                if case .text(let before)? = last {
+                    self[count - 1] = .text(before + text)
+                } else {
+                    append(.text(text))
+                }
+            case .reasoning(let text) where !text.isEmpty:
+                if case .reasoning(let before)? = last {
+                    self[count - 1] = .reasoning(before + text)
+                } else {
+                    append(.reasoning(text))
+                }
+            case .toolCall(let delta):
+                append(
+                    .toolCall(
+                        ToolCallDelta(
+                            index: UInt32(clamping: delta.index), id: delta.id ?? "", name: delta.name ?? "",
+                            arguments: delta.arguments)))
+            case .role, .text, .reasoning, .finish, .usage: break
+            }
+        }
+    }
+}
+
+extension [Attempt] {
+    /// - Parameters:
+    ///   - failure: why the last of them failed; nil where it answered.
+    init(_ attempts: [ChatAttempt], model: String, failure: BackendFailure?) {
+        self = attempts.enumerated().map { index, attempt in
+            let isLast = index == attempts.count - 1
+            guard let kind = attempt.failure else {
+                return Attempt(model: model, endpoint: attempt.endpoint, seconds: attempt.seconds)
+            }
+            let own = isLast ? failure : nil
+            return Attempt(
+                model: model, endpoint: attempt.endpoint,
+                code: own?.code.rawValue ?? BackendFailure.meaning(of: kind).0.rawValue,
+                error: own?.message ?? kind.label, seconds: attempt.seconds)
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import HerdBackends
+import HerdFrames
+import HerdMessages
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// Runs models of the registry and passes their answers on as they come.
+final class ModelRunner: Sendable {
+    let pool: BackendPool
+    private let configuration: RouterConfiguration
+    private let counters = NIOLockedValueBox(RunCounters())
+
+    init(_ configuration: RouterConfiguration, logger: Logger) throws(ConfigurationError) {
+        self.configuration = configuration
+        do {
+            pool = try BackendPool(BackendConfiguration(configuration, version: HerdVersion.text), logger: logger)
+        } catch {
+            throw ConfigurationError("models can't be called: \(error.message)")
+        }
+    }
+
+    /// The models that can be called from now on.
+    func update(_ registry: RegistrySnapshot) {
+        pool.update(
+            registry.entries.map { entry in
+                let model = entry.model
+                return (
+                    model.name,
+                    model.endpoints.map {
+                        EndpointConfiguration($0, model: model.name, defaults: configuration.backends)
+                    }
+                )
+            })
+    }
+
+    /// Runs one model to the end of its answer. The next piece is not asked for before `send` has returned, so that a
+    /// caller who does not read makes the model wait.
+    ///
+    /// - Parameters:
+    ///   - deadline: the caller's.
+    ///   - firstTokenBy: when another model should get its turn; nil = only the endpoints' own time-outs hold.
+    func run(
+        _ model: Model, _ request: ChatRequest, deadline: NIODeadline, firstTokenBy: NIODeadline? = nil,
+        send: (AnswerPiece) async throws(CallError) -> Void
+    ) async -> ModelRun {
+        let started = NIODeadline.now()
+        let price = GenerationPrice(model)
+        let end = min(deadline, started + .nanoseconds(Int64(configuration.backends.totalTimeoutSeconds * 1e9)))
+        var hasOutput = false
+        var firstToken: NIODeadline?
+        var stream: ChatStream?
+        func finish(_ reason: String, _ usage: TokenUsage?, _ attempts: [Attempt], endpoint: String) -> GenerationFinish
+        {
+            GenerationFinish(
+                reason: reason, usage: price.usage(usage ?? TokenUsage(prompt: 0, completion: 0, isEstimated: true)),
+                model: model.name, endpoint: endpoint, attempts: attempts,
+                firstTokenSeconds: firstToken.map { Self.seconds(from: started, to: $0) } ?? 0,
+                seconds: Self.seconds(from: started, to: .now()))
+        }
+        do throws(BackendError) {
+            let answer = try await open(model.name, request, end: end, firstTokenBy: firstTokenBy)
+            stream = answer
+            while let events = try await answer.nextBatch() {
+                for piece in [AnswerPiece](events) {
+                    if firstToken == nil { firstToken = .now() }
+                    do throws(CallError) {
+                        try await send(piece)
+                    } catch {
+                        answer.cancel()
+                        count(failed: false, usage: answer.usageSoFar, price)
+                        let attempt = Attempt(
+                            model: model.name, endpoint: answer.endpoint, code: error.code.rawValue,
+                            error: error.message, seconds: Self.seconds(from: started, to: .now()))
+                        return ModelRun(
+                            finish: finish("error", answer.usageSoFar, [attempt], endpoint: answer.endpoint),
+                            failure: .caller(error), hasOutput: true)
+                    }
+                    hasOutput = true
+                }
+            }
+            let outcome = answer.outcome
+            count(failed: false, usage: outcome?.usage, price)
+            let reason = outcome.map { $0.finishReason == .unstated ? "stop" : $0.finishReason.rawValue } ?? "stop"
+            return ModelRun(
+                finish: finish(
+                    reason, outcome?.usage, [Attempt](outcome?.attempts ?? [], model: model.name, failure: nil),
+                    endpoint: answer.endpoint),
+                failure: nil, hasOutput: hasOutput)
+        } catch {
+            let failure = BackendFailure(error, hadOutput: hasOutput, isPastDeadline: deadline <= .now())
+            count(failed: true, usage: hasOutput ? stream?.usageSoFar : nil, price)
+            var attempts = [Attempt](error.attempts, model: model.name, failure: failure)
+            if attempts.isEmpty {
+                attempts.append(
+                    Attempt(
+                        model: model.name, endpoint: error.endpoint ?? "", code: failure.code.rawValue,
+                        error: failure.message, seconds: Self.seconds(from: started, to: .now())))
+            }
+            return ModelRun(
+                finish: finish(
+                    "error", hasOutput ? stream?.usageSoFar : nil, attempts,
+                    endpoint: stream?.endpoint ?? error.endpoint ?? ""),
+                failure: .backend(failure), hasOutput: hasOutput)
+        }
+    }
+
+    private func open(
+        _ model: String, _ request: ChatRequest, end: NIODeadline, firstTokenBy: NIODeadline?
+    ) async throws(BackendError) -> ChatStream {
+        guard let firstTokenBy, firstTokenBy < end, !isAfterOwnTimeouts(firstTokenBy) else {
+            return try await pool.open(model: model, request, deadline: MonotonicInstant(end))
+        }
+        let pool = pool
+        let left = max(0, (firstTokenBy - .now()).nanoseconds)
+        // Whatever holds the model up, a queue, retries or the model itself, its turn is over then.
+        typealias Opened = Result<ChatStream, BackendError>
+        let result: Opened? = await withTaskGroup(of: Opened?.self) { group -> Opened? in
+            group.addTask {
+                do throws(BackendError) {
+                    return .success(try await pool.open(model: model, request, deadline: MonotonicInstant(end)))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: .nanoseconds(left))
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            // An answer that began in the last moment counts.
+            if let first { return first }
+            return await group.next() ?? nil
+        }
+        switch result {
+        case .success(let stream)?: return stream
+        case .failure(var error)? where error.kind == .cancelled && !Task.isCancelled:
+            error.kind = .timeout(.firstToken)
+            error.message =
+                "The model \(model) did not begin to answer in its share of the call's time, "
+                + "\(Float(Double(left) / 1e9)) s."
+            throw error
+        case .failure(let error)?: throw error
+        case nil: throw BackendError(.cancelled, "The call was stopped.")
+        }
+    }
+
+    /// Whether the endpoints' own time-outs pass before, as they usually do.
+    private func isAfterOwnTimeouts(_ firstTokenBy: NIODeadline) -> Bool {
+        let seconds = configuration.backends.firstTokenTimeoutSeconds * Double(configuration.backends.maxAttempts)
+        return Double((firstTokenBy - .now()).nanoseconds) / 1e9 > 2 * seconds
+    }
+
+    private static func seconds(from start: NIODeadline, to end: NIODeadline) -> Double {
+        Double((end - start).nanoseconds) / 1e9
+    }
+
+    // MARK: - Counting
+
+    /// What runs have come to since the start.
+    struct RunCounters: Sendable {
+        var runs = 0
+        var failedRuns = 0
+        /// Times another model was asked instead.
+        var failovers = 0
+        var promptTokens = 0
+        var completionTokens = 0
+        var costUSD = 0.0
+    }
+
+    var counts: RunCounters { counters.withLockedValue { $0 } }
+
+    func noteFailover() { counters.withLockedValue { $0.failovers += 1 } }
+
+    private func count(failed: Bool, usage: TokenUsage?, _ price: GenerationPrice) {
+        counters.withLockedValue { counters in
+            counters.runs += 1
+            if failed { counters.failedRuns += 1 }
+            guard let usage else { return }
+            counters.promptTokens += usage.prompt
+            counters.completionTokens += usage.completion
+            counters.costUSD += price.usage(usage).costUsd
+        }
+    }
+}
+
+extension MonotonicInstant {
+    /// Both are on the machine's monotonic clock.
+    init(_ deadline: NIODeadline) {
+        self.init(nanoseconds: deadline.uptimeNanoseconds)
+    }
+}

@@ -1,0 +1,42 @@
+import HerdClient
+import HerdFrames
+import HerdMessages
+import HerdStore
+
+/// Runs suites over the herd's models.
+struct Evaluator: Sendable {
+    static let tables = SuiteTable.tables + AnswerTable.tables
+
+    let suites: SuiteTable
+    let answers: AnswerTable
+    let source: RouterAnswers
+    private let judge: Judge
+    private let runs = SuiteRuns()
+
+    init(store: StoreEnvironment, evaluations: EvaluationTable, link: RouterLink, judgePrompt: JudgePrompt) {
+        suites = SuiteTable(store: store)
+        answers = AnswerTable(store: store, evaluations: evaluations)
+        let source = RouterAnswers(link: link)
+        self.source = source
+        // A judge says one line, always the same one.
+        let options = GenerationOptions(samplingTemperature: .temperature(0), maxTokens: 64)
+        judge = Judge(prompt: judgePrompt) { model, prompt in
+            do {
+                let answer = try await source.answer(prompt, model: model, options: options)
+                return (answer.text, answer.usage)
+            } catch let failure as AnswerFailure {
+                throw failure.underlying
+            }
+        }
+    }
+
+    /// One run of a suite at a time.
+    func evaluate(
+        _ request: EvaluateRequest, _ send: @escaping @Sendable (EvaluateEvent) async throws -> Void
+    ) async throws {
+        let settings = try EvaluationSettings(request)
+        let run = EvaluationRun(settings: settings, source: source, judge: judge, answers: answers, suites: suites)
+        guard !settings.isDryRun else { return try await run.run(send) }
+        try await runs.run(settings.suite) { try await run.run(send) }
+    }
+}
