@@ -107,7 +107,7 @@ package struct ChatStreamDecoder {
             if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
             throw .badResponse("an event of its stream is wrong: \(error.reason)")
         }
-        if let error = chunk.error { throw .server(code: error.code, message: error.message) }
+        if let error = chunk.error { throw .server(code: error.code, message: error.text) }
         if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
         guard chunk.isChunk else { throw .badResponse("an event of its stream is no chunk of a chat completion") }
         hasEvents = true
