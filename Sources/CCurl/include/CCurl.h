@@ -36,12 +36,18 @@ CURLcode herd_curl_set_connect_timeout_ms(CURL *_Nonnull easy, long milliseconds
 
 CURLcode herd_curl_set_buffer_size(CURL *_Nonnull easy, long bytes);
 
+/// Bytes that the kernel keeps of an answer that nobody reads; left to itself, it would keep up to 6 MB of each.
+#define HERD_CURL_SOCKET_BUFFER (128 * 1024)
+
 /// What holds for each of Herd's transfers: no signals, HTTP/1.1 over http and https only, redirects not followed,
-/// TCP_NODELAY, no waiting for name lookups that were given up, certificates and host names verified, TLS 1.2 or later.
+/// TCP_NODELAY, a bounded receive buffer, no waiting for name lookups that were given up, certificates and host names verified, TLS 1.2 or later.
 CURLcode herd_curl_set_rules(CURL *_Nonnull easy);
 
 /// CURLOPT_ERRORBUFFER, of at least CURL_ERROR_SIZE bytes; must outlive the transfer.
 CURLcode herd_curl_set_error_buffer(CURL *_Nonnull easy, char *_Nonnull buffer);
+
+/// CURLOPT_OPENSOCKETFUNCTION: the transfer gets no socket and fails before it reaches any host.
+CURLcode herd_curl_set_no_socket(CURL *_Nonnull easy);
 
 typedef size_t (*herd_curl_receive)(char *_Nullable bytes, size_t size, size_t count, void *_Nullable context);
 

@@ -42,6 +42,12 @@ package struct EndpointSet: Sendable {
         package var endpoint: EndpointID
         package var configuration: EndpointConfiguration
         package var isProbe: Bool
+
+        package init(endpoint: EndpointID, configuration: EndpointConfiguration, isProbe: Bool) {
+            self.endpoint = endpoint
+            self.configuration = configuration
+            self.isProbe = isProbe
+        }
     }
 
     package enum Refusal: Sendable, Equatable {

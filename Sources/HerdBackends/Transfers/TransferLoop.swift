@@ -9,6 +9,12 @@ final class TransferLoop {
     /// No time-out or alarm is due before; what is looked at is O(all), so it is looked at only then.
     private var nextDue = MonotonicInstant.distantFuture
     private var isStopping = false
+    /// When connections that servers have closed are let go.
+    private var pruneDue: MonotonicInstant?
+    private var pruning: UnsafeMutableRawPointer?
+
+    /// libcurl lets them go at most once a second.
+    private static let prunePause = Duration.milliseconds(1500)
 
     init(multi: UnsafeMutableRawPointer) {
         self.multi = multi
@@ -31,6 +37,7 @@ final class TransferLoop {
             transfer.fail(BackendError(.shutDown, "Herd shuts down.", endpoint: transfer.request.endpoint))
             remove(transfer)
         }
+        endPruning()
         for alarm in alarms.values { alarm.fire() }
         alarms = [:]
     }
@@ -81,7 +88,11 @@ final class TransferLoop {
     private func endFinished() {
         var code = CURLE_OK
         while let easy = herd_curl_multi_next_done(multi, &code) {
-            if let transfer = byHandle[easy] { end(transfer, code) }
+            if let transfer = byHandle[easy] {
+                end(transfer, code)
+            } else if easy == pruning {
+                endPruning()
+            }
         }
     }
 
@@ -95,6 +106,31 @@ final class TransferLoop {
         curl_multi_remove_handle(multi, transfer.easy)
         byHandle[transfer.easy] = nil
         transfers[transfer.id] = nil
+        if pruneDue == nil {
+            let due = MonotonicInstant.now.advanced(by: Self.prunePause)
+            pruneDue = due
+            noteDue(due)
+        }
+    }
+
+    // MARK: - Connections
+
+    /// Lets connections go that servers have closed, llama.cpp one after each answer. libcurl does that only when a new
+    /// transfer looks for a connection, which may be in an hour; so one looks that will not get any.
+    private func beginPruning() {
+        guard pruning == nil, let easy = curl_easy_init() else { return }
+        pruning = easy
+        let codes = [herd_curl_set_rules(easy), herd_curl_set_no_socket(easy), herd_curl_set_proxy(easy, nil)]
+        guard codes.allSatisfy({ $0 == CURLE_OK }), herd_curl_set_url(easy, "http://127.0.0.1:9/") == CURLE_OK,
+            curl_multi_add_handle(multi, easy) == CURLM_OK
+        else { return endPruning() }
+    }
+
+    private func endPruning() {
+        guard let easy = pruning else { return }
+        pruning = nil
+        curl_multi_remove_handle(multi, easy)
+        curl_easy_cleanup(easy)
     }
 
     // MARK: - Times
@@ -111,6 +147,14 @@ final class TransferLoop {
                 remove(transfer)
             } else {
                 noteDue(transfer.nextDue)
+            }
+        }
+        if let due = pruneDue {
+            if due <= now {
+                pruneDue = nil
+                beginPruning()
+            } else {
+                noteDue(due)
             }
         }
         for (id, alarm) in alarms {

@@ -9,8 +9,8 @@ package struct BackupCommand: ServiceCommand {
     package static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Copy the stores of a running herd.",
         discussion: """
-            The services go on working and write the copies themselves, on the machines they run on: DIR/router and
-            DIR/scorer, a data folder as herdd all --data DIR takes it. Each copy is a consistent snapshot with every write
+            The services go on working and write the copies themselves, on the machines they run on: DIR/router,
+            DIR/scorer and DIR/refiner, a data folder as herdd all --data DIR takes it. Each copy is a consistent snapshot with every write
             that was acknowledged before, and is there whole or not at all. While it is made the store's file may grow.
 
             EXAMPLES

@@ -19,16 +19,14 @@ extension BackendConfiguration {
 }
 
 extension EndpointConfiguration {
-    /// - Parameters:
-    ///   - model: the herd's name of the model, where the endpoint has none of its own.
-    ///   - secretsFolder: where `ca_file` is looked up.
-    init(_ endpoint: Endpoint, model: String, defaults: BackendsConfiguration, secretsFolder: String) {
+    /// - Parameter model: the herd's name of the model, where the endpoint has none of its own.
+    init(_ endpoint: Endpoint, model: String, defaults: BackendsConfiguration) {
         self.init(baseURL: endpoint.baseUrl, modelName: endpoint.model.isEmpty ? model : endpoint.model)
         maxConcurrency = endpoint.maxConcurrency == 0 ? defaults.maxConcurrency : Int(endpoint.maxConcurrency)
         maxQueue = defaults.maxQueue
         if !endpoint.apiKeyEnv.isEmpty { apiKeyEnv = endpoint.apiKeyEnv }
         if !endpoint.apiKeyFile.isEmpty { apiKeyFile = endpoint.apiKeyFile }
-        if !endpoint.caFile.isEmpty { tlsCAFile = "\(secretsFolder)/\(endpoint.caFile)" }
+        if !endpoint.caFile.isEmpty { caFile = endpoint.caFile }
         if endpoint.connectTimeout > 0 { connectTimeout = .seconds(endpoint.connectTimeout) }
         if endpoint.firstTokenTimeout > 0 { firstTokenTimeout = .seconds(endpoint.firstTokenTimeout) }
         if endpoint.tokenTimeout > 0 { betweenTokensTimeout = .seconds(endpoint.tokenTimeout) }

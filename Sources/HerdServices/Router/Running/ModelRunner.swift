@@ -28,9 +28,7 @@ final class ModelRunner: Sendable {
                 return (
                     model.name,
                     model.endpoints.map {
-                        EndpointConfiguration(
-                            $0, model: model.name, defaults: configuration.backends,
-                            secretsFolder: configuration.secretsDir)
+                        EndpointConfiguration($0, model: model.name, defaults: configuration.backends)
                     }
                 )
             })
@@ -110,7 +108,48 @@ final class ModelRunner: Sendable {
     private func open(
         _ model: String, _ request: ChatRequest, end: NIODeadline, firstTokenBy: NIODeadline?
     ) async throws(BackendError) -> ChatStream {
-        try await pool.open(model: model, request, deadline: MonotonicInstant(end))
+        guard let firstTokenBy, firstTokenBy < end, !isAfterOwnTimeouts(firstTokenBy) else {
+            return try await pool.open(model: model, request, deadline: MonotonicInstant(end))
+        }
+        let pool = pool
+        let left = max(0, (firstTokenBy - .now()).nanoseconds)
+        // Whatever holds the model up, a queue, retries or the model itself, its turn is over then.
+        typealias Opened = Result<ChatStream, BackendError>
+        let result: Opened? = await withTaskGroup(of: Opened?.self) { group -> Opened? in
+            group.addTask {
+                do throws(BackendError) {
+                    return .success(try await pool.open(model: model, request, deadline: MonotonicInstant(end)))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: .nanoseconds(left))
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            // An answer that began in the last moment counts.
+            if let first { return first }
+            return await group.next() ?? nil
+        }
+        switch result {
+        case .success(let stream)?: return stream
+        case .failure(var error)? where error.kind == .cancelled && !Task.isCancelled:
+            error.kind = .timeout(.firstToken)
+            error.message =
+                "The model \(model) did not begin to answer in its share of the call's time, "
+                + "\(Float(Double(left) / 1e9)) s."
+            throw error
+        case .failure(let error)?: throw error
+        case nil: throw BackendError(.cancelled, "The call was stopped.")
+        }
+    }
+
+    /// Whether the endpoints' own time-outs pass before, as they usually do.
+    private func isAfterOwnTimeouts(_ firstTokenBy: NIODeadline) -> Bool {
+        let seconds = configuration.backends.firstTokenTimeoutSeconds * Double(configuration.backends.maxAttempts)
+        return Double((firstTokenBy - .now()).nanoseconds) / 1e9 > 2 * seconds
     }
 
     private static func seconds(from start: NIODeadline, to end: NIODeadline) -> Double {
