@@ -18,12 +18,12 @@ build: install ## Build herdd, herdctl and herd-load (release).
 	swift build $(SWIFT_FLAGS) --product herdctl
 	swift build $(SWIFT_FLAGS) --product herd-load
 
-run: ## Install, build, start a demonstration herd, train it, route a dozen prompts; leaves it running.
+run: ## Install, build, serve seven tiny models, evaluate them, train a herd, route, complete, refine, measure; leaves it running.
 	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
 		echo "Installed and built in $$(($$(date +%s) - start)) s."
 	@Scripts/demo.sh
 
-stop: ## Stop the demonstration herd.
+stop: ## Stop the demonstration herd and its models.
 	@Scripts/demo.sh stop
 
 # One test at a time: some compute for seconds, and others hold deadlines that two busy cores would miss.
