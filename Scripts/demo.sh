@@ -4,12 +4,16 @@
 #
 #   demo.sh        run it; herd and models are left running
 #   demo.sh stop   stop what an earlier run left
+#
+# HERD_BIN names another folder of the programs than .build/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 folder=run
-bin=.build/release
-# shellcheck source=Scripts/demo/processes.sh
+bin=${HERD_BIN:-.build/release}
+# How models are asked: as they were recorded.
+answers=(--temperature 0 --seed 0 --max-tokens 24)
+# shellcheck source=/dev/null
 . Scripts/demo/processes.sh
 
 stop() {
@@ -81,3 +85,56 @@ say "2. Registering the herd"
 show model add --file "$folder/herd.yaml" >"$folder/added.txt"
 head -n 1 "$folder/added.txt"
 "$bin/herdctl" model list
+
+if [ -n "$live" ]; then
+    say "3. Evaluating every model on the suite (Demo/suite.jsonl)"
+    echo "A twentieth of it with one round of refinement, to learn what that brings."
+    awk 'NR % 20 == 1' Demo/suite.jsonl >"$folder/refined.jsonl"
+    show evaluate "$folder/refined.jsonl" --name suite --rounds 1 "${answers[@]}"
+    show evaluate Demo/suite.jsonl "${answers[@]}"
+else
+    say "3. Importing what these models answered when they were recorded (Demo/evaluations.jsonl)"
+    show import Demo/evaluations.jsonl
+fi
+
+say "4. Training a predictor on that and putting it in force"
+show train --promote
+show policy set default --goal cost=100 --prompt-flags
+# The router follows the scorer's version within moments; the first decisions wait for it.
+for _ in $(seq 100); do
+    "$bin/herdctl" status | grep -q 'state: SERVING' && break
+    sleep 0.05
+done
+
+say "5. Routing a dozen prompts (Demo/prompts.txt)"
+while IFS= read -r prompt; do
+    printf '\n> %s\n' "$prompt"
+    "$bin/herdctl" route "$prompt" --explain | head -n 6
+done <Demo/prompts.txt
+
+if [ -n "$live" ]; then
+    say "6. Having the herd answer"
+    while IFS= read -r prompt; do show complete "$prompt" "${answers[@]}"; done < <(head -n 6 Demo/prompts.txt)
+
+    say "7. Refining an answer: draft, critique, rewrite"
+    echo "Models of this size cannot criticise; the reference shows it, and the better answer, the draft, is given."
+    show refine "write 'bellwether' in capitals" --rounds 1 --grader exact --reference BELLWETHER "${answers[@]}"
+fi
+
+say "8. Ranking the models by PeRFICS"
+show perfics
+
+say "9. The herd's claim, measured on prompts that neither models nor herd were trained on (Demo/heldout.jsonl)"
+if [ -n "$live" ]; then
+    claim=(.venv/bin/python Demo/claim.py --servers "$folder/servers.json")
+else
+    claim=(python3 Demo/claim.py --recorded)
+fi
+"${claim[@]}" --herdctl "$bin/herdctl" || [ $? -eq 1 ]
+
+say "Done in $(($(date +%s) - started)) s. The herd is still running."
+ask="route 'reverse sheep' --explain"
+[ -z "$live" ] || ask="complete 'reverse sheep'"
+echo "  ask it:   HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl $ask"
+echo "  look:     HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl status"
+echo "  stop it:  make stop"

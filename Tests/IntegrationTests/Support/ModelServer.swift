@@ -31,6 +31,13 @@ final class ModelServer: Sendable {
             ProjectPython.interpreter, [ProjectPython.root.appending(path: "Tests/Interop/faulty_server.py").path])
     }
 
+    /// A server that answers its requests with these words, in order, and the last of them ever after.
+    static func scripted(_ replies: String...) async throws -> ModelServer {
+        try await start(
+            ProjectPython.interpreter,
+            [ProjectPython.root.appending(path: "Tests/Interop/scripted_model.py").path] + replies)
+    }
+
     private static func start(_ program: URL, _ arguments: [String]) async throws -> ModelServer {
         let result: Result<ModelServer, any Error> = await Blocking.onThread {
             Result { try ModelServer(program, arguments) }
@@ -70,7 +77,7 @@ final class ModelServer: Sendable {
 
     // MARK: - Where it is
 
-    /// Of llama.cpp: the API's base URL.
+    /// Of llama.cpp and the scripted server: the API's base URL.
     var baseURL: String { greeting + "/v1" }
 
     /// Of the faulty server: the base URL under which it behaves so.
