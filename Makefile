@@ -4,7 +4,7 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-complete kill-loop power-loss hostile fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -18,12 +18,12 @@ build: install ## Build herdd, herdctl and herd-load (release).
 	swift build $(SWIFT_FLAGS) --product herdctl
 	swift build $(SWIFT_FLAGS) --product herd-load
 
-run: ## Install, build, start a demonstration herd, train it, route a dozen prompts; leaves it running.
+run: ## Install, build, serve seven tiny models, evaluate them, train a herd, route, complete, refine, measure; leaves it running.
 	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
 		echo "Installed and built in $$(($$(date +%s) - start)) s."
 	@Scripts/demo.sh
 
-stop: ## Stop the demonstration herd.
+stop: ## Stop the demonstration herd and its models.
 	@Scripts/demo.sh stop
 
 # One test at a time: some compute for seconds, and others hold deadlines that two busy cores would miss.
@@ -37,6 +37,10 @@ thin-client: install ## Build a program with `traits: []`; fails if it fetches o
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh
+
+measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
+	.venv/bin/python Scripts/measure_complete.py
+	.venv/bin/python Scripts/measure_complete.py --cached
 
 hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000

@@ -167,7 +167,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "HerdFrames", "HerdMessages", "HerdTransport", "CMessages", "CScratchMessages", "RandomMessages",
+                "HerdFrames", "HerdMessages", "HerdTransport", "HerdBackends", "CMessages", "CScratchMessages",
+                "RandomMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], path: "Tests/Fuzz/Targets"),

@@ -2,7 +2,7 @@
 """Asks the real servers some recorded prompts again and compares the scores, the answers and the costs.
 
     Scripts/demo/check.sh                            # 50 rows
-    Scripts/demo/check.sh --rows 600 --json          # all of them, for a program
+    Scripts/demo/check.sh --rows 840 --json          # all of them, for a program
 
 Exit status: 0 if every score and cost is as recorded, 1 if one differs, 2 if the check could not be made.
 """
@@ -17,10 +17,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tiny_herd import recording
+from tiny_herd import DEMO, recording
 from tiny_herd.chat import ChatError, ask
 from tiny_herd.grading import score
-from tiny_herd.herd_file import DEMO, HERD_FILE, HerdFileError, Model
+from tiny_herd.herd_file import HERD_FILE, HerdFileError, Model
 from tiny_herd.herd_file import read as read_herd
 from tiny_herd.llama_server import LlamaServer, ServerError, running
 from tiny_herd.recording import RecordingError, Row

@@ -1,39 +1,50 @@
 #!/usr/bin/env bash
-# The main job, shown: starts a herd on a fresh data folder, registers the demonstration models, imports their recorded
-# evaluations, trains and promotes a predictor, routes a dozen prompts and says why each went where it went.
+# The main job, shown: serves seven small language models, starts a herd on a fresh data folder, evaluates the models, trains
+# a predictor on that, routes, completes and refines prompts, and measures the herd on prompts that nothing was trained on.
 #
-#   demo.sh        run it; the herd is left running
-#   demo.sh stop   stop the herd that an earlier run left
+#   demo.sh        run it; herd and models are left running
+#   demo.sh stop   stop what an earlier run left
+#
+# HERD_BIN names another folder of the programs than .build/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 folder=run
-bin=.build/release
+bin=${HERD_BIN:-.build/release}
+# How models are asked: as they were recorded.
+answers=(--temperature 0 --seed 0 --max-tokens 24)
+# shellcheck source=/dev/null
+. Scripts/demo/processes.sh
 
 stop() {
-    local pid
-    [ -f "$folder/herdd.pid" ] || return 0
-    pid=$(cat "$folder/herdd.pid")
-    # Only a process that is still the herd's: process ids are used again.
-    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = herdd ]; then
-        kill "$pid"
-        for _ in $(seq 100); do
-            kill -0 "$pid" 2>/dev/null || break
-            sleep 0.1
-        done
-    fi
-    rm -f "$folder/herdd.pid"
+    stop_process herd
+    stop_process servers
+}
+
+# What a run that fails or is interrupted leaves is stopped.
+tidy() {
+    local status=$?
+    [ "$status" -eq 0 ] || stop
+    exit "$status"
 }
 
 say() {
     printf '\n\033[1m%s\033[0m\n' "$*"
 }
 
+# Prints a command as a person would type it, and runs it.
+show() {
+    printf '$ herdctl'
+    printf ' %q' "$@"
+    printf '\n'
+    "$bin/herdctl" "$@"
+}
+
 case "${1:-run}" in
 run) ;;
 stop)
     stop
-    echo "The herd is stopped."
+    echo "The herd and its models are stopped."
     exit 0
     ;;
 *)
@@ -44,48 +55,86 @@ esac
 
 started=$(date +%s)
 stop
+trap tidy EXIT
 rm -rf "$folder"
 mkdir -p "$folder"
 
-say "1. Starting router and scorer on a fresh folder"
-"$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 --refiner-listen 127.0.0.1:0 \
-    --ready-file "$folder/ready.json" 2>"$folder/herdd.log" &
-echo $! >"$folder/herdd.pid"
-for _ in $(seq 200); do
-    [ -f "$folder/ready.json" ] && break
-    kill -0 "$(cat "$folder/herdd.pid")" 2>/dev/null || {
-        cat "$folder/herdd.log" >&2
-        exit 1
-    }
-    sleep 0.05
-done
+live=yes
+.venv/bin/python -c 'import xllamacpp' 2>/dev/null || live=
+
+if [ -n "$live" ]; then
+    say "1. Serving seven models with llama.cpp, and starting router, scorer and refiner"
+    start_process servers .venv/bin/python Demo/serve.py --ports-file "$folder/servers.json" \
+        --herd-out "$folder/herd.yaml"
+    wait_for servers "$folder/servers.json"
+    cat "$folder/servers.log"
+else
+    say "1. Starting router, scorer and refiner"
+    echo "llama.cpp is not there, since PyPI could not be reached: shown is what the models answered when they were"
+    echo "recorded (Demo/README.md). With PyPI, Scripts/install.sh and make run show it live."
+    cp Demo/herd.yaml "$folder/herd.yaml"
+fi
+start_process herd "$bin/herdd" all --data "$folder/data" --listen 127.0.0.1:0 --scorer-listen 127.0.0.1:0 \
+    --refiner-listen 127.0.0.1:0 --ready-file "$folder/ready.json"
+wait_for herd "$folder/ready.json"
 HERD_ADDRESS=$(sed 's/.*"router":\["\([^"]*\)".*/\1/' "$folder/ready.json")
 export HERD_ADDRESS
-echo "router at $HERD_ADDRESS, log in $folder/herdd.log"
+echo "router at $HERD_ADDRESS, log in $folder/herd.log"
 
-say "2. Registering the demonstration herd (Demo/herd.yaml)"
-"$bin/herdctl" model add --file Demo/herd.yaml >/dev/null
+say "2. Registering the herd"
+show model add --file "$folder/herd.yaml" >"$folder/added.txt"
+head -n 1 "$folder/added.txt"
 "$bin/herdctl" model list
 
-say "3. Importing what these models really answered (Demo/evaluations.jsonl)"
-"$bin/herdctl" import Demo/evaluations.jsonl
+if [ -n "$live" ]; then
+    say "3. Evaluating every model on the suite (Demo/suite.jsonl)"
+    echo "A twentieth of it with one round of refinement, to learn what that brings."
+    awk 'NR % 20 == 1' Demo/suite.jsonl >"$folder/refined.jsonl"
+    show evaluate "$folder/refined.jsonl" --name suite --rounds 1 "${answers[@]}"
+    show evaluate Demo/suite.jsonl "${answers[@]}"
+else
+    say "3. Importing what these models answered when they were recorded (Demo/evaluations.jsonl)"
+    show import Demo/evaluations.jsonl
+fi
 
-say "4. Training a predictor and putting it in force"
-"$bin/herdctl" train --promote
-"$bin/herdctl" policy set default --goal cost=100 --prompt-flags
-
-say "5. Routing a dozen prompts"
+say "4. Training a predictor on that and putting it in force"
+show train --promote
+show policy set default --goal cost=100 --prompt-flags
 # The router follows the scorer's version within moments; the first decisions wait for it.
 for _ in $(seq 100); do
     "$bin/herdctl" status | grep -q 'state: SERVING' && break
     sleep 0.05
 done
+
+say "5. Routing a dozen prompts (Demo/prompts.txt)"
 while IFS= read -r prompt; do
     printf '\n> %s\n' "$prompt"
     "$bin/herdctl" route "$prompt" --explain | head -n 6
 done <Demo/prompts.txt
 
+if [ -n "$live" ]; then
+    say "6. Having the herd answer"
+    while IFS= read -r prompt; do show complete "$prompt" "${answers[@]}"; done < <(head -n 6 Demo/prompts.txt)
+
+    say "7. Refining an answer: draft, critique, rewrite"
+    echo "Models of this size cannot criticise; the reference shows it, and the better answer, the draft, is given."
+    show refine "write 'bellwether' in capitals" --rounds 1 --grader exact --reference BELLWETHER "${answers[@]}"
+fi
+
+say "8. Ranking the models by PeRFICS"
+show perfics
+
+say "9. The herd's claim, measured on prompts that neither models nor herd were trained on (Demo/heldout.jsonl)"
+if [ -n "$live" ]; then
+    claim=(.venv/bin/python Demo/claim.py --servers "$folder/servers.json")
+else
+    claim=(python3 Demo/claim.py --recorded)
+fi
+"${claim[@]}" --herdctl "$bin/herdctl" || [ $? -eq 1 ]
+
 say "Done in $(($(date +%s) - started)) s. The herd is still running."
-echo "  ask it:   HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl route 'reverse sheep' --explain"
+ask="route 'reverse sheep' --explain"
+[ -z "$live" ] || ask="complete 'reverse sheep'"
+echo "  ask it:   HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl $ask"
 echo "  look:     HERD_ADDRESS=$HERD_ADDRESS $bin/herdctl status"
 echo "  stop it:  make stop"

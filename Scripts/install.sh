@@ -56,7 +56,8 @@ install_packages() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The environment is made anew when the requirements change or the Python it was made with is gone.
+# The environment is made anew when the requirements change or the Python it was made with is gone. Where PyPI cannot be
+# reached there is none: Herd builds and runs without; the demonstration then shows recorded answers.
 install_python_packages() {
     local stamp wanted
     stamp=.venv/requirements.sha256
@@ -66,8 +67,13 @@ install_python_packages() {
     fi
     echo "Installing the Python packages of Scripts/requirements.txt into .venv"
     python3 -m venv --clear .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        --requirement Scripts/requirements.txt
+    if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 2 --timeout 10 \
+        --only-binary :all: --requirement Scripts/requirements.txt; then
+        rm -rf .venv
+        echo "install.sh: the Python packages could not be installed (see above). Herd works without them, but the" >&2
+        echo "demonstration's models cannot be served and some tests do not run. Repeat it when PyPI can be reached." >&2
+        return
+    fi
     echo "$wanted" >"$stamp"
 }
 

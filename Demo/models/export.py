@@ -7,8 +7,8 @@ from pathlib import Path
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType
 from gguf.quants import quantize
 
-import vocabulary
-from network import NORM_EPSILON, ROTARY_BASE, Network
+from models import vocabulary
+from models.network import NORM_EPSILON, ROTARY_BASE, Network
 
 
 def export(network: Network, path: Path, name: str) -> None:

@@ -25,7 +25,7 @@ class Shape:
     layers: int
     heads: int = 4
     vocabulary: int = 262
-    context: int = 256
+    context: int = 1024
 
     @property
     def hidden(self) -> int:
@@ -103,9 +103,10 @@ class Network(nn.Module):
                 depth = 2 * self.shape.layers if onto_residual else 1
                 nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1] * depth))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, asked: Tensor) -> Tensor:
+        """Logits at the positions that `asked`, a mask of the shape of `tokens`, names."""
         length = tokens.shape[1]
         x = self.token_embd(tokens)
         for layer in self.blk:
             x = layer(x, self.cosine[:length], self.sine[:length])
-        return functional.linear(self.output_norm(x), self.token_embd.weight)
+        return functional.linear(self.output_norm(x[asked]), self.token_embd.weight)

@@ -1,1 +1,5 @@
-"""The demonstration herd at run time: its herd file, its servers, asking them, and what is recorded of the answers."""
+"""What the demonstration's scripts share."""
+
+from pathlib import Path
+
+DEMO = Path(__file__).resolve().parent.parent

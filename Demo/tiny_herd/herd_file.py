@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-DEMO = Path(__file__).resolve().parent.parent
+from tiny_herd import DEMO
+
 HERD_FILE = DEMO / "herd.yaml"
 WEIGHTS = DEMO / "models" / "gguf"
 

@@ -1,7 +1,8 @@
 """The files of a recording: what was asked and answered, and the evaluations that follow from it.
 
-`answers.jsonl` holds what evaluation data has no place for, the expected answer and each model's own words;
-`evaluations.jsonl` is what `herdctl import` reads. Both have one line per prompt, in order of the ids.
+`answers.jsonl` holds what evaluation data has no place for, the expected answer and each model's own words, of every
+prompt; `evaluations.jsonl` is what the herd is trained on with `herdctl import`, `heldout-evaluations.jsonl` what it is
+tested on, and never imported. All have one line per prompt, in order of the ids.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiny_herd.herd_file import DEMO
+from tiny_herd import DEMO
 
 ANSWERS = "answers.jsonl"
 EVALUATIONS = "evaluations.jsonl"
+HELD_OUT = "heldout-evaluations.jsonl"
 PROVENANCE = "recording.json"
 
 
@@ -34,18 +36,21 @@ class Row:
     scores: dict[str, int]
     costs: dict[str, float]
 
+    @property
+    def is_held_out(self) -> bool:
+        return self.id.startswith("heldout/")
+
 
 def write(folder: Path, rows: list[Row], provenance: dict[str, Any]) -> None:
-    """Writes the three files, each under a temporary name first, so that a recording is replaced or left as it was."""
+    """Writes the files, each under a temporary name first, so that a recording is replaced or left as it was."""
     rows = sorted(rows, key=lambda row: row.id)
     answers = [{"id": row.id, "expected": row.expected, "answers": in_order(row.answers)} for row in rows]
-    evaluations = [
-        {"id": row.id, "prompt": row.prompt, "task": row.task,
-         "scores": in_order(row.scores), "costs": in_order(row.costs)}
-        for row in rows
-    ]
     replace(folder / ANSWERS, "".join(line(record) for record in answers))
-    replace(folder / EVALUATIONS, "".join(line(record) for record in evaluations))
+    for name, held_out in ((EVALUATIONS, False), (HELD_OUT, True)):
+        replace(folder / name, "".join(
+            line({"id": row.id, "prompt": row.prompt, "task": row.task,
+                  "scores": in_order(row.scores), "costs": in_order(row.costs)})
+            for row in rows if row.is_held_out == held_out))
     replace(folder / PROVENANCE, json.dumps(provenance, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -56,7 +61,8 @@ def read(folder: Path = DEMO) -> list[Row]:
         return [
             Row(evaluation["id"], evaluation["prompt"], evaluation["task"], answers[evaluation["id"]]["expected"],
                 answers[evaluation["id"]]["answers"], evaluation["scores"], evaluation["costs"])
-            for evaluation in records(folder / EVALUATIONS)
+            for name in (EVALUATIONS, HELD_OUT)
+            for evaluation in records(folder / name)
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordingError(

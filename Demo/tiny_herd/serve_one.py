@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("name", help="the name the server gives its model")
     parser.add_argument("weights", help="GGUF file")
     parser.add_argument("--slots", type=int, default=1, help="requests answered at once (default: 1)")
-    parser.add_argument("--context", type=int, default=256, help="tokens a slot holds (default: 256)")
+    parser.add_argument("--context", type=int, default=1024, help="tokens a slot holds (default: 1024)")
     parser.add_argument("--verbosity", type=int, default=1, help="of llama.cpp's log on standard error (default: 1)")
     options = parser.parse_args()
     # Ctrl-C reaches the whole group; it is the parent that decides when the servers go.

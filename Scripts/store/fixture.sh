@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a fixture of the stores as this version of the program writes them: a herd is taught a little of everything, stopped,
-# and its two data files are compressed into Tests/HerdServicesTests/Fixtures/schema-N. Run it once for each schema
-# version, before the version that follows it is built; tests then hold that every later program still reads them.
+# and its two data files are compressed into Tests/HerdServicesTests/Fixtures/schema-N, beside the evaluations in them.
+# Run it once for each schema version, before the version that follows it is built; tests then hold that every later
+# program still reads them.
 #
 #   fixture.sh SCHEMA [FOLDER_OF_PROGRAMS]
 set -euo pipefail
@@ -51,4 +52,5 @@ herdd=
 mkdir -p "$target"
 for service in router scorer; do gzip -9 -n -c "$folder/data/$service/data.mdb" >"$target/$service.mdb.gz"; done
 echo "$decision" >"$target/decision"
+cp "$folder/rows.jsonl" "$target/evaluations.jsonl"
 ls -l "$target"

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -48,6 +49,14 @@ CURLcode herd_curl_set_connect_timeout_ms(CURL *easy, long milliseconds) {
 
 CURLcode herd_curl_set_buffer_size(CURL *easy, long bytes) { return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, bytes); }
 
+static int bound_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
+    (void)context, (void)purpose;
+    int bytes = HERD_CURL_SOCKET_BUFFER;
+    // Where the kernel does not like it, its own size does as well.
+    (void)setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    return CURL_SOCKOPT_OK;
+}
+
 CURLcode herd_curl_set_rules(CURL *easy) {
     CURLcode code;
     if ((code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)) != CURLE_OK) return code;
@@ -56,6 +65,7 @@ CURLcode herd_curl_set_rules(CURL *easy) {
     if ((code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)) != CURLE_OK) return code;
     // Else libcurl would wait for the thread that looks up a name before it gives a transfer up, and all others with it.
     if ((code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L)) != CURLE_OK) return code;
+    if ((code = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, bound_socket)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L)) != CURLE_OK) return code;
     if ((code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L)) != CURLE_OK) return code;

@@ -36,8 +36,11 @@ CURLcode herd_curl_set_connect_timeout_ms(CURL *_Nonnull easy, long milliseconds
 
 CURLcode herd_curl_set_buffer_size(CURL *_Nonnull easy, long bytes);
 
+/// Bytes that the kernel keeps of an answer that nobody reads; left to itself, it would keep up to 6 MB of each.
+#define HERD_CURL_SOCKET_BUFFER (128 * 1024)
+
 /// What holds for each of Herd's transfers: no signals, HTTP/1.1 over http and https only, redirects not followed,
-/// TCP_NODELAY, no waiting for name lookups that were given up, certificates and host names verified, TLS 1.2 or later.
+/// TCP_NODELAY, a bounded receive buffer, no waiting for name lookups that were given up, certificates and host names verified, TLS 1.2 or later.
 CURLcode herd_curl_set_rules(CURL *_Nonnull easy);
 
 /// CURLOPT_ERRORBUFFER, of at least CURL_ERROR_SIZE bytes; must outlive the transfer.

@@ -25,7 +25,9 @@ extension RoutingConstraints {
         // A round reads prompt and draft once more.
         if let context = model.context, request.promptTokens + amounts.outputTokens >= context { return false }
         if let maxCostUSD, amounts.cost.isAssumed || amounts.cost.value > maxCostUSD { return false }
-        if let maxLatencySeconds, amounts.latency.isAssumed || amounts.latency.value > maxLatencySeconds { return false }
+        if let maxLatencySeconds, amounts.latency.isAssumed || amounts.latency.value > maxLatencySeconds {
+            return false
+        }
         return true
     }
 

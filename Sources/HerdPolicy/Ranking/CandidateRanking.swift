@@ -58,7 +58,8 @@ package struct CandidateRanking: Sendable, Equatable {
             }
         }
         let weighing = Weighing(
-            goals: goals, scales: policy.scale == .relative ? Weighing.scales(of: goals, over: open.map(\.amounts)) : [:])
+            goals: goals,
+            scales: policy.scale == .relative ? Weighing.scales(of: goals, over: open.map(\.amounts)) : [:])
         let limit = min(constraints.maxRefineRounds ?? Refinement.mostRounds, Refinement.mostRounds)
         candidates = open.map { candidate, amounts, place in
             guard limit > 0, !inputs[place].gains.isEmpty else { return weighing.weighed(candidate, amounts) }

@@ -40,19 +40,23 @@ package struct BacktestRow: Sendable {
     /// The model with the highest predicted score; of equals the first.
     package var chosen: Int { qualities.firstIndexOfMaximum }
 
-    /// The model with the number of measured rounds that is expected to score highest; of equals the fewest rounds, then
-    /// the first model.
+    /// The model and the number of measured rounds that are expected to score highest; of equals the first model, with the
+    /// fewest rounds.
     package var chosenWithRounds: (model: Int, rounds: Int) {
-        var best = (model: chosen, rounds: 0)
-        var value = qualities[best.model]
-        for (model, gains) in gains.enumerated() where model < refined.count {
-            for (round, gain) in gains.prefix(refined[model].count).enumerated() {
-                if gain.isNaN { break }
-                let expected = min(1, max(0, qualities[model] + gain))
-                if expected > value {
-                    value = expected
-                    best = (model, round + 1)
+        var best = (model: 0, rounds: 0)
+        var value = -Double.infinity
+        for (model, quality) in qualities.enumerated() {
+            var own = (rounds: 0, value: quality)
+            if model < refined.count, model < gains.count {
+                for (round, gain) in gains[model].prefix(refined[model].count).enumerated() {
+                    if gain.isNaN { break }
+                    let expected = min(1, max(0, quality + gain))
+                    if expected > own.value { own = (round + 1, expected) }
                 }
+            }
+            if own.value > value {
+                best = (model, own.rounds)
+                value = own.value
             }
         }
         return best

@@ -80,7 +80,8 @@ package struct Judgement: Sendable, Equatable {
 /// (Zheng et al. 2023, arXiv 2306.05685).
 package struct Judge: Sendable {
     /// Runs a model; gives its whole reply.
-    package typealias Generate = @Sendable (_ model: String, _ prompt: String) async throws -> (text: String, usage: Usage)
+    package typealias Generate =
+        @Sendable (_ model: String, _ prompt: String) async throws -> (text: String, usage: Usage)
 
     private let prompt: JudgePrompt
     private let generate: Generate
@@ -113,7 +114,8 @@ package struct Judge: Sendable {
         if let verdict = JudgeVerdict(reply: reply) { return verdict }
         throw CallError(
             .failedPrecondition,
-            "the judge '\(model)' gave no verdict but '\(reply.prefix(80))'; take a model that keeps to judge.txt's form")
+            "the judge '\(model)' gave no verdict but '\(reply.prefix(80))'; take a model that keeps to judge.txt's form"
+        )
     }
 }
 

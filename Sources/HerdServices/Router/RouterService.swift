@@ -178,8 +178,11 @@ final class RouterService: Sendable {
             "cache_hits": Double(cache.hits),
             "cache_misses": Double(cache.misses),
             "degraded_decisions": Double(degradedCount.load(ordering: .relaxed)),
+            "measurement_revision": Double(view.measurements.revision),
+            "sessions_in_memory": Double(sessions.count),
             "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed)),
         ]
+        figures.merge(BackendFigures.of(runner)) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures
     }
@@ -192,6 +195,7 @@ final class RouterService: Sendable {
             "registry_revision": "\(view.registry.revision)",
             "pid": ProcessNumber.text,
         ].merging(StoreFigures.facts(store)) { own, _ in own }
+            .merging(BackendFigures.facts(runner)) { own, _ in own }
     }
 }
 

@@ -64,6 +64,11 @@ package final class ScorerProcess: Service, RouterCaller {
         server.stream(Scorer.evaluate) { request, _, writer in
             try await answering { try await scorer.evaluator.evaluate(request) { try await writer.send($0) } }
         }
+        server.unary(Scorer.perfics, on: .pool) { request, _ in
+            try await answering {
+                try await PerficsReport.answer(request, store: scorer.store, source: scorer.evaluator.source)
+            }
+        }
         server.unary(Scorer.listPredictors, on: .pool) { request, _ in
             try answering { try scorer.versions.list(request) }
         }

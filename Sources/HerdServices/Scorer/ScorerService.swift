@@ -28,7 +28,8 @@ final class ScorerService: Sendable {
         self.logger = logger
         embedder = TextEmbedder(table: table)
         store = try ServiceStore.open(
-            "scorer", path: configuration.data, tables: EvaluationTable.tables + Evaluator.tables + PredictorVersions.tables,
+            "scorer", path: configuration.data,
+            tables: EvaluationTable.tables + Evaluator.tables + PredictorVersions.tables,
             maxBytes: configuration.storeMaxBytes, logger: logger)
         evaluations = EvaluationTable(store: store, embedder: embedder, tableChecksum: table.checksum)
         evaluator = Evaluator(

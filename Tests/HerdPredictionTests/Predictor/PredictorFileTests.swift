@@ -61,7 +61,7 @@ struct PredictorFileTests {
         #expect(code(Array("not a predictor at all".utf8)) == .notAPredictor)
         #expect(code(Array(bytes.dropLast())) == .damaged)
         var newer = bytes
-        newer[8] = 2
+        newer[8] = 3
         #expect(code(newer) == .unknownFormat)
         var flipped = bytes
         flipped[bytes.count / 2] ^= 1

@@ -15,7 +15,7 @@ import Testing
         let herd = try await TestHerd.start(in: fixture.folder)
         do {
             let models = try await herd.call(Registry.listModels, ListModelsRequest())
-            #expect(models.models.map(\.name) == Demonstration.models)
+            #expect(models.models.map(\.name) == fixture.models)
             #expect(models.models.allSatisfy { $0.parametersB > 0 && $0.revision > 0 })
             let policy = try await herd.call(Registry.getPolicy, GetPolicyRequest(name: "default")).policy
             #expect(policy?.goals?.goals == [Goal(name: "cost", lambda: 100)] && policy?.promptFlags == true)
@@ -24,9 +24,8 @@ import Testing
             #expect(predictors[0].damaged.isEmpty)
             let decision = try await herd.call(Router.getDecision, GetDecisionRequest(decisionId: fixture.decision))
             #expect(decision.decision?.outcomes.map(\.outcome) == [0.75])
-            let rows = try Demonstration.evaluations().enumerated().filter { $0.offset % 20 == 0 }.map(\.element)
-            let again = try await herd.call(Scorer.import, ImportRequest(evaluations: rows))
-            #expect(again.unchanged == 30 && again.total == 30)
+            let again = try await herd.call(Scorer.import, ImportRequest(evaluations: fixture.evaluations))
+            #expect(again.unchanged == again.total && again.total == UInt64(fixture.evaluations.count))
             // The prediction is in the cache of the fixture.
             #expect(try await herd.route("reverse lantern").cached)
             for service in [herd.router, herd.scorer] {
@@ -78,6 +77,11 @@ struct Fixture {
     let folder: URL
     /// A decision that is in it, with one outcome.
     let decision: String
+    /// The evaluations that are in it: some of the demonstration's of that time.
+    let evaluations: [Evaluation]
+
+    /// The models that are in it, by name.
+    var models: [String] { Set(evaluations.flatMap(\.scores.keys)).sorted() }
 
     init(schema: Int) throws {
         let source = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -85,6 +89,7 @@ struct Fixture {
         folder = FileManager.default.temporaryDirectory.appending(path: "herd-fixture-\(UUID().uuidString)")
         decision = try String(contentsOf: source.appending(path: "decision"), encoding: .utf8)
             .trimmingCharacters(in: .newlines)
+        evaluations = try Demonstration.evaluations(at: source.appending(path: "evaluations.jsonl"))
         for service in ["router", "scorer"] {
             let store = folder.appending(path: service)
             try FileManager.default.createDirectory(at: store, withIntermediateDirectories: true)

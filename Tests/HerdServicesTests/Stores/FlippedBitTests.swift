@@ -65,7 +65,7 @@ import Testing
         await expectFailure(.dataLoss) {
             _ = try await herd.call(Router.getDecision, GetDecisionRequest(decisionId: fixture.decision))
         }
-        for name in Demonstration.models where name != "tiny-copy" {
+        for name in fixture.models where name != "tiny-copy" {
             _ = try await herd.call(Registry.getModel, GetModelRequest(name: name))
         }
         #expect(try await !herd.route("reverse lantern").model.isEmpty)

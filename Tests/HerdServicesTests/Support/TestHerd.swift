@@ -141,13 +141,17 @@ func withTestHerd(_ body: (TestHerd) async throws -> Void) async throws {
 /// The demonstration's recordings.
 enum Demonstration {
     static let models = [
-        "tiny-add", "tiny-copy", "tiny-date", "tiny-novice", "tiny-reverse", "tiny-sort", "tiny-upper",
+        "tiny-add", "tiny-copy", "tiny-date", "tiny-general", "tiny-reverse", "tiny-sort", "tiny-upper",
     ]
 
     static func evaluations() throws -> [Evaluation] {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
-        let file = try EvaluationFile(path: root.appending(path: "Demo/evaluations.jsonl").path)
+        return try evaluations(at: root.appending(path: "Demo/evaluations.jsonl"))
+    }
+
+    static func evaluations(at file: URL) throws -> [Evaluation] {
+        let file = try EvaluationFile(path: file.path)
         return file.rows.map {
             Evaluation(id: $0.id, prompt: $0.prompt, task: $0.task, scores: $0.scores, costs: $0.costs)
         }

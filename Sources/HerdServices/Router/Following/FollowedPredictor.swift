@@ -31,6 +31,7 @@ struct FollowedPredictor: Sendable, Equatable {
     }
 
     var record: FollowedPredictorRecord {
-        FollowedPredictorRecord(version: version, models: models, topics: topics, means: means, rounds: UInt32(clamping: rounds))
+        FollowedPredictorRecord(
+            version: version, models: models, topics: topics, means: means, rounds: UInt32(clamping: rounds))
     }
 }

@@ -78,7 +78,8 @@ struct EvaluationPlan: Sendable {
         }
         guard settings.ids.isEmpty || found + failures.count >= settings.ids.count else {
             throw CallError(
-                .notFound, "suite '\(settings.suite)' has only \(found) of the \(settings.ids.count) questions asked for")
+                .notFound,
+                "suite '\(settings.suite)' has only \(found) of the \(settings.ids.count) questions asked for")
         }
     }
 

@@ -64,7 +64,9 @@ enum EvaluationSummaries {
             try store.read { transaction in
                 try transaction.scan(AnswerTable.answers, range) { record in
                     count += 1
-                    if let answer = (try? record.value()).flatMap({ try? AnswerRecord(stored: $0) }) { try body(answer) }
+                    if let answer = (try? record.value()).flatMap({ try? AnswerRecord(stored: $0) }) {
+                        try body(answer)
+                    }
                     guard count == page else { return .next }
                     next = try record.key()
                     return .stop
