@@ -35,7 +35,7 @@ import Testing
             ("api_key_env", Endpoint(baseUrl: good, apiKeyEnv: "HERD_KEY_")),
             ("api_key_env", Endpoint(baseUrl: good, apiKeyEnv: "HERD_KEY_low-\(secret)")),
             ("api_key_env", Endpoint(baseUrl: good, apiKeyEnv: "HERD_KEY_A", apiKeyFile: "a")),
-            ("max_concurrency", Endpoint(baseUrl: good, maxConcurrency: 10_001)),
+            ("max_concurrency", Endpoint(baseUrl: good, maxConcurrency: 4_097)),
             ("connect_timeout", Endpoint(baseUrl: good, connectTimeout: 3_601)),
             ("first_token_timeout", Endpoint(baseUrl: good, firstTokenTimeout: -1)),
             ("token_timeout", Endpoint(baseUrl: good, tokenTimeout: .nan)),

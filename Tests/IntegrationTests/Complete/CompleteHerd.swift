@@ -1,5 +1,6 @@
 import Foundation
 import HerdClient
+import HerdDatasets
 import HerdFrames
 import HerdMessages
 import PlantedGains

@@ -1,3 +1,4 @@
+import Foundation
 import HerdFrames
 import HerdMessages
 import Testing
