@@ -4,7 +4,7 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-complete kill-loop power-loss hostile fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -38,12 +38,16 @@ thin-client: install ## Build a program with `traits: []`; fails if it fetches o
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh
 
+measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
+	.venv/bin/python Scripts/measure_complete.py
+	.venv/bin/python Scripts/measure_complete.py --cached
+
 hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
 	swift test --sanitize=thread --scratch-path .build/tsan --no-parallel --filter \
-		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdLoadTests|(WatchModels|Registry|Import|Decision)Tests'
+		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdLoadTests|HerdBackendsTests|(WatchModels|Registry|Import|Decision)Tests'
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
 	ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \

@@ -118,6 +118,7 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
     var isSilence: Bool {
         switch kind {
         case .unreachable, .timeout(.connect), .timeout(.firstToken), .cutOff: true
+        case .timeout(.total): !hadOutput
         default: false
         }
     }

@@ -349,7 +349,8 @@ def refusing(call: Completion) -> None:
 
 def bad_request(call: Completion) -> None:
     """400."""
-    call.reply(400, b'{"error": {"message": "the prompt is longer than the context"}}')
+    call.reply(400, b'{"error": {"code": 400, "message": "the prompt is longer than the context", '
+               b'"type": "exceed_context_size_error"}}')
 
 
 behaviours = {

@@ -5,8 +5,8 @@
 Each REPLY answers one chat request, in order; the last one answers all that follow. One that ends in `...` is said so far,
 and then nothing more comes until the client hangs up. One that begins with `!` is an error: `!400 message`.
 
-It prints the address it listens on, then a line of JSON for each thing that happens: `{"request": {...}}`, `{"hangs": N}`,
-`{"released": N}` with the number of the request, and ends with its standard input.
+It prints the address it listens on, then `{"hangs": N}` and `{"released": N}` with the number of the request where one hangs
+and its client hangs up, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with LOCK:
             number, COUNT = COUNT, COUNT + 1
-        tell(request=request)
         text = REPLIES[min(number, len(REPLIES) - 1)]
         if text.startswith("!"):
             status, message = text[1:].split(" ", 1)

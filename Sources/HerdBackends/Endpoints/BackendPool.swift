@@ -146,6 +146,7 @@ package final class BackendPool: Sendable {
         }
         switch await call.next() {
         case .events(let events):
+            endpoints.answered(grant)
             return ChatStream(
                 model: attempts.model, call: call, first: events, began: attempts.began, earlier: attempts.made,
                 promptBytes: attempts.request.promptBytes)

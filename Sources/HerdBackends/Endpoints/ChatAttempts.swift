@@ -1,20 +1,26 @@
 /// The attempts of one call at one model's endpoints: what was tried, and whether to try once more. Pure but for chance.
-struct ChatAttempts {
+package struct ChatAttempts {
     let model: String
     let request: ChatRequest
     let deadline: MonotonicInstant
-    let began = MonotonicInstant.now
+    let began: MonotonicInstant
     private let limits: BackendLimits
-    private(set) var made: [ChatAttempt] = []
-    private(set) var preference = EndpointSet.Preference()
+    /// Those that failed.
+    package private(set) var made: [ChatAttempt] = []
+    /// Which endpoints to ask next.
+    package private(set) var preference = EndpointSet.Preference()
     private var last: BackendError?
     private var bodies: [String: [UInt8]] = [:]
 
-    init(model: String, _ request: ChatRequest, deadline: MonotonicInstant, _ limits: BackendLimits) {
+    package init(
+        model: String, _ request: ChatRequest, deadline: MonotonicInstant, _ limits: BackendLimits,
+        now: MonotonicInstant = .now
+    ) {
         self.model = model
         self.request = request
         self.deadline = deadline
         self.limits = limits
+        began = now
     }
 
     /// The request for an endpoint; written once for endpoints that call the model the same.
@@ -38,7 +44,7 @@ struct ChatAttempts {
     /// Notes a failure.
     ///
     /// - Returns: the pause before the next attempt, nil where there should be none.
-    mutating func failed(
+    package mutating func failed(
         _ error: BackendError, at grant: EndpointSet.Grant, of members: [EndpointSet.Member], seconds: Double,
         now: MonotonicInstant, chance: Double = .random(in: 0..<1)
     ) -> Duration? {
@@ -90,7 +96,7 @@ struct ChatAttempts {
         let message =
             switch kind {
             case .overloaded:
-                "All endpoints of \(model) are busy and so many calls wait that no more are taken. Call again later."
+                "All endpoints of \(model) are busy or asked for a pause, and no more calls can wait. Call again later."
             case .breakerOpen: "All endpoints of \(model) failed too often lately and rest for a while."
             case .unknownModel: "No endpoint is registered for the model \(model)."
             case .timeout: "The call's deadline passed while it waited for an endpoint of \(model)."

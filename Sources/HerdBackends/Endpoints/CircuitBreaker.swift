@@ -6,8 +6,11 @@ package struct CircuitBreaker: Sendable {
     package enum State: Sendable, Equatable {
         case closed
         case open(until: MonotonicInstant)
-        case halfOpen(isProbing: Bool)
+        case halfOpen(probe: ProbeID?)
     }
+
+    /// Names a call that was let through as a probe; never used again for another.
+    package typealias ProbeID = Int
 
     /// What a call that ended tells.
     package enum Verdict: Sendable {
@@ -24,6 +27,7 @@ package struct CircuitBreaker: Sendable {
     /// The last calls, the newest first bit; 1 is a failure.
     private var window: UInt64 = 0
     private var windowCount = 0
+    private var lastProbe: ProbeID = 0
     /// Times it opened without closing in between.
     private var openings = 0
 
@@ -36,23 +40,28 @@ package struct CircuitBreaker: Sendable {
         switch state {
         case .closed: true
         case .open(let until): until <= now
-        case .halfOpen(let isProbing): !isProbing
+        case .halfOpen(let probe): probe == nil
         }
     }
 
     /// A call that was admitted begins.
     ///
-    /// - Returns: whether it is the probe, which has to be told to `ended`.
-    package mutating func began() -> Bool {
-        guard state != .closed else { return false }
-        state = .halfOpen(isProbing: true)
-        return true
+    /// - Returns: its name where it is the probe, to be told to `ended`.
+    package mutating func began() -> ProbeID? {
+        guard state != .closed else { return nil }
+        lastProbe += 1
+        state = .halfOpen(probe: lastProbe)
+        return lastProbe
+    }
+
+    /// The server has begun to answer: a probe need not go on to its end, which may be minutes away.
+    package mutating func answered(_ probe: ProbeID?) {
+        if let probe, state == .halfOpen(probe: probe) { close() }
     }
 
     /// - Parameter chance: From 0 up to 1, at random.
-    package mutating func ended(
-        _ verdict: Verdict, wasProbe: Bool, at now: MonotonicInstant, chance: Double
-    ) {
+    package mutating func ended(_ verdict: Verdict, _ probe: ProbeID?, at now: MonotonicInstant, chance: Double) {
+        let wasProbe = probe != nil && state == .halfOpen(probe: probe)
         switch (state, verdict) {
         case (.closed, .success): note(failure: false)
         case (.closed, .failure):
@@ -60,7 +69,7 @@ package struct CircuitBreaker: Sendable {
             if isTooMuch { open(at: now, chance) }
         case (.halfOpen, .success) where wasProbe: close()
         case (.halfOpen, .failure) where wasProbe: open(at: now, chance)
-        case (.halfOpen, .nothing) where wasProbe: state = .halfOpen(isProbing: false)
+        case (.halfOpen, .nothing) where wasProbe: state = .halfOpen(probe: nil)
         // What began before it opened is old news.
         case (.open, _), (.halfOpen, _), (.closed, .nothing): break
         }
@@ -87,7 +96,9 @@ package struct CircuitBreaker: Sendable {
     }
 
     private mutating func close() {
+        let probes = lastProbe
         self = CircuitBreaker(limits: limits)
+        lastProbe = probes
     }
 
     private mutating func open(at now: MonotonicInstant, _ chance: Double) {

@@ -41,7 +41,14 @@ package struct EndpointSet: Sendable {
     package struct Grant: Sendable, Equatable {
         package var endpoint: EndpointID
         package var configuration: EndpointConfiguration
-        package var isProbe: Bool
+        /// Set where the breaker lets it through to see whether the endpoint is well again.
+        package var probe: CircuitBreaker.ProbeID?
+
+        package init(endpoint: EndpointID, configuration: EndpointConfiguration, probe: CircuitBreaker.ProbeID? = nil) {
+            self.endpoint = endpoint
+            self.configuration = configuration
+            self.probe = probe
+        }
     }
 
     package enum Refusal: Sendable, Equatable {
@@ -118,6 +125,7 @@ package struct EndpointSet: Sendable {
     /// A call is over.
     ///
     /// - Parameters:
+    ///   - wasSilent: The server did not answer at all.
     ///   - rest: The pause that the endpoint asked for.
     ///   - chance: From 0 up to 1, at random.
     package mutating func ended(
@@ -135,14 +143,23 @@ package struct EndpointSet: Sendable {
             case .failure:
                 members[index].wasSilent = wasSilent
                 members[index].lastFailure = now
-            case .nothing: break
+            case .nothing:
+                // Perhaps the caller was only impatient: a check will tell.
+                if wasSilent { members[index].lastFailure = now }
             }
             if let rest {
                 let until = now.advanced(by: min(rest, limits.longestRetryAfter))
                 members[index].restsUntil = max(members[index].restsUntil, until)
             }
-            members[index].breaker.ended(verdict, wasProbe: grant.isProbe, at: now, chance: chance)
+            members[index].breaker.ended(verdict, grant.probe, at: now, chance: chance)
         }
+        return decide(at: now)
+    }
+
+    /// A call has got its first token.
+    package mutating func answered(_ grant: Grant, at now: MonotonicInstant) -> [Decision] {
+        guard let index = members.firstIndex(where: { $0.id == grant.endpoint }) else { return [] }
+        members[index].breaker.answered(grant.probe)
         return decide(at: now)
     }
 
@@ -203,8 +220,8 @@ package struct EndpointSet: Sendable {
         members[index].running += 1
         members[index].lastCall = now
         members[index].figures.attempts += 1
-        let isProbe = members[index].breaker.began()
-        return Grant(endpoint: members[index].id, configuration: members[index].configuration, isProbe: isProbe)
+        let probe = members[index].breaker.began()
+        return Grant(endpoint: members[index].id, configuration: members[index].configuration, probe: probe)
     }
 
     private func isOpenTo(_ preference: Preference, _ member: Member, at now: MonotonicInstant) -> Bool {

@@ -96,6 +96,12 @@ final class ModelEndpoints: Sendable {
         }
     }
 
+    /// A call has got its first token.
+    func answered(_ grant: EndpointSet.Grant) {
+        // What the others have to know is only whether a probe went well.
+        if grant.probe != nil { change { $0.answered(grant, at: .now) } }
+    }
+
     func noteRetry() { state.withLockedValue { $0.retries += 1 } }
 
     // MARK: - Health

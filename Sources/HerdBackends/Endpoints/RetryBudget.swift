@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 
 /// How many more attempts may be made again: a bucket that every call fills a little and every retry takes one from, after
 /// gRPC's retry throttling and Finagle's retry budgets.
-final class RetryBudget: Sendable {
+package final class RetryBudget: Sendable {
     private struct Bucket {
         var tokens: Double
         var refilled: MonotonicInstant
@@ -16,19 +16,20 @@ final class RetryBudget: Sendable {
     /// - Parameters:
     ///   - ratio: Retries per call.
     ///   - perSecond: Retries per second besides, for those who call seldom.
-    init(ratio: Double, perSecond: Int, now: MonotonicInstant = .now) {
+    package init(ratio: Double, perSecond: Int, now: MonotonicInstant = .now) {
         self.ratio = ratio.isFinite ? min(max(0, ratio), 1000) : 0
         self.perSecond = Double(min(max(0, perSecond), 1_000_000))
         capacity = max(self.perSecond * 10, self.ratio * 100)
         bucket = NIOLockedValueBox(Bucket(tokens: capacity, refilled: now))
     }
 
-    func noteCall() {
+    /// Notes a call.
+    package func noteCall() {
         bucket.withLockedValue { $0.tokens = min(capacity, $0.tokens + ratio) }
     }
 
     /// Whether one more retry is within the budget; counts it if so.
-    func takeRetry(at now: MonotonicInstant = .now) -> Bool {
+    package func takeRetry(at now: MonotonicInstant = .now) -> Bool {
         bucket.withLockedValue { bucket in
             bucket.tokens = min(capacity, bucket.tokens + bucket.refilled.seconds(to: now) * perSecond)
             bucket.refilled = max(bucket.refilled, now)
@@ -39,5 +40,5 @@ final class RetryBudget: Sendable {
     }
 
     /// Retries that could be made now.
-    var left: Int { Int(bucket.withLockedValue { $0.tokens }) }
+    package var left: Int { Int(bucket.withLockedValue { $0.tokens }) }
 }

@@ -11,6 +11,11 @@ struct ChatChunk {
     struct ServerError {
         var message: String
         var code: Int?
+        /// The server's word for it, as `context_length_exceeded`: a code that is no number, else its type.
+        var name = ""
+
+        /// The message with the name behind it.
+        var text: String { name.isEmpty || message.contains(name) ? message : "\(message) (\(name))" }
     }
 
     var role: String?
@@ -176,6 +181,9 @@ struct ChatChunk {
             let first = cursor.peek() ?? 0
             switch key {
             case "message" where first == UInt8(ascii: "\""): error.message = try cursor.string("message")
+            case "code" where first == UInt8(ascii: "\""): error.name = try cursor.string("code")
+            case "type" where first == UInt8(ascii: "\"") && error.name.isEmpty:
+                error.name = try cursor.string("type")
             case "code" where (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first):
                 error.code = try integer(&cursor, "code")
             default: try cursor.skipValue()

@@ -1,8 +1,8 @@
 import HerdJSON
 
 /// Makes events of the body of a successful answer, as its bytes come. A pure state machine: it knows no socket.
-struct ChatStreamDecoder {
-    enum Failure: Error, Equatable {
+package struct ChatStreamDecoder {
+    package enum Failure: Error, Equatable {
         case badResponse(String)
         case tooLarge(String)
         /// The server says inside the stream that it failed.
@@ -10,7 +10,7 @@ struct ChatStreamDecoder {
         case cutOff
     }
 
-    enum Form {
+    package enum Form: Sendable {
         case events
         /// One JSON object, from a server that does not stream.
         case wholeAnswer
@@ -22,26 +22,29 @@ struct ChatStreamDecoder {
     private var body: [UInt8] = []
     private var pendingRole: String?
     private(set) var received = 0
-    private(set) var completionBytes = 0
-    private(set) var finishReason: FinishReason?
+    /// Bytes of text, thoughts and calls so far.
+    package private(set) var completionBytes = 0
+    /// Nil before the model has ended its answer.
+    package private(set) var finishReason: FinishReason?
     private(set) var usage: ChatChunk.Usage?
     /// Whether `[DONE]` came.
-    private(set) var isDone = false
+    package private(set) var isDone = false
     private var hasEvents = false
     /// Whether there was anything that the caller gets to see.
-    private(set) var hasOutput = false
+    package private(set) var hasOutput = false
 
-    init(limits: BackendLimits) {
+    package init(limits: BackendLimits) {
         self.limits = limits
         parser = ServerSentEvents(limit: limits.maximumLineBytes)
     }
 
-    mutating func expect(_ form: Form) {
+    /// What the header says of the body; before the first byte.
+    package mutating func expect(_ form: Form) {
         self.form = form
     }
 
     /// Takes more bytes; appends the events that they complete.
-    mutating func feed(_ bytes: UnsafeRawBufferPointer, into events: inout [ChatEvent]) throws(Failure) {
+    package mutating func feed(_ bytes: UnsafeRawBufferPointer, into events: inout [ChatEvent]) throws(Failure) {
         received += bytes.count
         guard received <= limits.maximumAnswerBytes else {
             throw .tooLarge("its answer is over \(limits.maximumAnswerBytes) bytes long")
@@ -64,11 +67,12 @@ struct ChatStreamDecoder {
     /// The body has ended.
     ///
     /// - Throws: what is wrong, `.cutOff` where the answer is not complete.
-    mutating func finish(into events: inout [ChatEvent]) throws(Failure) {
+    package mutating func finish(into events: inout [ChatEvent]) throws(Failure) {
         switch form {
         case .wholeAnswer: try take(ServerSentEvents.Event(data: body, isError: false, isWhole: true), into: &events)
         case .events:
             if let event = parser.finish() {
+                hasEvents = true
                 do throws(Failure) {
                     try take(event, into: &events)
                 } catch .badResponse where !event.isWhole {
@@ -103,7 +107,7 @@ struct ChatStreamDecoder {
             if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
             throw .badResponse("an event of its stream is wrong: \(error.reason)")
         }
-        if let error = chunk.error { throw .server(code: error.code, message: error.message) }
+        if let error = chunk.error { throw .server(code: error.code, message: error.text) }
         if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
         guard chunk.isChunk else { throw .badResponse("an event of its stream is no chunk of a chat completion") }
         hasEvents = true
@@ -141,7 +145,7 @@ struct ChatStreamDecoder {
     }
 
     /// From the server's own numbers, else reckoned from bytes.
-    func finalUsage(promptBytes: Int) -> TokenUsage {
+    package func finalUsage(promptBytes: Int) -> TokenUsage {
         var reckoned = TokenUsage.estimated(promptBytes: promptBytes, completionBytes: completionBytes)
         if let prompt = usage?.prompt { reckoned.prompt = prompt }
         if let completion = usage?.completion { reckoned.completion = completion }

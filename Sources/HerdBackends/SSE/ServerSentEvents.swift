@@ -16,6 +16,10 @@ package struct ServerSentEvents {
     package struct TooLong: Error, Equatable {
         /// Bytes.
         package var limit: Int
+
+        package init(limit: Int) {
+            self.limit = limit
+        }
     }
 
     private let limit: Int

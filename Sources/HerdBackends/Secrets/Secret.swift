@@ -3,7 +3,7 @@ package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConve
     /// For the header of a request and nothing else.
     let value: String
 
-    init(_ value: String) {
+    package init(_ value: String) {
         self.value = value
     }
 
@@ -16,7 +16,7 @@ package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConve
 
     /// `text` with every stretch of `revealing` or more characters that also stands in the key replaced: servers like to
     /// quote the key that they refuse, or the ends of it.
-    func scrubbed(from text: String) -> String {
+    package func scrubbed(from text: String) -> String {
         let key = Array(value.utf8)
         let bytes = Array(text.utf8)
         let length = min(Self.revealing, key.count)

@@ -14,7 +14,7 @@ final class ActiveTransfer {
     }
 
     let id: TransferThread.ID
-    let request: TransferRequest
+    private(set) var request: TransferRequest
     let easy: UnsafeMutableRawPointer
     private let mailbox: TransferMailbox
     private var headers: UnsafeMutablePointer<curl_slist>?
@@ -56,6 +56,8 @@ final class ActiveTransfer {
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         phaseDue = started.advanced(by: request.limits.firstTokenTimeout)
         guard configure() else { return nil }
+        // libcurl has its own copy.
+        self.request.body = nil
     }
 
     deinit {
@@ -125,7 +127,7 @@ final class ActiveTransfer {
         case .waiting, .streaming: break
         }
         if decoder.isDone { return bytes.count }
-        if status == 0 { readHead() }
+        if status == 0 { readHead(bytes.first) }
         guard case .chat = request.purpose, (200..<300).contains(status) else { return keepExcerpt(bytes) }
         guard cost + mailbox.backlog < request.limits.maximumBacklogBytes else {
             isPaused = true
@@ -142,9 +144,11 @@ final class ActiveTransfer {
         return failure == nil ? bytes.count : 0
     }
 
-    private func readHead() {
+    /// - Parameter first: The first byte of the body.
+    private func readHead(_ first: UInt8?) {
         status = herd_curl_status(easy)
-        guard let type = herd_curl_content_type(easy) else { return }
+        // Streams that call themselves JSON exist.
+        guard first == UInt8(ascii: "{"), let type = herd_curl_content_type(easy) else { return }
         if String(cString: type).lowercased().hasPrefix("application/json") { decoder.expect(.wholeAnswer) }
     }
 
@@ -238,7 +242,7 @@ final class ActiveTransfer {
     /// libcurl says that it is over.
     func end(_ code: CURLcode) {
         guard phase != .draining, phase != .over else { return }
-        if status == 0 { readHead() }
+        if status == 0 { readHead(nil) }
         let words = TransferFailure(request)
         if case .probe = request.purpose {
             guard status != 0 else { return fail(words.curl(code, text)) }

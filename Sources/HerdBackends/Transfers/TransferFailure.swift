@@ -110,8 +110,10 @@ struct TransferFailure {
 
     /// What a server said, printable, on one line and without the key: `: "..."`, or nothing.
     private func excerpt(_ body: [UInt8]) -> String {
+        var said = String(decoding: body, as: UTF8.self)
+        if let error = (try? ChatChunk(reading: body))?.error, !error.message.isEmpty { said = error.text }
         // Cleared before it is cut, so that no half of a key is left at the end.
-        let text = cleared(String(decoding: body, as: UTF8.self))
+        let text = cleared(said)
         var line = ""
         var isSpace = true
         for scalar in text.unicodeScalars {

@@ -106,11 +106,10 @@ final class TransferLoop {
         curl_multi_remove_handle(multi, transfer.easy)
         byHandle[transfer.easy] = nil
         transfers[transfer.id] = nil
-        if pruneDue == nil {
-            let due = MonotonicInstant.now.advanced(by: Self.prunePause)
-            pruneDue = due
-            noteDue(due)
-        }
+        // Counted from the last, because transfers that come meanwhile do it by themselves.
+        let due = MonotonicInstant.now.advanced(by: Self.prunePause)
+        pruneDue = due
+        noteDue(due)
     }
 
     // MARK: - Connections

@@ -8,7 +8,8 @@ package enum StatusText {
             ("service", "\(status.service) \(status.version)"), ("state", state(of: status)),
             ("up", duration(milliseconds: status.uptimeMs)),
         ]
-        service += status.facts.map { (words($0.key), $0.value.isEmpty ? "-" : $0.value) }.sorted { $0.0 < $1.0 }
+        let facts = status.facts.filter { !$0.key.hasPrefix(endpointPrefix) }
+        service += facts.map { (words($0.key), $0.value.isEmpty ? "-" : $0.value) }.sorted { $0.0 < $1.0 }
         var groups: [Group: [(String, String)]] = [
             .connections: [("open", "\(status.connections)"), ("open calls", "\(status.openCalls)")]
         ]
@@ -17,17 +18,24 @@ package enum StatusText {
             groups[group, default: []].append((words(group.shortened(name)), amount(value, named: name)))
         }
         var text = section("", service)
+        let endpoints = status.facts.filter { $0.key.hasPrefix(endpointPrefix) }
+            .map { (String($0.key.dropFirst(endpointPrefix.count)), $0.value) }.sorted { $0.0 < $1.0 }
+        if !endpoints.isEmpty { text += "\n" + section("ENDPOINTS", endpoints) }
         for group in Group.allCases {
             if let rows = groups[group] { text += "\n" + section(group.rawValue, rows) }
         }
         return text + calls(status.methods)
     }
 
+    /// Facts about endpoints are told apart by the beginning of their names.
+    private static let endpointPrefix = "endpoint "
+
     // MARK: - Groups
 
     /// Figures are told apart by the beginnings of their names.
     private enum Group: String, CaseIterable {
         case work = "WORK"
+        case models = "MODELS"
         case connections = "CONNECTIONS"
         case tables = "STORE, ENTRIES"
         case store = "STORE"
@@ -35,6 +43,8 @@ package enum StatusText {
         init(figure name: String) {
             if name.hasPrefix("store_entries_") {
                 self = .tables
+            } else if name.hasPrefix("backend_") {
+                self = .models
             } else if name.hasPrefix("store_") {
                 self = .store
             } else if Self.connectionPrefixes.contains(where: { name.hasPrefix($0) }) {
@@ -54,6 +64,7 @@ package enum StatusText {
                 case .tables: "store_entries_"
                 case .store: "store_"
                 case .connections: "connections_"
+                case .models: "backend_"
                 case .work: ""
                 }
             return name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name

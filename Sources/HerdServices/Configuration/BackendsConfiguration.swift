@@ -12,7 +12,7 @@ package struct BackendsConfiguration: Sendable, Equatable {
     package var totalTimeoutSeconds = 3_600.0
     /// `router.backends.max_concurrency`: requests that one endpoint gets at a time.
     package var maxConcurrency = 64
-    /// `router.backends.max_queue`: requests of one model that wait for an endpoint; one more is refused
+    /// `router.backends.max_queue`: requests that may wait for each endpoint of a model; one more is refused
     /// (RESOURCE_EXHAUSTED).
     package var maxQueue = 1_024
     /// `router.backends.max_attempts`: how often one request to a model is made, at other endpoints or after pauses, while
@@ -34,8 +34,8 @@ package struct BackendsConfiguration: Sendable, Equatable {
         firstTokenTimeoutSeconds = try Self.seconds(reader, "first_token_timeout", firstTokenTimeoutSeconds)
         tokenTimeoutSeconds = try Self.seconds(reader, "token_timeout", tokenTimeoutSeconds)
         totalTimeoutSeconds = try Self.seconds(reader, "total_timeout", totalTimeoutSeconds)
-        maxConcurrency = try Self.count(reader, "max_concurrency", maxConcurrency, in: 1...10_000)
-        maxQueue = try Self.count(reader, "max_queue", maxQueue, in: 0...1_000_000)
+        maxConcurrency = try Self.count(reader, "max_concurrency", maxConcurrency, in: 1...4_096)
+        maxQueue = try Self.count(reader, "max_queue", maxQueue, in: 0...65_536)
         maxAttempts = try Self.count(reader, "max_attempts", maxAttempts, in: 1...100)
         breakerFailures = try Self.count(reader, "breaker_failures", breakerFailures, in: 1...1_000)
         breakerPauseSeconds = try Self.seconds(reader, "breaker_pause", breakerPauseSeconds)

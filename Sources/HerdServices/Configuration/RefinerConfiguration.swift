@@ -9,7 +9,7 @@ package struct RefinerConfiguration: Sendable, Equatable {
     package var routerAddress = "127.0.0.1:7601"
     /// `refiner.store_max_bytes`
     package var storeMaxBytes = 16 << 30
-    /// `refiner.prompts_dir`: folder of `critique.txt` and `rewrite.txt`; empty = `Config/prompts` or
+    /// `refiner.prompts_dir`: folder of `critique.txt`, `rewrite.txt` and `judge.txt`; empty = `Config/prompts` or
     /// `share/herd/prompts` beside or above the program.
     package var promptsDir = ""
     /// `refiner.transcripts_max_bytes`: bytes of transcripts kept; the oldest go first.

@@ -1,9 +1,10 @@
+import HerdBackends
 import HerdFrames
 import HerdMessages
 
 extension EndpointRecord {
     static let mostPerModel = 32
-    static let mostConcurrency: UInt32 = 10_000
+    static let mostConcurrency: UInt32 = 4_096
     static let longestTimeout = 3_600.0
 
     /// Checks an endpoint that came over the wire.
@@ -38,6 +39,11 @@ extension EndpointRecord {
                     "\(field).\(name) must be 0 (the router's default) to \(Int(Self.longestTimeout)) seconds, not "
                         + "\(seconds)")
             }
+        }
+        do throws(EndpointConfiguration.Invalid) {
+            try EndpointConfiguration(endpoint, model: "m", defaults: BackendsConfiguration()).validate()
+        } catch {
+            throw CallError(.invalidArgument, "\(field).\(error.field) \(error.reason)")
         }
         self.init(
             baseUrl: endpoint.baseUrl, model: endpoint.model, maxConcurrency: endpoint.maxConcurrency,

@@ -1,3 +1,4 @@
+import HerdDatasets
 import HerdFrames
 import HerdMessages
 import HerdServer
@@ -12,6 +13,7 @@ final class RefinerService: Sendable {
     let transcripts: TranscriptTable
     let routerLink: RouterLink
     private let prompts: RefinementPrompts
+    private let judgePrompt: JudgePrompt
     private let logger: Logger
     private let running = Atomic<Int>(0)
     private let begun = Atomic<Int>(0)
@@ -24,7 +26,9 @@ final class RefinerService: Sendable {
     init(_ configuration: RefinerConfiguration, routerLink: RouterLink, logger: Logger) async throws {
         self.routerLink = routerLink
         self.logger = logger
-        prompts = try RefinementPrompts(folder: try PromptFolder.locate(configuration.promptsDir))
+        let folder = try PromptFolder.locate(configuration.promptsDir)
+        prompts = try RefinementPrompts(folder: folder)
+        judgePrompt = try JudgePrompt(folder: folder)
         store = try ServiceStore.open(
             "refiner", path: configuration.data, tables: TranscriptTable.tables,
             maxBytes: configuration.storeMaxBytes, logger: logger)
@@ -43,7 +47,7 @@ final class RefinerService: Sendable {
         let plan = try RefinementPlan(request)
         let generator = RouterGenerator(link: routerLink, metadata: context.forwardedMetadata)
         let run = RefinementRun(
-            plan, prompts: prompts, generator: generator, grader: nil,
+            plan, prompts: prompts, generator: generator, grader: grader(plan, generator),
             transcript: TranscriptWriter(transcripts, tenant: context.tenant), deadline: context.remaining)
         begun.add(1, ordering: .relaxed)
         running.add(1, ordering: .relaxed)
@@ -54,6 +58,18 @@ final class RefinerService: Sendable {
             failed.add(1, ordering: .relaxed)
             throw error
         }
+    }
+
+    private func grader(_ plan: RefinementPlan, _ generator: RouterGenerator) -> (any RefinementGrader)? {
+        guard let grader = plan.grader else { return nil }
+        let specification = grader.specification
+        guard grader.needsJudge else {
+            return ReferenceGrader(
+                grader: grader, references: plan.reference.isEmpty ? [] : [plan.reference], question: plan.input.text)
+        }
+        return DraftJudge(
+            prompt: judgePrompt, generator: generator, model: specification.judgeModel, question: plan.input.text,
+            criteria: specification.criteria, reference: plan.reference)
     }
 
     /// Removes expired transcripts, now and again until its task is cancelled.

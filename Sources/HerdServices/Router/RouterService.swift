@@ -69,22 +69,24 @@ final class RouterService: Sendable {
         let fingerprint = cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text)
         guard let prediction = cache.get(fingerprint, predictor: predictor) else { return nil }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        let decided = settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
-        keepSession(decided, tenant: tenant)
-        return decided.response
+        let (response, _) = settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+        if !plan.session.isEmpty { keepSession(plan.session, with: response.model, tenant: tenant) }
+        return response
     }
 
     /// Asks the scorer and, where it can't tell, falls back as the policy says.
     func route(_ request: RouteRequest, tenant: String) async throws -> RouteResponse {
         let decided = try await decide(request, tenant: tenant)
-        keepSession(decided, tenant: tenant)
+        if !request.session.isEmpty { keepSession(request.session, with: decided.response.model, tenant: tenant) }
         return decided.response
     }
 
     /// Decides and logs the decision; whoever runs the model tells the session which one that was.
     ///
     /// - Parameter needs: what running the chosen model asks of it.
-    func decide(_ request: RouteRequest, needs: RequestNeeds = .none, tenant: String) async throws -> SettledDecision {
+    func decide(_ request: RouteRequest, needs: RequestNeeds = RequestNeeds(), tenant: String) async throws
+        -> SettledDecision
+    {
         let view = view.current
         let plan = try RoutePlan(request, needs: needs, view: view)
         guard let predictor = view.predictor else {
@@ -95,7 +97,7 @@ final class RouterService: Sendable {
         // Long requests come here without a look into the cache, and a flight may have landed since the others looked.
         if let prediction = cache.get(fingerprint, predictor: predictor, countsMiss: false) {
             let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-            return settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+            return settled(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
         }
         let prediction: CachedPrediction
         do {
@@ -113,7 +115,7 @@ final class RouterService: Sendable {
                 plan, view: view, tenant: tenant, because: "the scorer gave no prediction (\(error.code))")
         }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        return settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
+        return settled(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
     }
 
     private func fallBack(
@@ -121,13 +123,20 @@ final class RouterService: Sendable {
     ) throws(CallError) -> SettledDecision {
         let decision = try RoutedDecision(plan, view: view, degradedBecause: reason)
         degradedCount.add(1, ordering: .relaxed)
-        return settle(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
+        return settled(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
+    }
+
+    private func settled(
+        _ decision: consuming RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
+    ) -> SettledDecision {
+        let (response, id) = settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: cached)
+        return SettledDecision(response: response, plan: plan, id: id)
     }
 
     /// Gives a conversation its model, the decision its id, and the log its entry.
     private func settle(
-        _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> SettledDecision {
+        _ decision: consuming RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
+    ) -> (RouteResponse, DecisionID) {
         var decision = decision
         if !plan.session.isEmpty,
             let model = sessions.model(of: plan.session, tenant: tenant, nowMs: WallClock.milliseconds())
@@ -139,7 +148,7 @@ final class RouterService: Sendable {
 
     private func log(
         _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> SettledDecision {
+    ) -> (RouteResponse, DecisionID) {
         let id = decisions.nextID()
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
         let time = WallClock.milliseconds()
@@ -150,15 +159,11 @@ final class RouterService: Sendable {
                 decision, id: id.description, tenant: tenant, fingerprint: print ?? [], timeMs: time, prompt: prompt)
         }
         if !isKept { droppedCount.add(1, ordering: .relaxed) }
-        return SettledDecision(
-            response: RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain), plan: plan,
-            id: id)
+        return (RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain), id)
     }
 
-    private func keepSession(_ decided: SettledDecision, tenant: String) {
-        guard !decided.plan.session.isEmpty else { return }
-        sessions.set(
-            decided.response.model, of: decided.plan.session, tenant: tenant, nowMs: WallClock.milliseconds())
+    private func keepSession(_ session: String, with model: String, tenant: String) {
+        sessions.set(model, of: session, tenant: tenant, nowMs: WallClock.milliseconds())
     }
 
     // MARK: - Status
@@ -178,8 +183,11 @@ final class RouterService: Sendable {
             "cache_hits": Double(cache.hits),
             "cache_misses": Double(cache.misses),
             "degraded_decisions": Double(degradedCount.load(ordering: .relaxed)),
+            "measurement_revision": Double(view.measurements.revision),
+            "sessions_in_memory": Double(sessions.count),
             "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed)),
         ]
+        figures.merge(BackendFigures.of(runner)) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures
     }
@@ -192,6 +200,7 @@ final class RouterService: Sendable {
             "registry_revision": "\(view.registry.revision)",
             "pid": ProcessNumber.text,
         ].merging(StoreFigures.facts(store)) { own, _ in own }
+            .merging(BackendFigures.facts(runner)) { own, _ in own }
     }
 }
 

@@ -48,7 +48,12 @@ struct KeyTests {
     func environment() async throws {
         let server = try await FaultyServer.shared
         setenv("HERD_KEY_TEST", Self.key, 1)
-        defer { unsetenv("HERD_KEY_TEST") }
+        // Nor does a proxy of the environment get to see it.
+        setenv("http_proxy", "http://127.0.0.1:1", 1)
+        defer {
+            unsetenv("HERD_KEY_TEST")
+            unsetenv("http_proxy")
+        }
         try await withPool([("m", [try server.endpoint("echo") { $0.apiKeyEnv = "HERD_KEY_TEST" }])]) { pool in
             let headers = try await Self.headers(pool)
             #expect(headers["Authorization"] == "Bearer \(Self.key)")

@@ -74,7 +74,7 @@ struct LlamaTests {
             try #require(known.count >= 20, "tiny-copy cannot copy")
             let before = try openDescriptors()
             let wrong = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for index in 0..<400 {
+                for index in 0..<(concurrency == 400 ? 400 : 100) {
                     let (word, expected) = known[index % known.count]
                     group.addTask {
                         let answer = try await pool.ask("m", Self.request(word), within: .seconds(60))
@@ -144,6 +144,33 @@ struct LlamaTests {
                 #expect(answer.outcome?.finishReason == .stop)
             }
             stopped.cancel()
+        }
+    }
+
+    @Test("A pool adds little to a call")
+    func addedLatency() async throws {
+        let server = try await ServerProcess.llama("tiny-copy")
+        let port = try Self.port(server)
+        try await withPool([("m", [Self.endpoint(server)])]) { pool in
+            let request = Self.request("elm")
+            let body = try request.body(model: "m")
+            var direct: [Double] = []
+            var pooled: [Double] = []
+            for _ in 0..<100 {
+                direct.append(
+                    try await PlainHTTP.onThread {
+                        let started = MonotonicInstant.now
+                        _ = try PlainHTTP.post(port: port, "/v1/chat/completions", body)
+                        return started.seconds(to: .now)
+                    })
+                let started = MonotonicInstant.now
+                _ = try await pool.ask("m", request)
+                pooled.append(started.seconds(to: .now))
+            }
+            let median = { (times: [Double]) in times.sorted()[times.count / 2] * 1000 }
+            print("median: directly \(median(direct)) ms, by the pool \(median(pooled)) ms")
+            // Generous: debug builds and busy machines run this, too.
+            #expect(median(pooled) < median(direct) + 5)
         }
     }
 

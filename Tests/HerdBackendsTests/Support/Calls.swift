@@ -66,7 +66,7 @@ func eventually(_ what: String, _ condition: () async throws -> Bool) async thro
     let deadline = MonotonicInstant.now.advanced(by: .seconds(20))
     while try await !condition() {
         guard MonotonicInstant.now < deadline else {
-            Issue.record("not so within 20 s: \(what)")
+            Issue.record(Comment(rawValue: "not so within 20 s: \(what)"))
             return
         }
         try await Task.sleep(for: .milliseconds(2))

@@ -1,11 +1,23 @@
 import Foundation
 
-/// One GET over a socket of its own, quick enough to watch a server with.
+/// One request over a socket of its own, quick enough to watch a server with.
 enum PlainHTTP {
     struct Failed: Error {}
 
     /// The body of the answer; blocks.
     static func get(port: UInt16, _ path: String) throws -> String {
+        try ask(port: port, Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".utf8))
+    }
+
+    /// The body of the answer to a POST of JSON; blocks.
+    static func post(port: UInt16, _ path: String, _ body: [UInt8]) throws -> String {
+        let head =
+            "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.count)\r\n\r\n"
+        return try ask(port: port, Array(head.utf8) + body)
+    }
+
+    private static func ask(port: UInt16, _ request: [UInt8]) throws -> String {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
@@ -18,7 +30,6 @@ enum PlainHTTP {
             }
         }
         guard connected == 0 else { throw Failed() }
-        let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".utf8)
         guard send(socket, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { throw Failed() }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

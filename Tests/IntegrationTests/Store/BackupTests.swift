@@ -31,8 +31,8 @@ import Testing
             #expect(herd.terminate() == 0)
 
             let copies = try JSONDecoder().decode(Copies.self, from: Data(copied.output.utf8)).copies
-            #expect(copies.map(\.service) == ["router", "scorer"])
-            #expect(copies.map(\.path) == ["\(backup)/router", "\(backup)/scorer"])
+            #expect(copies.map(\.service) == ["router", "scorer", "refiner"])
+            #expect(copies.map(\.path) == ["router", "scorer", "refiner"].map { "\(backup)/\($0)" })
             let verified = try await Programs.run(Programs.herdctl, ["verify", backup])
             #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
 

@@ -1,3 +1,4 @@
+import HerdDatasets
 package import HerdFrames
 package import HerdMessages
 
@@ -13,6 +14,10 @@ package struct RefinementPlan: Sendable {
     package let givenDraft: String?
     package let options: GenerationOptions
     package let limits: RefinementLimits
+    /// Nil where answers are not graded.
+    let grader: AnswerGrader?
+    /// What the grader compares with; empty for none.
+    package let reference: String
     package let keepsWorse: Bool
     package let decisionID: String
 
@@ -43,9 +48,8 @@ package struct RefinementPlan: Sendable {
             throw CallError(
                 .invalidArgument, "limits.max_seconds must be 0 (no limit) to 86400, not \(limits.maxSeconds)")
         }
-        guard request.grader != nil || request.reference.isEmpty else {
-            throw CallError(.invalidArgument, "reference is what a grader compares with, and no grader is given")
-        }
+        grader = try Self.grader(request)
+        reference = request.reference
         model = request.model
         refineModel = request.refineModel.isEmpty ? request.model : request.refineModel
         rounds = Int(request.rounds)
@@ -54,6 +58,26 @@ package struct RefinementPlan: Sendable {
         self.limits = limits
         keepsWorse = request.keepWorse
         decisionID = request.decisionId
+    }
+
+    private static func grader(_ request: RefinementRequest) throws(CallError) -> AnswerGrader? {
+        guard let asked = request.grader else {
+            guard request.reference.isEmpty else {
+                throw CallError(.invalidArgument, "reference is what a grader compares with, and no grader is given")
+            }
+            return nil
+        }
+        let specification = try GraderSpecification(validating: asked, field: "grader")
+        do throws(GraderError) {
+            let grader = try AnswerGrader(specification)
+            // A judge compares with the draft, and needs no reference for it.
+            if !grader.needsJudge {
+                try grader.check(references: request.reference.isEmpty ? [] : [request.reference])
+            }
+            return grader
+        } catch {
+            throw CallError(.invalidArgument, "grader: \(error.reason)")
+        }
     }
 
     private static func input(_ request: RefinementRequest) throws(CallError) -> RefinedInput {

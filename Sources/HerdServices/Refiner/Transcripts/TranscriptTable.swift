@@ -211,6 +211,11 @@ package final class TranscriptTable: Sendable {
 
     package var count: Int { (try? store.read { try $0.count(of: Self.table) }) ?? 0 }
 
+    /// How many steps the transcripts have together.
+    package var stepCount: Int {
+        get throws { try store.read { try $0.count(of: Self.steps) } }
+    }
+
     /// What is queued is there afterwards, unless the disk is full: then what is there is read all the same.
     private func flush() async {
         try? await store.write { _ in }

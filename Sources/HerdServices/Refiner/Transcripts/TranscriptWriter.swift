@@ -1,30 +1,30 @@
-import HerdMessages
+package import HerdMessages
 import NIOConcurrencyHelpers
 
 /// Writes one refinement's transcript.
-struct TranscriptWriter: RefinementTranscript {
+package struct TranscriptWriter: RefinementTranscript {
     private let table: TranscriptTable
     private let number: TranscriptID
     private let tenant: String
     /// Of the next step.
     private let place = NIOLockedValueBox(1)
 
-    init(_ table: TranscriptTable, tenant: String) {
+    package init(_ table: TranscriptTable, tenant: String) {
         self.table = table
         self.tenant = tenant
         number = table.nextID()
     }
 
-    var id: String { number.description }
+    package var id: String { number.description }
 
-    func begin(_ plan: RefinementPlan) {
+    package func begin(_ plan: RefinementPlan) {
         let record = TranscriptRecord(
             model: plan.model, refineModel: plan.refineModel, tenant: tenant, decisionId: plan.decisionID,
             timeUnixMs: WallClock.milliseconds())
         table.begin(record, id: number, prompt: Self.cut(plan.input.text))
     }
 
-    func add(_ step: RefinementStepKind, round: Int, text: String, finished: RefinementStep) {
+    package func add(_ step: RefinementStepKind, round: Int, text: String, finished: RefinementStep) {
         let record = TranscriptStepRecord(
             step.rawValue, round: round, text: Self.cut(text), finished: finished, timeMs: WallClock.milliseconds())
         table.add(record, to: number, place: nextPlace()) { transcript in
@@ -32,7 +32,7 @@ struct TranscriptWriter: RefinementTranscript {
         }
     }
 
-    func end(_ result: RefinementResult) {
+    package func end(_ result: RefinementResult) {
         var record = TranscriptStepRecord(result, timeMs: WallClock.milliseconds())
         record.text = Self.cut(record.text)
         table.add(record, to: number, place: nextPlace()) { transcript in

@@ -9,8 +9,6 @@ struct RequestNeeds: Sendable, Equatable {
     var endpoint = false
 
     /// Of a call that only asks which model to take.
-    static let none = RequestNeeds()
-
     init() {}
 
     /// Of a call that runs the model: tools and JSON are capabilities a model must have.

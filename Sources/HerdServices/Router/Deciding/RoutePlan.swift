@@ -16,7 +16,7 @@ struct RoutePlan {
     let needs: RequestNeeds
 
     /// - Parameter needs: what running the chosen model asks of it.
-    init(_ request: RouteRequest, needs: RequestNeeds = .none, view: RoutingView) throws(CallError) {
+    init(_ request: RouteRequest, needs: RequestNeeds = RequestNeeds(), view: RoutingView) throws(CallError) {
         guard let (policy, revision) = view.policy(named: request.policy) else {
             throw HerdRegistry.policies.missing(request.policy)
         }

@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func theCeilingIsNeverPassed() async throws {
-        // 13 bytes are 4 tokens in, 100 tokens out: 0.0504 dollars at most, 0.05 in fact.
+        // 10 bytes are 3 tokens in, 100 tokens out: 0.0503 dollars at most, 0.05 in fact.
         let models = [ScorerHarness.model("large", concurrency: 4, priceIn: 100, priceOut: 500, outputTokens: 100)]
         try await ScorerHarness.run(
             models: models,
@@ -100,7 +100,7 @@ import Testing
             try await harness.put(SuiteItem.several(30))
             let events = try await harness.evaluate { $0.ceiling = .maxCostUsd(0.52) }
             let last = try #require(events.last)
-            #expect(abs((events.first?.estimatedCostUsd ?? 0) - 30 * 0.0504) < 0.02)
+            #expect(abs((events.first?.estimatedCostUsd ?? 0) - 30 * 0.0503) < 0.02)
             #expect(last.ceilingReached && last.costUsd <= 0.52 && last.done == 10)
             #expect(last.summaries.first?.answers == 10)
             // With more money it goes on.
@@ -117,8 +117,8 @@ import Testing
             let events = try await harness.evaluate { $0.dryRun = true }
             #expect(events.first?.total == 20)
             #expect(events.first?.assumedPrices == ["unpriced"])
-            // Ten times 4 tokens for 10 dollars and 256 tokens for 30 dollars a million.
-            #expect(abs((events.first?.estimatedCostUsd ?? 0) - 10 * (4 * 10 + 256 * 30) / 1e6) < 1e-6)
+            // Ten times 3 tokens for 10 dollars and 256 tokens for 30 dollars a million.
+            #expect(abs((events.first?.estimatedCostUsd ?? 0) - 10 * (3 * 10 + 256 * 30) / 1e6) < 1e-6)
             #expect(await harness.router.book.total == 0)
         }
     }
