@@ -23,9 +23,7 @@ stop() {
 
 # What a run that fails or is interrupted leaves is stopped.
 tidy() {
-    local status=$?
-    [ "$status" -eq 0 ] || stop
-    exit "$status"
+    [ -n "$finished" ] || stop
 }
 
 say() {
@@ -66,7 +64,10 @@ esac
 
 started=$(date +%s)
 stop
+finished=
 trap tidy EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 rm -rf "$folder"
 mkdir -p "$folder"
 
@@ -144,6 +145,7 @@ else
 fi
 "${claim[@]}" --herdctl "$bin/herdctl" || [ $? -eq 1 ]
 
+finished=yes
 say "Done in $(($(date +%s) - started)) s. The herd is still running."
 ask="route 'reverse sheep' --explain"
 [ -z "$live" ] || ask="complete 'reverse sheep'"
