@@ -47,7 +47,7 @@ hostile: build ## Attack a herd over the wire in every known way, at full length
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
 	swift test --sanitize=thread --scratch-path .build/tsan --no-parallel --filter \
-		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdLoadTests|(WatchModels|Registry|Import|Decision)Tests'
+		'HerdStoreTests|HerdTransportTests|HerdServerTests|HerdClientTests|HerdLoadTests|HerdBackendsTests|(WatchModels|Registry|Import|Decision)Tests'
 
 test-asan: install ## The suites that touch C memory under the address sanitizer.
 	ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \

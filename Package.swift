@@ -36,9 +36,11 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLMDBSystem", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "CCurlSystem", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CPCRE2System", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CLMDB", dependencies: ["CLMDBSystem"]),
         .target(name: "CCurl", dependencies: ["CCurlSystem"]),
+        .target(name: "CPCRE2", dependencies: ["CPCRE2System"]),
         .target(name: "CVectors"),
 
         // MARK: - The wire and the client
@@ -70,7 +72,8 @@ let package = Package(
         .target(
             name: "HerdDatasets",
             dependencies: [
-                "HerdJSON", "HerdPrediction", "CZlib", .product(name: "Yams", package: "Yams", condition: server),
+                "HerdJSON", "HerdPrediction", "CPCRE2", "CZlib",
+                .product(name: "Yams", package: "Yams", condition: server),
             ]),
 
         .target(name: "HerdReflection", dependencies: ["HerdJSON", "HerdMessages", "CMessages"]),
@@ -167,8 +170,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "HerdFrames", "HerdMessages", "HerdTransport", "HerdBackends", "CMessages", "CScratchMessages",
-                "RandomMessages",
+                "HerdFrames", "HerdMessages", "HerdTransport", "HerdBackends", "HerdDatasets", "CMessages",
+                "CScratchMessages", "RandomMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], path: "Tests/Fuzz/Targets"),

@@ -23,20 +23,29 @@ stop() {
 
 # What a run that fails or is interrupted leaves is stopped.
 tidy() {
-    local status=$?
-    [ "$status" -eq 0 ] || stop
-    exit "$status"
+    [ -n "$finished" ] || stop
 }
 
 say() {
     printf '\n\033[1m%s\033[0m\n' "$*"
 }
 
-# Prints a command as a person would type it, and runs it.
-show() {
+# Prints a command of herdctl as a person would type it.
+typed() {
+    local word
     printf '$ herdctl'
-    printf ' %q' "$@"
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9._/=:-]*) printf ' %s' "${word@Q}" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
     printf '\n'
+}
+
+# Prints a command and runs it.
+show() {
+    typed "$@"
     "$bin/herdctl" "$@"
 }
 
@@ -55,7 +64,10 @@ esac
 
 started=$(date +%s)
 stop
+finished=
 trap tidy EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 rm -rf "$folder"
 mkdir -p "$folder"
 
@@ -82,9 +94,9 @@ export HERD_ADDRESS
 echo "router at $HERD_ADDRESS, log in $folder/herd.log"
 
 say "2. Registering the herd"
-show model add --file "$folder/herd.yaml" >"$folder/added.txt"
-head -n 1 "$folder/added.txt"
-"$bin/herdctl" model list
+typed model add --file "$folder/herd.yaml"
+"$bin/herdctl" model add --file "$folder/herd.yaml" >/dev/null
+show model list
 
 if [ -n "$live" ]; then
     say "3. Evaluating every model on the suite (Demo/suite.jsonl)"
@@ -118,11 +130,12 @@ if [ -n "$live" ]; then
 
     say "7. Refining an answer: draft, critique, rewrite"
     echo "Models of this size cannot criticise; the reference shows it, and the better answer, the draft, is given."
-    show refine "write 'bellwether' in capitals" --rounds 1 --grader exact --reference BELLWETHER "${answers[@]}"
+    show refine 'write "bellwether" in capitals' --rounds 1 --grader exact --reference BELLWETHER "${answers[@]}"
 fi
 
 say "8. Ranking the models by PeRFICS"
-show perfics
+# Of the tables, the one over all tasks.
+show perfics --svg "$folder/perfics.svg" | awk '/^task /{ exit_at = 1 } !exit_at'
 
 say "9. The herd's claim, measured on prompts that neither models nor herd were trained on (Demo/heldout.jsonl)"
 if [ -n "$live" ]; then
@@ -132,6 +145,7 @@ else
 fi
 "${claim[@]}" --herdctl "$bin/herdctl" || [ $? -eq 1 ]
 
+finished=yes
 say "Done in $(($(date +%s) - started)) s. The herd is still running."
 ask="route 'reverse sheep' --explain"
 [ -z "$live" ] || ask="complete 'reverse sheep'"

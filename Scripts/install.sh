@@ -20,7 +20,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
     build-essential ca-certificates git make pkg-config
-    libcurl4-openssl-dev liblmdb-dev libprotobuf-c-dev zlib1g-dev
+    libcurl4-openssl-dev liblmdb-dev libpcre2-dev libprotobuf-c-dev zlib1g-dev
     protobuf-c-compiler protobuf-compiler
     libgomp1 python3 python3-venv
 )

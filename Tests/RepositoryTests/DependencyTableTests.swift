@@ -21,7 +21,7 @@ import Testing
         "HerdServer": ["HerdTransport", "HerdFrames", "HerdMessages"],
         "HerdClient": ["HerdTransport", "HerdFrames", "HerdMessages"],
         "HerdReflection": ["HerdJSON", "HerdMessages", "CMessages"],
-        "HerdDatasets": ["HerdJSON", "HerdPrediction", "CZlib"],
+        "HerdDatasets": ["HerdJSON", "HerdPrediction", "CPCRE2", "CZlib"],
         "HerdJSON": [],
         "HerdPolicy": [],
         "HerdPrediction": ["CVectors"],
@@ -32,10 +32,12 @@ import Testing
         "CMessages": ["CProtobufC"],
         "CLMDB": ["CLMDBSystem"],
         "CCurl": ["CCurlSystem"],
+        "CPCRE2": ["CPCRE2System"],
         "CVectors": [],
         "CProtobufC": [],
         "CLMDBSystem": [],
         "CCurlSystem": [],
+        "CPCRE2System": [],
         "CZlib": [],
     ]
 

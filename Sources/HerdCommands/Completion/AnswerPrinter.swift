@@ -44,10 +44,10 @@ struct AnswerPrinter {
         StandardError.print(PrintableText.escaped(([Self.summary(finish)] + extra).joined(separator: ", ")))
     }
 
-    /// Ends the line that the answer is on, where people look at it.
+    /// Ends the line that the answer is on, as programs that read lines expect.
     private mutating func endLine() throws {
         endReasoning()
-        guard isTerminal, !endsLine else { return }
+        guard !endsLine else { return }
         try StandardOutput.write("\n")
         endsLine = true
     }

@@ -68,6 +68,11 @@ package struct PerficsScatter {
                 let (x, y) = (across.place(place.0), up.place(place.1))
                 taken.append(Box(left: x - 7, top: y - 7, right: x + 7, bottom: y + 7))
             }
+            if let refined = point.refined {
+                taken += Self.boxes(
+                    from: (across.place(point.cost), up.place(point.quality)),
+                    to: (across.place(refined.cost), up.place(refined.quality)))
+            }
         }
         for (place, point) in points.enumerated() {
             let colour = PictureText.colours[place % PictureText.colours.count]
@@ -92,6 +97,16 @@ package struct PerficsScatter {
         return
             "<line class=\"axis\" marker-end=\"url(#tip)\" x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" "
             + "y2=\"\(number(y2))\"/>"
+    }
+
+    /// Along an arrow, so that no name is written across it.
+    private static func boxes(from start: (x: Double, y: Double), to end: (x: Double, y: Double)) -> [Box] {
+        let (dx, dy) = (end.x - start.x, end.y - start.y)
+        let steps = max(1, ((dx * dx + dy * dy).squareRoot() / 6).rounded())
+        return stride(from: 0, through: steps, by: 1).map { step in
+            let (x, y) = (start.x + dx * step / steps, start.y + dy * step / steps)
+            return Box(left: x - 2, top: y - 2, right: x + 2, bottom: y + 2)
+        }
     }
 
     private static func circle(_ x: Double, _ y: Double, _ radius: Double, _ look: String) -> String {
@@ -156,7 +171,7 @@ package struct PerficsScatter {
         }
         let free = places.first { place in
             let box = box(place)
-            return box.left >= 4 && box.right <= Self.width - 4 && box.top >= Self.area.top - 12
+            return box.left >= Self.area.left + 2 && box.right <= Self.width - 4 && box.top >= Self.area.top - 12
                 && box.bottom <= Self.area.bottom + 4 && !taken.contains { $0.overlaps(box) }
         }
         let place = free ?? places[0]

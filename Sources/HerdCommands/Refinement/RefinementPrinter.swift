@@ -30,7 +30,7 @@ struct RefinementPrinter {
 
     /// After the last event.
     mutating func end() throws {
-        if isOutputTerminal, !answer.isEmpty, !answer.hasSuffix("\n") { try StandardOutput.write("\n") }
+        if !answer.isEmpty, !answer.hasSuffix("\n") { try StandardOutput.write("\n") }
         if let summary { StandardError.print(summary) }
     }
 
@@ -62,7 +62,7 @@ struct RefinementPrinter {
         }
         StandardError.print("--- broken off; the best answer so far")
         try StandardOutput.write(isOutputTerminal ? PrintableText.escaped(result.text, keepsLines: true) : result.text)
-        if isOutputTerminal, !result.text.hasSuffix("\n") { try StandardOutput.write("\n") }
+        if !result.text.isEmpty, !result.text.hasSuffix("\n") { try StandardOutput.write("\n") }
         StandardError.print(line)
     }
 

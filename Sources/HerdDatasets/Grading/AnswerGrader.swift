@@ -1,6 +1,6 @@
 /// Grades answers against references: 0 (wrong) to 1 (right).
 ///
-/// Pure, and bounded in time by the lengths of what it gets: no answer or pattern can hold it up.
+/// Pure, and bounded in time: no answer or pattern can hold it up.
 package struct AnswerGrader: Sendable {
     package let specification: GraderSpecification
     private let pattern: TextPattern?
@@ -43,10 +43,21 @@ package struct AnswerGrader: Sendable {
         }
     }
 
-    /// The best score over the references.
+    /// The best score over the references; 0 also where a pattern takes too long on the answer.
     ///
     /// - Parameter prompt: what was asked; `choice` finds the options in it.
     package func score(_ answer: String, references: [String], prompt: String = "") -> Double {
+        do throws(GraderError) {
+            return try grade(answer, references: references, prompt: prompt)
+        } catch {
+            return 0
+        }
+    }
+
+    /// The best score over the references.
+    ///
+    /// - Throws: for a pattern that takes too long on the answer.
+    package func grade(_ answer: String, references: [String], prompt: String = "") throws(GraderError) -> Double {
         switch specification.kind {
         case .exact: return isAny(of: references) { ExactMatch.isEqual(answer, $0) }
         case .exactIgnoringCase: return isAny(of: references) { ExactMatch.isEqualIgnoringCase(answer, $0) }
@@ -58,8 +69,9 @@ package struct AnswerGrader: Sendable {
             return references.reduce(0) { max($0, words.f1(SquadWords($1))) }
         case .choice: return isAny(of: references) { MultipleChoice.isChosen($0, by: answer, prompt: prompt) }
         case .regex:
-            if let pattern { return pattern.isFound(in: answer) ? 1 : 0 }
-            return isAny(of: references) { (try? TextPattern($0))?.isFound(in: answer) ?? false }
+            if let pattern { return try pattern.isFound(in: answer) ? 1 : 0 }
+            for reference in references where try TextPattern(reference).isFound(in: answer) { return 1 }
+            return 0
         case .judge:
             preconditionFailure("a judge has to be asked; look at needsJudge first")
         }

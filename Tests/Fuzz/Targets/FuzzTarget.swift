@@ -2,7 +2,8 @@
 ///
 /// `make fuzz` drives it with libFuzzer, `make test` replays the corpus of `Tests/Fuzz/Corpora/NAME`.
 package struct FuzzTarget: Sendable {
-    /// `frames`, `scan`, `connection`, `chat-stream`, or `message.` and the full name of a message type.
+    /// `frames`, `scan`, `connection`, `chat-stream`, `suite-line`, `graders`, or `message.` and the full name of a message
+    /// type.
     package let name: String
     /// Feeds the decoder; what was violated, nil where all is well. It must not trap, hang or touch foreign memory.
     package let run: @Sendable (UnsafeRawBufferPointer) -> Violation?
@@ -10,7 +11,10 @@ package struct FuzzTarget: Sendable {
     package let seeds: @Sendable () -> [[UInt8]]
 
     /// All targets, the general ones first.
-    package static let all: [FuzzTarget] = [.frames, .scan, .connection, .chatStream] + messages
+    package static let all: [FuzzTarget] =
+        [
+            .frames, .scan, .connection, .chatStream, .suiteLine, .graders,
+        ] + messages
 
     package static func named(_ name: String) -> FuzzTarget? {
         all.first { $0.name == name }

@@ -222,7 +222,7 @@ struct EndpointSetTests {
                 if case .granted(let grant) = decision.result { running.append((decision.call, grant)) }
             }
         }
-        for _ in 0..<3000 {
+        for _ in 0..<1500 {
             now = now.advanced(by: .milliseconds(Int.random(in: 0...300, using: &random)))
             switch Int.random(in: 0..<20, using: &random) {
             case 0..<9:

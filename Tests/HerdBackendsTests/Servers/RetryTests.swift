@@ -1,3 +1,4 @@
+import Foundation
 import HerdBackends
 import Logging
 import Testing
@@ -220,6 +221,50 @@ struct RetryTests {
             let error = try await #require(throws: BackendError.self) { _ = try await pool.ask("m", "a") }
             #expect(error.kind == .unknownModel)
         }
+    }
+
+    @Test("A task that is cancelled before the first token closes the connection")
+    func cancelledEarly() async throws {
+        let server = try await FaultyServer.shared
+        let names = ["hang-before-headers.cancel", "hang-before-token.cancel"]
+        try await withPool(names.map { ($0, [try server.endpoint($0)]) }) { pool in
+            for name in names {
+                let call = Task { try await pool.ask(name, "x") }
+                try await eventually("the server has the call") { try await server.figures().open[name] == 1 }
+                call.cancel()
+                let result = await call.result
+                let error = #expect(throws: BackendError.self) { try result.get() }
+                #expect(error?.kind == .cancelled && error?.mayRetry == false)
+                try await eventually("the server is rid of it") { try await server.figures().open[name] == 0 }
+                // Nor is a call sent by a task that is cancelled already.
+                let late = Task {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    return try await pool.ask(name, "x")
+                }
+                let lateError = await #expect(throws: BackendError.self) { try await late.value }
+                #expect(lateError?.kind == .cancelled)
+                #expect(try await server.figures().requests[name] == 1)
+            }
+        }
+    }
+
+    @Test("A pool that nobody holds any more ends its thread")
+    func dropped() async throws {
+        let server = try await FaultyServer.shared
+        func threads() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count {
+                (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)) == "herd-curl\n"
+            }
+        }
+        let before = try threads()
+        do {
+            let pool = try BackendPool(BackendConfiguration(), logger: Logger(label: "test"))
+            pool.update([("m", [try server.endpoint("fine")])])
+            let answer = try await pool.ask("m", "a b")
+            #expect(answer.text == "a b")
+            #expect(try threads() == before + 1)
+        }
+        try await eventually("its thread is gone") { try threads() == before }
     }
 
     @Test("A pool that is shut down ends its calls")

@@ -49,7 +49,7 @@ struct SuiteLineTests {
             (#"{"id":"a","prompt":"p","task":"t"}"#, "exact needs a reference"),
             (#"{"id":"a","prompt":"p","task":"t","reference":true}"#, "must be a string"),
             (#"{"id":"a","prompt":"p","task":"t","reference":"r","grader":"fuzzy"}"#, #"no grader "fuzzy""#),
-            (#"{"id":"a","prompt":"p","task":"t","grader":{"kind":"regex","pattern":"("}}"#, "without its )"),
+            (#"{"id":"a","prompt":"p","task":"t","grader":{"kind":"regex","pattern":"("}}"#, "can't be used"),
             (#"{"id":"a","prompt":"p","task":"t","reference":"r","grader":{"kind":"judge"}}"#, "judge_model"),
             (#"{"id":"a","prompt":"p","task":"t","reference":"r","grader":{"kinds":"f1"}}"#, "grader takes"),
             (#"{"id":"a","id":"b","prompt":"p","task":"t","reference":"r"}"#, "twice"),

@@ -7,7 +7,8 @@ import HerdStore
 struct EvaluationJob: Sendable {
     /// How it ended, and what it cost in US dollars.
     enum Outcome: Sendable {
-        case stored(cost: Double)
+        /// - remark: what a person should know of the grade.
+        case stored(cost: Double, remark: String?)
         /// There is no answer, or none that can be graded or kept under its id.
         case failed(CallError, cost: Double)
         /// The answer is lost: the store takes nothing, and to go on would be to pay for nothing.
@@ -52,11 +53,12 @@ struct EvaluationJob: Sendable {
 
     func run() async -> Outcome {
         var spent = 0.0
+        var remark: String?
         let record: AnswerRecord
         do {
             var answered = try await answered(&spent)
             if answered.scores.count != answered.texts.count {
-                answered.scores = try await graded(answered.texts, &spent)
+                answered.scores = try await graded(answered.texts, &spent, &remark)
             }
             answered.grader = GraderRecord(grader.specification)
             record = answered
@@ -65,7 +67,7 @@ struct EvaluationJob: Sendable {
         }
         do {
             try await run.answers.put(record, to: item)
-            return .stored(cost: spent)
+            return .stored(cost: spent, remark: remark)
         } catch let error as CallError where error.code == .alreadyExists {
             return .failed(error, cost: spent)
         } catch {
@@ -135,7 +137,9 @@ struct EvaluationJob: Sendable {
 
     // MARK: - Grading
 
-    private func graded(_ texts: [String], _ spent: inout Double) async throws -> [Double] {
+    private func graded(
+        _ texts: [String], _ spent: inout Double, _ remark: inout String?
+    ) async throws -> [Double] {
         var known: [String: Double] = [:]
         var scores: [Double] = []
         for text in texts {
@@ -145,7 +149,12 @@ struct EvaluationJob: Sendable {
             } else if grader.needsJudge {
                 score = try await judged(text, &spent)
             } else {
-                score = grader.score(text, references: item.allReferences, prompt: item.prompt)
+                do throws(GraderError) {
+                    score = try grader.grade(text, references: item.allReferences, prompt: item.prompt)
+                } catch {
+                    score = 0
+                    remark = "scored 0: \(error.reason)"
+                }
             }
             known[text] = score
             scores.append(score)

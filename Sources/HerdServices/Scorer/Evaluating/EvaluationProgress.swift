@@ -63,6 +63,16 @@ final class EvaluationProgress: Sendable {
         }
     }
 
+    /// Tells of an answer that is stored, and not as one would wish.
+    func remark(_ part: Int, id: String, _ text: String) {
+        state.withLockedValue { state in
+            let model = state.parts[part].model
+            state.note(
+                EvaluationFailure(
+                    id: id, model: model, code: UInt32(StatusCode.resourceExhausted.rawValue), error: text))
+        }
+    }
+
     func failed(_ part: Int, id: String, error: CallError, cost: Double) {
         state.withLockedValue { state in
             state.changes += 1

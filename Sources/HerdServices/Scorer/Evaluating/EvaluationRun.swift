@@ -98,9 +98,10 @@ struct EvaluationRun: Sendable {
             }
             guard try await budget.reserve(job.costBound) else { return }
             switch await job.run() {
-            case .stored(let cost):
+            case .stored(let cost, let remark):
                 budget.settle(reserved: job.costBound, spent: cost)
                 progress.answered(place, estimate: job.costEstimate, cost: cost)
+                if let remark { progress.remark(place, id: id, remark) }
             case .failed(let error, let cost):
                 budget.settle(reserved: job.costBound, spent: cost)
                 try Task.checkCancellation()
