@@ -54,7 +54,7 @@ final class ActiveTransfer {
         decoder = ChatStreamDecoder(limits: request.limits)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        phaseDue = started.advanced(by: request.limits.firstTokenTimeout)
+        phaseDue = min(started.advanced(by: request.limits.firstTokenTimeout), request.firstTokenBy)
         guard configure() else { return nil }
         // libcurl has its own copy.
         self.request.body = nil
