@@ -51,6 +51,8 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
     package var hadOutput: Bool
     /// All that were made, this failure the last.
     package var attempts: [ChatAttempt]
+    /// In how many seconds an endpoint may be asked again, where that is known: of `status` what the server asked for.
+    package var retryAfterSeconds: Double?
 
     package init(
         _ kind: Kind, _ message: String, endpoint: String? = nil, hadOutput: Bool = false, attempts: [ChatAttempt] = []
@@ -60,6 +62,7 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
         self.endpoint = endpoint
         self.hadOutput = hadOutput
         self.attempts = attempts
+        if case .status(_, let seconds) = kind { retryAfterSeconds = seconds }
     }
 
     package var description: String { message }

@@ -35,6 +35,8 @@ package struct BackendLimits: Sendable, Equatable {
     /// The longest pause that a server may ask for by Retry-After; a call that would have to wait longer, or past the time
     /// for its first token, fails at once (30 s).
     package var longestRetryAfter: Duration = .seconds(30)
+    /// For how long an endpoint is left alone at most that asked for a longer pause (1 h).
+    package var longestRest: Duration = .seconds(3600)
     /// Retries per call that the budget allows (0.2).
     package var retryRatio = 0.2
     /// Retries per second besides (10).

@@ -104,8 +104,9 @@ package final class BackendPool: Sendable {
             guard Task.isCancelled || attempts.firstTokenBy <= .now else { return grant }
             endpoints.giveBack(grant)
             throw Task.isCancelled ? attempts.error(.cancelled) : attempts.timeout()
-        case .refused(.queueFull), .refused(.resting): throw attempts.error(.overloaded)
-        case .refused(.broken): throw attempts.error(.breakerOpen)
+        case .refused(.queueFull): throw attempts.error(.overloaded)
+        case .refused(.resting(let until)): throw attempts.error(.overloaded, until: until)
+        case .refused(.broken): throw attempts.error(.breakerOpen, until: endpoints.probeDue)
         case .refused(.none): throw attempts.error(.unknownModel)
         case .deadlinePassed: throw attempts.timeout()
         case .cancelled: throw attempts.error(.cancelled)
@@ -137,12 +138,15 @@ package final class BackendPool: Sendable {
             endpoints.ended(grant, error)
             throw error
         }
-        let call = try ChatCall(transfer, on: thread) { [revision] end in
+        let call = try ChatCall(transfer, on: thread) { [revision, deadline = attempts.deadline] end in
             switch end {
             case .succeeded(let report):
                 endpoints.ended(grant, nil, report.latency)
                 revision.withLockedValue { $0 += 1 }
-            case .failed(let error): endpoints.ended(grant, error)
+            case .failed(var error):
+                // Whoever made the caller's task gives it up when its time is over.
+                if error.kind == .cancelled, deadline <= .now { error.kind = .timeout(.total) }
+                endpoints.ended(grant, error)
             }
         }
         switch await call.next() {

@@ -87,6 +87,20 @@ package struct ChatAttempts {
         return error
     }
 
+    /// All endpoints rest or are broken, the first of them until then.
+    func error(_ kind: BackendError.Kind, until: MonotonicInstant?, now: MonotonicInstant = .now) -> BackendError {
+        var error = error(kind)
+        guard let until, error.kind == kind else { return error }
+        let seconds = now.seconds(to: until)
+        error.retryAfterSeconds = seconds
+        if kind == .overloaded {
+            error.message =
+                "All endpoints of \(model) asked for a pause, the first of them for \(Int(seconds.rounded(.up))) s more. "
+                + "Call again then."
+        }
+        return error
+    }
+
     /// The time is over, for another attempt or for the whole call.
     func timeout(now: MonotonicInstant = .now) -> BackendError {
         error(.timeout(deadline <= now ? .total : .firstToken))
@@ -101,7 +115,7 @@ package struct ChatAttempts {
         let message =
             switch kind {
             case .overloaded:
-                "All endpoints of \(model) are busy or asked for a pause, and no more calls can wait. Call again later."
+                "All endpoints of \(model) are busy, and no more calls can wait. Call again later."
             case .breakerOpen: "All endpoints of \(model) failed too often lately and rest for a while."
             case .unknownModel: "No endpoint is registered for the model \(model)."
             case .timeout(.firstToken):

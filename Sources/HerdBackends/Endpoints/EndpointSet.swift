@@ -62,7 +62,7 @@ package struct EndpointSet: Sendable {
         case queueFull
         /// All endpoints failed too often lately.
         case broken
-        /// All have asked for a pause, and the call's time is over before the first of them is.
+        /// All have asked for a pause, and until the first of them is over it is longer than the call may wait.
         case resting(until: MonotonicInstant)
         /// None is left that the call may ask.
         case none
@@ -118,8 +118,7 @@ package struct EndpointSet: Sendable {
         _ call: CallID, _ preference: Preference = Preference(), began: MonotonicInstant? = nil,
         until: MonotonicInstant = .distantFuture, at now: MonotonicInstant
     ) -> (admission: Admission, others: [Decision]) {
-        // Time alone makes nobody wait in vain, and calls that rest may be many.
-        let others = decide(at: now, .none)
+        let others = decide(at: now)
         // Nobody is overtaken: who still waits has no use for what room there is.
         if let grant = grant(preference, at: now) { return (.granted(grant), others) }
         let waiter = Waiter(call: call, preference: preference, began: began ?? now, until: until)
@@ -171,6 +170,7 @@ package struct EndpointSet: Sendable {
         _ grant: Grant, _ verdict: CircuitBreaker.Verdict, wasSilent: Bool = false, rest: Duration? = nil,
         at now: MonotonicInstant, chance: Double
     ) -> [Decision] {
+        var mayRefuse = rest != nil
         if let index = members.firstIndex(where: { $0.id == grant.endpoint }) {
             let hung = verdict == .nothing && wasSilent && hung(members[index], grant, at: now)
             let verdict = hung ? .failure : verdict
@@ -191,12 +191,13 @@ package struct EndpointSet: Sendable {
                 if wasSilent { members[index].lastFailure = now }
             }
             if let rest {
-                let until = now.advanced(by: min(rest, limits.longestRetryAfter))
+                let until = now.advanced(by: min(rest, limits.longestRest))
                 members[index].restsUntil = max(members[index].restsUntil, until)
             }
             members[index].breaker.ended(verdict, grant.probe, at: now, chance: chance)
+            if !members[index].breaker.admits(at: now) { mayRefuse = true }
         }
-        return decide(at: now)
+        return decide(at: now, mayRefuse: mayRefuse)
     }
 
     /// Whether a call that was given up without a token tells of a hung endpoint, and not of an impatient caller: it has
@@ -261,7 +262,7 @@ package struct EndpointSet: Sendable {
             nextEndpoint += 1
             return Member(id: nextEndpoint, configuration: configuration, breaker: CircuitBreaker(limits: limits))
         }
-        return decide(at: now, .all)
+        return decide(at: now, mayRefuse: true)
     }
 
     // MARK: - The choice
@@ -301,37 +302,31 @@ package struct EndpointSet: Sendable {
         }
         guard isAllowedAny else { return Refusal.none }
         guard let first else { return .broken }
-        return first > now && first >= waiter.until ? .resting(until: first) : nil
+        guard first > now else { return nil }
+        let isTooLong = first >= waiter.until || first > now.advanced(by: limits.longestRetryAfter)
+        return isTooLong ? .resting(until: first) : nil
     }
 
-    /// Which of those that wait are looked at for whether they wait in vain.
-    private enum Scrutiny {
-        case none
-        /// All, where an endpoint rests or its breaker is open: the only ways in which that comes about by itself.
-        case ifTroubled
-        case all
-    }
-
-    /// Gives room to those that wait, in their order, and turns away those that wait for nothing.
-    private mutating func decide(at now: MonotonicInstant, _ scrutiny: Scrutiny = .ifTroubled) -> [Decision] {
+    /// Gives room to those that wait, in their order.
+    ///
+    /// - Parameter mayRefuse: Whether to look at all for those that wait in vain now, and turn them away; that is so where
+    ///   an endpoint rests, is broken or gone that was not before.
+    private mutating func decide(at now: MonotonicInstant, mayRefuse: Bool = false) -> [Decision] {
         guard !queue.isEmpty else { return [] }
+        var mayRefuse = mayRefuse
         var decisions: [Decision] = []
         var left: [Waiter] = []
         var next = 0
         while next < queue.count {
             let hasRoom = members.contains { isFree($0, at: now) }
-            let isLookedAt =
-                switch scrutiny {
-                case .none: false
-                case .ifTroubled: members.contains { $0.restsUntil > now || !$0.breaker.admits(at: now) }
-                case .all: true
-                }
-            guard hasRoom || isLookedAt else { break }
+            guard hasRoom || mayRefuse else { break }
             let waiter = queue[next]
             next += 1
             if hasRoom, let grant = grant(waiter.preference, at: now) {
+                // While the probe runs, its endpoint is broken for the others.
+                if grant.probe != nil { mayRefuse = true }
                 decisions.append(Decision(call: waiter.call, result: .granted(grant)))
-            } else if isLookedAt, let refusal = refusal(waiter, at: now) {
+            } else if mayRefuse, let refusal = refusal(waiter, at: now) {
                 decisions.append(Decision(call: waiter.call, result: .refused(refusal)))
             } else {
                 // It waits for another endpoint than the one with room; the next may take that.

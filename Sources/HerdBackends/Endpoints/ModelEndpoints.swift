@@ -93,7 +93,12 @@ final class ModelEndpoints: Sendable {
         if case .status(_, let pause?) = error?.kind { rest = Duration(clampingSeconds: pause) }
         change { endpoints, now in
             endpoints.note(grant.endpoint) { figures in
-                if let error { figures.failures[error.kind.label, default: 0] += 1 } else { figures.successes += 1 }
+                if let error {
+                    // That a caller does not want its answer any more is nobody's failure.
+                    if error.kind != .cancelled { figures.failures[error.kind.label, default: 0] += 1 }
+                } else {
+                    figures.successes += 1
+                }
                 if let latency {
                     figures.latency.note(firstTokenSeconds: latency.first, tokensPerSecond: latency.rate)
                 }
@@ -108,10 +113,7 @@ final class ModelEndpoints: Sendable {
 
     /// A call that was granted is not made, because its time is over.
     func giveBack(_ grant: EndpointSet.Grant) {
-        change { endpoints, now in
-            endpoints.note(grant.endpoint) { $0.failures[BackendError.Kind.cancelled.label, default: 0] += 1 }
-            return endpoints.ended(grant, .nothing, at: now, chance: 0)
-        }
+        change { $0.ended(grant, .nothing, at: $1, chance: 0) }
     }
 
     /// A call has got its first token.
@@ -133,6 +135,13 @@ final class ModelEndpoints: Sendable {
 
     var members: [EndpointSet.Member] { state.withLockedValue { $0.endpoints.members } }
     var counts: (waiting: Int, retries: Int) { state.withLockedValue { ($0.endpoints.waiting, $0.retries) } }
+
+    /// When the first breaker lets a probe through; nil where none is open.
+    var probeDue: MonotonicInstant? {
+        members.compactMap { member in
+            if case .open(let until) = member.breaker.state { until } else { nil }
+        }.min()
+    }
 
     // MARK: - Decisions
 
