@@ -36,7 +36,9 @@ struct KilledEvaluationTests {
         var begun = first.count
         for kill in 0..<Self.kills {
             let calls = 5 + Int((seed >> (8 * UInt64(kill))) & 0xFF) % 25
-            async let run = killed.ctl("evaluate", file.path)
+            let address = try killed.daemon.address("router")
+            async let run = Programs.run(
+                Programs.herdctl, ["evaluate", file.path], environment: ["HERD_ADDRESS": address])
             try await Self.waitForCalls(begun + calls, at: servers)
             try await killed.killAndStartAgain()
             let ended = try await run
