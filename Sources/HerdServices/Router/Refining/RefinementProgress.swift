@@ -17,6 +17,10 @@ struct RefinementProgress {
     private(set) var transcriptID = ""
     /// The result was there: what comes after it is how the call ends.
     private(set) var isOver = false
+    /// The result was there, and it is not all that was asked for.
+    private(set) var isPartial = false
+    /// Whether any text came.
+    private(set) var hasOutput = false
     private let keepsWorse: Bool
     private var bestScore: Double?
     /// The step under way and what it has said so far.
@@ -34,12 +38,15 @@ struct RefinementProgress {
             (text, round, rounds, scores) = (result.text, result.round, result.rounds, result.scores)
             (seconds, transcriptID, isOver) = (result.seconds, result.transcriptId, true)
             if let usage = result.usage { self.usage = usage }
+            isPartial = result.partial
+            if !result.text.isEmpty { hasOutput = true }
             return
         }
         if (event.step, event.round) != (step, stepRound) {
             (step, stepRound, stepText) = (event.step, event.round, "")
         }
         stepText += event.delta
+        if !event.delta.isEmpty { hasOutput = true }
         guard let finished = event.finished else { return }
         seconds += finished.seconds
         usage.add(finished.usage ?? Usage())
