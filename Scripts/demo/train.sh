@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains models of the demonstration herd (Demo/models/train.py; --help tells more) in an environment of its own,
+# Trains models of the demonstration herd (Demo/train.py; --help tells more) in an environment of its own,
 # .venv/training, which holds torch and is made at the first run.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,4 +12,4 @@ if [ "$(cat "$environment/requirements.sha256" 2>/dev/null)" != "$wanted" ]; the
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
     echo "$wanted" >"$environment/requirements.sha256"
 fi
-exec "$environment/bin/python" "$root/Demo/models/train.py" "$@"
+exec "$environment/bin/python" "$root/Demo/train.py" "$@"

@@ -51,6 +51,8 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
     package var hadOutput: Bool
     /// All that were made, this failure the last.
     package var attempts: [ChatAttempt]
+    /// In how many seconds an endpoint may be asked again, where that is known: of `status` what the server asked for.
+    package var retryAfterSeconds: Double?
 
     package init(
         _ kind: Kind, _ message: String, endpoint: String? = nil, hadOutput: Bool = false, attempts: [ChatAttempt] = []
@@ -60,6 +62,7 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
         self.endpoint = endpoint
         self.hadOutput = hadOutput
         self.attempts = attempts
+        if case .status(_, let seconds) = kind { retryAfterSeconds = seconds }
     }
 
     package var description: String { message }
@@ -93,14 +96,16 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
         }
     }
 
-    /// Whether it tells of a sick endpoint; a server that is only busy (429) or turns a request down is not.
+    /// Whether it tells of a sick endpoint; a server that is only busy (429) or turns a request down is not. Calls that were
+    /// given up before their first token are judged by how long they had waited: `EndpointSet.ended`.
     var countsAgainstEndpoint: Bool {
         switch kind {
         case .status(let code, _): code != 429
-        case .unreachable, .tls, .timeout(.connect), .timeout(.firstToken), .timeout(.betweenTokens), .badResponse,
-            .tooLarge, .redirected, .cutOff:
+        case .unreachable, .tls, .timeout(.connect), .timeout(.betweenTokens), .badResponse, .tooLarge, .redirected,
+            .cutOff:
             true
-        case .timeout(.total), .badRequest, .cancelled, .overloaded, .breakerOpen, .missingKey, .unknownModel,
+        case .timeout(.firstToken), .timeout(.total), .badRequest, .cancelled, .overloaded, .breakerOpen, .missingKey,
+            .unknownModel,
             .invalidRequest, .shutDown:
             false
         }
@@ -114,11 +119,11 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
         }
     }
 
-    /// The endpoint's server did not answer at all, so that a health check that succeeds says that it is back.
+    /// The endpoint's server did not answer at all, or not yet.
     var isSilence: Bool {
         switch kind {
         case .unreachable, .timeout(.connect), .timeout(.firstToken), .cutOff: true
-        case .timeout(.total): !hadOutput
+        case .timeout(.total), .cancelled: !hadOutput
         default: false
         }
     }

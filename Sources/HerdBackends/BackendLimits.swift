@@ -32,9 +32,11 @@ package struct BackendLimits: Sendable, Equatable {
     package var firstPause: Duration = .milliseconds(50)
     /// The longest such pause (2 s).
     package var longestPause: Duration = .seconds(2)
-    /// The longest pause that a server may ask for by Retry-After; a call that would have to wait longer, or past its
-    /// deadline, fails at once (30 s).
+    /// The longest pause that a server may ask for by Retry-After; a call that would have to wait longer, or past the time
+    /// for its first token, fails at once (30 s).
     package var longestRetryAfter: Duration = .seconds(30)
+    /// For how long an endpoint is left alone at most that asked for a longer pause (1 h).
+    package var longestRest: Duration = .seconds(3600)
     /// Retries per call that the budget allows (0.2).
     package var retryRatio = 0.2
     /// Retries per second besides (10).
@@ -48,6 +50,10 @@ package struct BackendLimits: Sendable, Equatable {
     package var breakerWindow = 20
     /// The share of failures among them that opens it (0.5).
     package var breakerFailureShare = 0.5
+    /// A call that is given up before its first token, because its caller's time is over, is a failure if it has waited at
+    /// least so long (1 s), and as long as the endpoint's answers before make one expect at the very most. What waits for
+    /// less says nothing of the endpoint.
+    package var breakerPatience: Duration = .seconds(1)
     /// For how long it opens first; doubles each time a probe fails, and a quarter of it is random (1 s).
     package var breakerFirstPause: Duration = .seconds(1)
     /// The longest (30 s).

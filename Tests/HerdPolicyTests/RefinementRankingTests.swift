@@ -102,7 +102,8 @@ import Testing
 
     @Test func aRoundHasToFitTheContextWindow() {
         var model = quick
-        model.context = 150
+        // The rewrite reads 100 of instructions, the prompt, the draft's 50 and 150 of critique, and writes 50.
+        model.context = 100 + 99 + 50 + 150 + 50
         let gains: [Float] = [0.1]
         let input = CandidateInput(model: model, quality: 0.5, gains: gains[...])
         #expect(rank([input]).candidates.map(\.refineRounds) == [0])

@@ -249,6 +249,15 @@ def limited_then_fine(call: Completion) -> None:
         call.fine()
 
 
+def limited_a_while(call: Completion) -> None:
+    """429 with Retry-After: 3, then the number of the request as the answer."""
+    if call.number == 1:
+        call.reply(429, b"slow down", "text/plain", Retry_After="3")
+    else:
+        call.words = [str(call.number)]
+        call.fine()
+
+
 def limited_by_date(call: Completion) -> None:
     """429 with Retry-After as a date two seconds ahead, then fine."""
     if call.number == 1:
@@ -360,10 +369,10 @@ behaviours = {
     "hang-between-tokens": hang_between_tokens, "cut": cut, "cut-in-event": cut_in_event,
     "cut-in-good-order": cut_in_good_order, "cut-before-token": cut_before_token,
     "cut-before-headers": cut_before_headers, "limited-then-fine": limited_then_fine,
-    "limited-by-date": limited_by_date, "limited-for-long": limited_for_long, "500-then-fine": failing_then_fine,
-    "failing": failing, "switched": switched, "wrong-json": wrong_json, "wrong-utf8": wrong_utf8,
-    "wrong-page": wrong_page, "error-inside": error_inside, "long-line": long_line, "long-header": long_header,
-    "flood": flood, "redirect": redirect, "refusing": refusing, "bad-request": bad_request,
+    "limited-a-while": limited_a_while, "limited-by-date": limited_by_date, "limited-for-long": limited_for_long,
+    "500-then-fine": failing_then_fine, "failing": failing, "switched": switched, "wrong-json": wrong_json,
+    "wrong-utf8": wrong_utf8, "wrong-page": wrong_page, "error-inside": error_inside, "long-line": long_line,
+    "long-header": long_header, "flood": flood, "redirect": redirect, "refusing": refusing, "bad-request": bad_request,
 }
 
 

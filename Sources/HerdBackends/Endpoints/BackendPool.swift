@@ -22,8 +22,8 @@ package final class BackendPool: Sendable {
         budget = RetryBudget(ratio: configuration.limits.retryRatio, perSecond: configuration.limits.retriesPerSecond)
     }
 
-    /// Puts the registry's models in place, all at once. Endpoints that stay the same keep their state and connections,
-    /// calls that run go on. Endpoints that are not valid are left out and told to the log; check them before they are
+    /// Puts the registry's models in place, all at once. Endpoints that stay the same, by base URL and model name, keep their
+    /// state and connections, and calls that run go on. Endpoints that are not valid are left out and told to the log; check them before they are
     /// registered.
     package func update(_ registered: [(model: String, endpoints: [EndpointConfiguration])]) {
         var wanted: [String: [EndpointConfiguration]] = [:]
@@ -62,18 +62,24 @@ package final class BackendPool: Sendable {
     /// Has a model answer: at the endpoint with the fewest calls, after a wait for room where all are busy, and at others or
     /// again where one fails before its first token.
     ///
+    /// - Parameters:
+    ///   - deadline: When the answer has to be whole.
+    ///   - firstTokenBy: When it has to have begun, whatever holds it up: a queue, retries or the model. After that the call
+    ///     fails with `timeout(firstToken)`, so that another model can have its turn. Nil to have only `deadline` and the
+    ///     endpoints' own time-outs.
     /// - Returns: the answer, once its first token is there.
     /// - Throws: why there is none; nothing of an answer has come then, so another model may be asked.
     package func open(
-        model: String, _ request: ChatRequest, deadline: MonotonicInstant
+        model: String, _ request: ChatRequest, deadline: MonotonicInstant, firstTokenBy: MonotonicInstant? = nil
     ) async throws(BackendError) -> ChatStream {
         guard let endpoints = models.withLockedValue({ $0[model] }) else {
             throw BackendError(.unknownModel, "No endpoint is registered for the model \(model).")
         }
         budget.noteCall()
-        var attempts = ChatAttempts(model: model, request, deadline: deadline, configuration.limits)
+        var attempts = ChatAttempts(
+            model: model, request, deadline: deadline, firstTokenBy: firstTokenBy, configuration.limits)
         while true {
-            let grant = try await leave(to: endpoints, &attempts)
+            let grant = try await leave(to: endpoints, attempts)
             let failure: BackendError
             let started = MonotonicInstant.now
             do throws(BackendError) {
@@ -91,23 +97,19 @@ package final class BackendPool: Sendable {
 
     /// Waits until an endpoint has room and wants calls.
     private func leave(
-        to endpoints: ModelEndpoints, _ attempts: inout ChatAttempts
+        to endpoints: ModelEndpoints, _ attempts: ChatAttempts
     ) async throws(BackendError) -> EndpointSet.Grant {
-        while true {
-            switch await endpoints.admit(attempts.preference, deadline: attempts.deadline) {
-            case .granted(let grant):
-                guard Task.isCancelled || attempts.deadline <= .now else { return grant }
-                endpoints.ended(grant, attempts.error(.cancelled))
-                throw attempts.error(Task.isCancelled ? .cancelled : .timeout(.total))
-            case .refused(.resting(let until)):
-                guard let pause = attempts.pause(until: until, now: .now) else { throw attempts.error(.overloaded) }
-                try await sleep(pause, attempts)
-            case .refused(.queueFull): throw attempts.error(.overloaded)
-            case .refused(.broken): throw attempts.error(.breakerOpen)
-            case .refused(.none): throw attempts.error(.unknownModel)
-            case .deadlinePassed: throw attempts.error(.timeout(.total))
-            case .cancelled: throw attempts.error(.cancelled)
-            }
+        switch await endpoints.admit(attempts.preference, began: attempts.began, until: attempts.firstTokenBy) {
+        case .granted(let grant):
+            guard Task.isCancelled || attempts.firstTokenBy <= .now else { return grant }
+            endpoints.giveBack(grant)
+            throw Task.isCancelled ? attempts.error(.cancelled) : attempts.timeout()
+        case .refused(.queueFull): throw attempts.error(.overloaded)
+        case .refused(.resting(let until)): throw attempts.error(.overloaded, until: until)
+        case .refused(.broken): throw attempts.error(.breakerOpen, until: endpoints.probeDue)
+        case .refused(.none): throw attempts.error(.unknownModel)
+        case .deadlinePassed: throw attempts.timeout()
+        case .cancelled: throw attempts.error(.cancelled)
         }
     }
 
@@ -131,17 +133,20 @@ package final class BackendPool: Sendable {
             }
             transfer = try access.chat(
                 endpoint, body: try attempts.body(for: endpoint), promptBytes: attempts.request.promptBytes,
-                deadline: attempts.deadline)
+                deadline: attempts.deadline, firstTokenBy: attempts.firstTokenBy)
         } catch {
             endpoints.ended(grant, error)
             throw error
         }
-        let call = try ChatCall(transfer, on: thread) { [revision] end in
+        let call = try ChatCall(transfer, on: thread) { [revision, deadline = attempts.deadline] end in
             switch end {
             case .succeeded(let report):
                 endpoints.ended(grant, nil, report.latency)
                 revision.withLockedValue { $0 += 1 }
-            case .failed(let error): endpoints.ended(grant, error)
+            case .failed(var error):
+                // Whoever made the caller's task gives it up when its time is over.
+                if error.kind == .cancelled, deadline <= .now { error.kind = .timeout(.total) }
+                endpoints.ended(grant, error)
             }
         }
         switch await call.next() {

@@ -11,12 +11,14 @@ struct EndpointAccess: Sendable {
     }
 
     func chat(
-        _ endpoint: EndpointConfiguration, body: [UInt8], promptBytes: Int, deadline: MonotonicInstant
+        _ endpoint: EndpointConfiguration, body: [UInt8], promptBytes: Int, deadline: MonotonicInstant,
+        firstTokenBy: MonotonicInstant
     ) throws(BackendError) -> TransferRequest {
         TransferRequest(
             purpose: .chat(promptBytes: promptBytes), endpoint: endpoint.baseURL, url: endpoint.chatURL, body: body,
             key: try keys.key(of: endpoint), caFile: try caFile(of: endpoint), proxy: configuration.proxy,
-            userAgent: configuration.userAgent, deadline: deadline, limits: endpoint.limits(configuration.limits))
+            userAgent: configuration.userAgent, deadline: deadline, firstTokenBy: firstTokenBy,
+            limits: endpoint.limits(configuration.limits))
     }
 
     /// - Parameter url: One of the endpoint.

@@ -1,4 +1,5 @@
-/// Where and under which conditions a model can be asked. Two that are equal are the same endpoint.
+/// Where and under which conditions a model can be asked. Two of a model with the same base URL and model name are the same
+/// endpoint. Its limits are its own: other models at the same base URL do not count against them.
 package struct EndpointConfiguration: Sendable, Hashable {
     /// Of the OpenAI-compatible API, as `http://127.0.0.1:8080/v1`; `http` or `https`, no user, query or fragment.
     package var baseURL: String
@@ -22,6 +23,10 @@ package struct EndpointConfiguration: Sendable, Hashable {
     package init(baseURL: String, modelName: String) {
         self.baseURL = baseURL
         self.modelName = modelName
+    }
+
+    func isSameEndpoint(as other: EndpointConfiguration) -> Bool {
+        baseURL == other.baseURL && modelName == other.modelName
     }
 
     /// What is wrong with one.

@@ -10,15 +10,17 @@ package struct EndpointSet: Sendable {
 
     package struct Member: Sendable {
         package let id: EndpointID
-        package let configuration: EndpointConfiguration
+        package fileprivate(set) var configuration: EndpointConfiguration
         package var breaker: CircuitBreaker
         package var running = 0
         /// It has asked for a pause.
         package var restsUntil = MonotonicInstant(nanoseconds: 0)
         /// The last check of its health failed.
         package var isSuspect = false
-        /// Its last failure was that it did not answer.
+        /// Its last failure was that it was not reached or broke off; a check that succeeds then says that it is back.
         package var wasSilent = false
+        /// When a call last got its first token or ended well.
+        package var lastAnswer: MonotonicInstant?
         package var lastFailure: MonotonicInstant?
         package var lastCall: MonotonicInstant?
         package var figures = EndpointFigures()
@@ -41,12 +43,17 @@ package struct EndpointSet: Sendable {
     package struct Grant: Sendable, Equatable {
         package var endpoint: EndpointID
         package var configuration: EndpointConfiguration
+        package var began: MonotonicInstant
         /// Set where the breaker lets it through to see whether the endpoint is well again.
         package var probe: CircuitBreaker.ProbeID?
 
-        package init(endpoint: EndpointID, configuration: EndpointConfiguration, probe: CircuitBreaker.ProbeID? = nil) {
+        package init(
+            endpoint: EndpointID, configuration: EndpointConfiguration, began: MonotonicInstant,
+            probe: CircuitBreaker.ProbeID? = nil
+        ) {
             self.endpoint = endpoint
             self.configuration = configuration
+            self.began = began
             self.probe = probe
         }
     }
@@ -55,7 +62,7 @@ package struct EndpointSet: Sendable {
         case queueFull
         /// All endpoints failed too often lately.
         case broken
-        /// All have asked for a pause; until the first of them is over.
+        /// All have asked for a pause, and until the first of them is over it is longer than the call may wait.
         case resting(until: MonotonicInstant)
         /// None is left that the call may ask.
         case none
@@ -81,6 +88,8 @@ package struct EndpointSet: Sendable {
     private struct Waiter: Sendable {
         var call: CallID
         var preference: Preference
+        var began: MonotonicInstant
+        var until: MonotonicInstant
     }
 
     package private(set) var members: [Member] = []
@@ -101,16 +110,42 @@ package struct EndpointSet: Sendable {
     // MARK: - Calls
 
     /// A call wants to begin. One that is queued is decided about by a later input, or takes itself away by `leave`.
+    ///
+    /// - Parameters:
+    ///   - began: When it came first, so that one that comes again is served before those that came meanwhile; nil for now.
+    ///   - until: When it takes itself away.
     package mutating func admit(
-        _ call: CallID, _ preference: Preference = Preference(), at now: MonotonicInstant
+        _ call: CallID, _ preference: Preference = Preference(), began: MonotonicInstant? = nil,
+        until: MonotonicInstant = .distantFuture, at now: MonotonicInstant
     ) -> (admission: Admission, others: [Decision]) {
-        let others = queue.isEmpty ? [] : decide(at: now)
+        let others = decide(at: now)
         // Nobody is overtaken: who still waits has no use for what room there is.
         if let grant = grant(preference, at: now) { return (.granted(grant), others) }
-        if let refusal = refusal(preference, at: now) { return (.refused(refusal), others) }
+        let waiter = Waiter(call: call, preference: preference, began: began ?? now, until: until)
+        if let refusal = refusal(waiter, at: now) { return (.refused(refusal), others) }
         guard queue.count < queueLimit else { return (.refused(.queueFull), others) }
-        queue.append(Waiter(call: call, preference: preference))
+        var place = queue.count
+        while place > 0, queue[place - 1].began > waiter.began { place -= 1 }
+        queue.insert(waiter, at: place)
         return (.queued, others)
+    }
+
+    /// Time has passed; see `nextWake`.
+    package mutating func wake(at now: MonotonicInstant) -> [Decision] {
+        decide(at: now)
+    }
+
+    /// When an endpoint's pause is over for which calls may wait, the one it asked for or the breaker's; nil where none
+    /// waits for that.
+    package func nextWake(after now: MonotonicInstant) -> MonotonicInstant? {
+        guard !queue.isEmpty else { return nil }
+        var next: MonotonicInstant?
+        for member in members {
+            var end = member.restsUntil
+            if case .open(let until) = member.breaker.state { end = max(end, until) }
+            if end > now, end < next ?? .distantFuture { next = end }
+        }
+        return next
     }
 
     /// A call that waits gives up.
@@ -124,6 +159,9 @@ package struct EndpointSet: Sendable {
 
     /// A call is over.
     ///
+    /// One that was given up before its first token (`nothing`, `wasSilent`) is a failure of the endpoint where the caller
+    /// had been patient enough; see `hung`.
+    ///
     /// - Parameters:
     ///   - wasSilent: The server did not answer at all.
     ///   - rest: The pause that the endpoint asked for.
@@ -132,7 +170,10 @@ package struct EndpointSet: Sendable {
         _ grant: Grant, _ verdict: CircuitBreaker.Verdict, wasSilent: Bool = false, rest: Duration? = nil,
         at now: MonotonicInstant, chance: Double
     ) -> [Decision] {
+        var mayRefuse = rest != nil
         if let index = members.firstIndex(where: { $0.id == grant.endpoint }) {
+            let hung = verdict == .nothing && wasSilent && hung(members[index], grant, at: now)
+            let verdict = hung ? .failure : verdict
             members[index].running -= 1
             members[index].lastCall = now
             switch verdict {
@@ -140,25 +181,41 @@ package struct EndpointSet: Sendable {
                 members[index].isSuspect = false
                 members[index].wasSilent = false
                 members[index].lastFailure = nil
+                members[index].lastAnswer = now
             case .failure:
-                members[index].wasSilent = wasSilent
+                // A server that hangs may well answer checks all the while.
+                members[index].wasSilent = wasSilent && !hung
                 members[index].lastFailure = now
             case .nothing:
                 // Perhaps the caller was only impatient: a check will tell.
                 if wasSilent { members[index].lastFailure = now }
             }
             if let rest {
-                let until = now.advanced(by: min(rest, limits.longestRetryAfter))
+                let until = now.advanced(by: min(rest, limits.longestRest))
                 members[index].restsUntil = max(members[index].restsUntil, until)
             }
             members[index].breaker.ended(verdict, grant.probe, at: now, chance: chance)
+            if !members[index].breaker.admits(at: now) { mayRefuse = true }
         }
-        return decide(at: now)
+        return decide(at: now, mayRefuse: mayRefuse)
+    }
+
+    /// Whether a call that was given up without a token tells of a hung endpoint, and not of an impatient caller: it has
+    /// waited for the endpoint's own time-out, or for as long as the answers before would make one wait at the very most,
+    /// and no other call has been answered meanwhile.
+    private func hung(_ member: Member, _ grant: Grant, at now: MonotonicInstant) -> Bool {
+        let waited = grant.began.duration(to: now)
+        if waited >= grant.configuration.limits(limits).firstTokenTimeout { return true }
+        if let answer = member.lastAnswer, answer >= grant.began { return false }
+        let expected = member.figures.latency.longestFirstTokenSeconds ?? 0
+        return waited >= max(limits.breakerPatience, Duration(clampingSeconds: expected))
     }
 
     /// A call has got its first token.
     package mutating func answered(_ grant: Grant, at now: MonotonicInstant) -> [Decision] {
         guard let index = members.firstIndex(where: { $0.id == grant.endpoint }) else { return [] }
+        members[index].lastAnswer = now
+        guard grant.probe != nil else { return [] }
         members[index].breaker.answered(grant.probe)
         return decide(at: now)
     }
@@ -182,24 +239,30 @@ package struct EndpointSet: Sendable {
 
     package mutating func checked(_ endpoint: EndpointID, isWell: Bool, at now: MonotonicInstant) -> [Decision] {
         guard let index = members.firstIndex(where: { $0.id == endpoint }) else { return [] }
+        // A server that answers health checks all the while and fails calls has to wait for its probe.
+        if isWell, members[index].wasSilent || members[index].isSuspect { members[index].breaker.hurry(at: now) }
         members[index].isSuspect = !isWell
         members[index].figures.checks += 1
-        // A server that answers health checks and fails calls has to wait for its probe.
-        if isWell, members[index].wasSilent { members[index].breaker.hurry(at: now) }
         return decide(at: now)
     }
 
     // MARK: - Changes of the registry
 
-    /// Puts other endpoints in place; those that stay the same keep their state. Calls that run are not touched.
+    /// Puts other endpoints in place. Those that are the same by base URL and model name keep their calls, breaker and
+    /// figures, and whatever else has changed of them holds for the next call. Calls that run are not touched; where a limit
+    /// has become less than they are, new ones wait until it holds.
     package mutating func replace(_ configurations: [EndpointConfiguration], at now: MonotonicInstant) -> [Decision] {
         var old = members
         members = configurations.map { configuration in
-            if let index = old.firstIndex(where: { $0.configuration == configuration }) { return old.remove(at: index) }
+            if let index = old.firstIndex(where: { $0.configuration.isSameEndpoint(as: configuration) }) {
+                var member = old.remove(at: index)
+                member.configuration = configuration
+                return member
+            }
             nextEndpoint += 1
             return Member(id: nextEndpoint, configuration: configuration, breaker: CircuitBreaker(limits: limits))
         }
-        return decide(at: now)
+        return decide(at: now, mayRefuse: true)
     }
 
     // MARK: - The choice
@@ -209,9 +272,7 @@ package struct EndpointSet: Sendable {
         for step in members.indices {
             let index = (turn + step) % members.count
             let member = members[index]
-            guard member.running < member.configuration.maxConcurrency, isOpenTo(preference, member, at: now),
-                member.restsUntil <= now
-            else { continue }
+            guard isFree(member, at: now), !preference.excluded.contains(member.id) else { continue }
             let rank = (preference.avoided.contains(member.id) ? 1 : 0, member.isSuspect ? 1 : 0, member.running)
             if best == nil || rank < best!.rank { best = (index, rank) }
         }
@@ -221,43 +282,58 @@ package struct EndpointSet: Sendable {
         members[index].lastCall = now
         members[index].figures.attempts += 1
         let probe = members[index].breaker.began()
-        return Grant(endpoint: members[index].id, configuration: members[index].configuration, probe: probe)
+        return Grant(
+            endpoint: members[index].id, configuration: members[index].configuration, began: now, probe: probe)
     }
 
-    private func isOpenTo(_ preference: Preference, _ member: Member, at now: MonotonicInstant) -> Bool {
-        !preference.excluded.contains(member.id) && member.breaker.admits(at: now)
+    private func isFree(_ member: Member, at now: MonotonicInstant) -> Bool {
+        member.running < member.configuration.maxConcurrency && member.restsUntil <= now
+            && member.breaker.admits(at: now)
     }
 
     /// Why there is nothing to wait for; nil where there is.
-    private func refusal(_ preference: Preference, at now: MonotonicInstant) -> Refusal? {
-        let allowed = members.filter { !preference.excluded.contains($0.id) }
-        guard !allowed.isEmpty else { return Refusal.none }
-        let open = allowed.filter { $0.breaker.admits(at: now) }
-        guard !open.isEmpty else { return .broken }
-        guard let first = open.map(\.restsUntil).min(), first > now else { return nil }
-        return .resting(until: first)
+    private func refusal(_ waiter: Waiter, at now: MonotonicInstant) -> Refusal? {
+        var isAllowedAny = false
+        var first: MonotonicInstant?
+        for member in members where !waiter.preference.excluded.contains(member.id) {
+            isAllowedAny = true
+            guard member.breaker.admits(at: now) else { continue }
+            first = min(first ?? .distantFuture, member.restsUntil)
+        }
+        guard isAllowedAny else { return Refusal.none }
+        guard let first else { return .broken }
+        guard first > now else { return nil }
+        let isTooLong = first >= waiter.until || first > now.advanced(by: limits.longestRetryAfter)
+        return isTooLong ? .resting(until: first) : nil
     }
 
-    /// Gives room to those that wait, in their order, and turns away those that wait for nothing.
-    private mutating func decide(at now: MonotonicInstant) -> [Decision] {
+    /// Gives room to those that wait, in their order.
+    ///
+    /// - Parameter mayRefuse: Whether to look at all for those that wait in vain now, and turn them away; that is so where
+    ///   an endpoint rests, is broken or gone that was not before.
+    private mutating func decide(at now: MonotonicInstant, mayRefuse: Bool = false) -> [Decision] {
         guard !queue.isEmpty else { return [] }
+        var mayRefuse = mayRefuse
         var decisions: [Decision] = []
-        var index = 0
-        while index < queue.count {
-            let waiter = queue[index]
-            if let grant = grant(waiter.preference, at: now) {
-                queue.remove(at: index)
+        var left: [Waiter] = []
+        var next = 0
+        while next < queue.count {
+            let hasRoom = members.contains { isFree($0, at: now) }
+            guard hasRoom || mayRefuse else { break }
+            let waiter = queue[next]
+            next += 1
+            if hasRoom, let grant = grant(waiter.preference, at: now) {
+                // While the probe runs, its endpoint is broken for the others.
+                if grant.probe != nil { mayRefuse = true }
                 decisions.append(Decision(call: waiter.call, result: .granted(grant)))
-            } else if let refusal = refusal(waiter.preference, at: now) {
-                queue.remove(at: index)
+            } else if mayRefuse, let refusal = refusal(waiter, at: now) {
                 decisions.append(Decision(call: waiter.call, result: .refused(refusal)))
-            } else if members.contains(where: { $0.running < $0.configuration.maxConcurrency }) {
-                // It waits for another endpoint than the one with room; the next may take that.
-                index += 1
             } else {
-                break
+                // It waits for another endpoint than the one with room; the next may take that.
+                left.append(waiter)
             }
         }
+        if !decisions.isEmpty { queue.replaceSubrange(..<next, with: left) }
         return decisions
     }
 }

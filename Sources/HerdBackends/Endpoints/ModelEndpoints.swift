@@ -16,6 +16,8 @@ final class ModelEndpoints: Sendable {
         /// Decided before the call had begun to wait.
         var early: [EndpointSet.CallID: Verdict] = [:]
         var lastCall: EndpointSet.CallID = 0
+        /// Set for when an endpoint's pause is over that calls wait for.
+        var alarm: (id: TransferThread.ID, at: MonotonicInstant)?
         var retries = 0
     }
 
@@ -30,23 +32,31 @@ final class ModelEndpoints: Sendable {
     }
 
     func replace(_ configurations: [EndpointConfiguration]) {
-        change { $0.replace(configurations, at: .now) }
+        change { $0.replace(configurations, at: $1) }
     }
 
     // MARK: - Calls
 
     /// Waits for leave to call one of the endpoints.
-    func admit(_ preference: EndpointSet.Preference, deadline: MonotonicInstant) async -> Verdict {
+    ///
+    /// - Parameters:
+    ///   - began: When the call came first.
+    ///   - until: How long it may wait.
+    func admit(
+        _ preference: EndpointSet.Preference, began: MonotonicInstant, until: MonotonicInstant
+    ) async -> Verdict {
         let (call, admission, resumed) = state.withLockedValue { state in
+            let now = MonotonicInstant.now
             state.lastCall += 1
-            let (admission, others) = state.endpoints.admit(state.lastCall, preference, at: .now)
-            return (state.lastCall, admission, Self.settle(others, in: &state))
+            let (admission, others) = state.endpoints.admit(
+                state.lastCall, preference, began: began, until: until, at: now)
+            return (state.lastCall, admission, settle(others, in: &state, at: now))
         }
         for (continuation, verdict) in resumed { continuation.resume(returning: verdict) }
         switch admission {
         case .granted(let grant): return .granted(grant)
         case .refused(let refusal): return .refused(refusal)
-        case .queued: return await wait(call, until: deadline)
+        case .queued: return await wait(call, until: until)
         }
     }
 
@@ -81,9 +91,14 @@ final class ModelEndpoints: Sendable {
     func ended(_ grant: EndpointSet.Grant, _ error: BackendError?, _ latency: (first: Double, rate: Double?)? = nil) {
         var rest: Duration?
         if case .status(_, let pause?) = error?.kind { rest = Duration(clampingSeconds: pause) }
-        change { endpoints in
+        change { endpoints, now in
             endpoints.note(grant.endpoint) { figures in
-                if let error { figures.failures[error.kind.label, default: 0] += 1 } else { figures.successes += 1 }
+                if let error {
+                    // That a caller does not want its answer any more is nobody's failure.
+                    if error.kind != .cancelled { figures.failures[error.kind.label, default: 0] += 1 }
+                } else {
+                    figures.successes += 1
+                }
                 if let latency {
                     figures.latency.note(firstTokenSeconds: latency.first, tokensPerSecond: latency.rate)
                 }
@@ -91,15 +106,19 @@ final class ModelEndpoints: Sendable {
             let verdict: CircuitBreaker.Verdict =
                 error.map { $0.countsAgainstEndpoint ? .failure : $0.saysServerWorks ? .success : .nothing } ?? .success
             return endpoints.ended(
-                grant, verdict, wasSilent: error?.isSilence ?? false, rest: rest, at: .now,
+                grant, verdict, wasSilent: error?.isSilence ?? false, rest: rest, at: now,
                 chance: Double.random(in: 0..<1))
         }
     }
 
+    /// A call that was granted is not made, because its time is over.
+    func giveBack(_ grant: EndpointSet.Grant) {
+        change { $0.ended(grant, .nothing, at: $1, chance: 0) }
+    }
+
     /// A call has got its first token.
     func answered(_ grant: EndpointSet.Grant) {
-        // What the others have to know is only whether a probe went well.
-        if grant.probe != nil { change { $0.answered(grant, at: .now) } }
+        change { $0.answered(grant, at: $1) }
     }
 
     func noteRetry() { state.withLockedValue { $0.retries += 1 } }
@@ -109,7 +128,7 @@ final class ModelEndpoints: Sendable {
     func dueForCheck() -> [EndpointSet.Member] { state.withLockedValue { $0.endpoints.dueForCheck(at: .now) } }
 
     func checked(_ endpoint: EndpointSet.EndpointID, isWell: Bool) {
-        change { $0.checked(endpoint, isWell: isWell, at: .now) }
+        change { $0.checked(endpoint, isWell: isWell, at: $1) }
     }
 
     // MARK: - Looking
@@ -117,16 +136,26 @@ final class ModelEndpoints: Sendable {
     var members: [EndpointSet.Member] { state.withLockedValue { $0.endpoints.members } }
     var counts: (waiting: Int, retries: Int) { state.withLockedValue { ($0.endpoints.waiting, $0.retries) } }
 
+    /// When the first breaker lets a probe through; nil where none is open.
+    var probeDue: MonotonicInstant? {
+        members.compactMap { member in
+            if case .open(let until) = member.breaker.state { until } else { nil }
+        }.min()
+    }
+
     // MARK: - Decisions
 
-    private func change(_ body: (inout EndpointSet) -> [EndpointSet.Decision]) {
-        let resumed = state.withLockedValue { state in Self.settle(body(&state.endpoints), in: &state) }
+    private func change(_ body: (inout EndpointSet, MonotonicInstant) -> [EndpointSet.Decision]) {
+        let resumed = state.withLockedValue { state in
+            let now = MonotonicInstant.now
+            return settle(body(&state.endpoints, now), in: &state, at: now)
+        }
         for (continuation, verdict) in resumed { continuation.resume(returning: verdict) }
     }
 
     /// - Returns: whom to resume, once the lock is free.
-    private static func settle(
-        _ decisions: [EndpointSet.Decision], in state: inout State
+    private func settle(
+        _ decisions: [EndpointSet.Decision], in state: inout State, at now: MonotonicInstant
     ) -> [(CheckedContinuation<Verdict, Never>, Verdict)] {
         var resumed: [(CheckedContinuation<Verdict, Never>, Verdict)] = []
         for decision in decisions {
@@ -141,6 +170,18 @@ final class ModelEndpoints: Sendable {
                 state.early[decision.call] = verdict
             }
         }
+        setAlarm(in: &state, after: now)
         return resumed
+    }
+
+    /// One alarm is enough for all that wait; one that rings too early sets the next.
+    private func setAlarm(in state: inout State, after now: MonotonicInstant) {
+        if let alarm = state.alarm, alarm.at <= now { state.alarm = nil }
+        guard let next = state.endpoints.nextWake(after: now) else { return }
+        if let alarm = state.alarm {
+            guard next < alarm.at else { return }
+            thread.clearAlarm(alarm.id)
+        }
+        state.alarm = thread.setAlarm(at: next) { [weak self] in self?.change { $0.wake(at: $1) } }.map { ($0, next) }
     }
 }

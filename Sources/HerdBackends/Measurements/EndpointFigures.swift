@@ -20,6 +20,8 @@ package struct LatencyMeasurement: Sendable, Equatable {
     /// From the start of an attempt, connection included and waiting in Herd's queue not, to its first token; nil before
     /// there was one.
     package private(set) var firstTokenSeconds: Double?
+    /// The mean distance of the same from its mean; half of the first value at first.
+    package private(set) var firstTokenDeviation = 0.0
     /// From the first token to the last, of answers of 4 tokens or more.
     package private(set) var tokensPerSecond: Double?
     /// Calls that went into it.
@@ -29,8 +31,17 @@ package struct LatencyMeasurement: Sendable, Equatable {
 
     package mutating func note(firstTokenSeconds: Double, tokensPerSecond: Double?) {
         samples += 1
+        firstTokenDeviation =
+            self.firstTokenSeconds.map { Self.mean(firstTokenDeviation, abs(firstTokenSeconds - $0)) }
+            ?? firstTokenSeconds / 2
         self.firstTokenSeconds = Self.mean(self.firstTokenSeconds, firstTokenSeconds)
         if let tokensPerSecond { self.tokensPerSecond = Self.mean(self.tokensPerSecond, tokensPerSecond) }
+    }
+
+    /// How long a first token may take, going by those before: the mean and four mean deviations, as TCP's retransmission
+    /// timer has it (RFC 6298), and never less than twice the mean; nil before there was one.
+    package var longestFirstTokenSeconds: Double? {
+        firstTokenSeconds.map { max(2 * $0, $0 + 4 * firstTokenDeviation) }
     }
 
     private static func mean(_ before: Double?, _ value: Double) -> Double {

@@ -27,13 +27,18 @@ struct ChatChunk {
     var error: ServerError?
     /// Whether any key of a completion was there: other JSON is no chunk.
     private(set) var isChunk = false
+    /// `{}` or `{"type":"ping"}`, by which some servers show that they are still there.
+    private(set) var isKeepAlive = false
 
     /// - Throws: what is wrong with the JSON or with a value in it.
     init(reading bytes: [UInt8]) throws(JSONCursor.Failure) {
         var cursor = JSONCursor(bytes, name: "the event")
         var chunk = Partial()
+        var (keys, isPing) = (0, false)
         try cursor.object("the event") { (cursor, key) throws(JSONCursor.Failure) in
+            keys += 1
             switch key {
+            case "type" where cursor.peek() == UInt8(ascii: "\""): isPing = try cursor.string("type") == "ping"
             case "choices":
                 chunk.isChunk = true
                 try chunk.readChoices(&cursor)
@@ -57,6 +62,7 @@ struct ChatChunk {
         usage = chunk.usage
         error = chunk.error
         isChunk = chunk.isChunk
+        isKeepAlive = keys == 0 || (isPing && !isChunk)
     }
 
     // MARK: - Choices
@@ -98,7 +104,10 @@ struct ChatChunk {
                 case "index": index = try ChatChunk.integer(&cursor, "index")
                 // `message` is what a server sends that answers in one piece although it was asked for a stream.
                 case "delta", "message": try readDelta(&cursor)
-                case "finish_reason": finishReason = try ChatChunk.text(&cursor, "finish_reason")
+                case "finish_reason":
+                    // Some servers say "" where others say null.
+                    let reason = try ChatChunk.text(&cursor, "finish_reason") ?? ""
+                    finishReason = reason.isEmpty || reason == "null" ? nil : reason
                 default: try cursor.skipValue()
                 }
             }
@@ -110,7 +119,9 @@ struct ChatChunk {
             try cursor.object("delta") { (cursor, key) throws(JSONCursor.Failure) in
                 switch key {
                 case "role": role = try ChatChunk.text(&cursor, "role")
-                case "content": text = try ChatChunk.text(&cursor, "content") ?? ""
+                case "content": text += try ChatChunk.content(&cursor)
+                // What a model says that will not answer, instead of its answer.
+                case "refusal": text += try ChatChunk.text(&cursor, "refusal") ?? ""
                 case "reasoning_content", "reasoning":
                     // Servers that send both send the same twice.
                     let more = try ChatChunk.text(&cursor, key) ?? ""
@@ -152,18 +163,21 @@ struct ChatChunk {
 
     // MARK: - Usage and errors
 
+    /// What is no count is left out: an answer is not worth less because its server cannot count.
     private static func usage(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> Usage? {
-        guard try !cursor.null() else { return nil }
+        guard cursor.peek() == UInt8(ascii: "{") else {
+            try cursor.skipValue()
+            return nil
+        }
         var usage = Usage()
         try cursor.object("usage") { (cursor, key) throws(JSONCursor.Failure) in
             switch key {
-            case "prompt_tokens": usage.prompt = try integer(&cursor, key)
-            case "completion_tokens": usage.completion = try integer(&cursor, key)
-            case "prompt_tokens_details":
-                guard try !cursor.null() else { return }
+            case "prompt_tokens": usage.prompt = try count(&cursor, key)
+            case "completion_tokens": usage.completion = try count(&cursor, key)
+            case "prompt_tokens_details" where cursor.peek() == UInt8(ascii: "{"):
                 try cursor.object(key) { (cursor, key) throws(JSONCursor.Failure) in
                     switch key {
-                    case "cached_tokens": usage.cached = try integer(&cursor, key)
+                    case "cached_tokens": usage.cached = try count(&cursor, key)
                     default: try cursor.skipValue()
                     }
                 }
@@ -173,7 +187,19 @@ struct ChatChunk {
         return usage
     }
 
-    private static func error(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> ServerError? {
+    /// More tokens are nowhere in one call.
+    private static let mostTokens = 1e8
+
+    private static func count(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> Int? {
+        guard let first = cursor.peek(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            try cursor.skipValue()
+            return nil
+        }
+        let value = try cursor.number(what)
+        return value <= mostTokens ? Int(value) : nil
+    }
+
+    fileprivate static func error(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> ServerError? {
         guard try !cursor.null() else { return nil }
         if cursor.peek() == UInt8(ascii: "\"") { return ServerError(message: try cursor.string("error")) }
         var error = ServerError(message: "")
@@ -189,10 +215,26 @@ struct ChatChunk {
             default: try cursor.skipValue()
             }
         }
+        if error.code == nil, error.name.utf8.count == 3, let code = Int(error.name) {
+            error.code = code
+            error.name = ""
+        }
         return error
     }
 
     // MARK: - Values
+
+    /// Text, or a list of parts of which those with text count.
+    private static func content(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> String {
+        guard cursor.peek() == UInt8(ascii: "[") else { return try text(&cursor, "content") ?? "" }
+        var joined = ""
+        try cursor.array("content") { (cursor) throws(JSONCursor.Failure) in
+            try cursor.object("a part of content") { (cursor, key) throws(JSONCursor.Failure) in
+                if key == "text" { joined += try text(&cursor, "text") ?? "" } else { try cursor.skipValue() }
+            }
+        }
+        return joined
+    }
 
     private static func text(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> String? {
         try cursor.null() ? nil : try cursor.string(what)
@@ -203,5 +245,14 @@ struct ChatChunk {
         let value = try cursor.number(what)
         guard value >= 0, value <= 9e15 else { throw JSONCursor.Failure("\(what) is out of range") }
         return Int(value)
+    }
+}
+
+extension ChatChunk.ServerError {
+    /// An event that is an error as a whole; nil where it is no object with a message.
+    init?(reading bytes: [UInt8]) {
+        var cursor = JSONCursor(bytes, name: "the error")
+        guard let error = try? ChatChunk.error(&cursor), !error.message.isEmpty else { return nil }
+        self = error
     }
 }

@@ -90,8 +90,8 @@ package struct ChatStreamDecoder {
     }
 
     private mutating func take(_ event: ServerSentEvents.Event, into events: inout [ChatEvent]) throws(Failure) {
-        if event.data.elementsEqual("[DONE]".utf8) {
-            hasEvents = true
+        if Self.isDone(event.data) {
+            guard hasEvents else { throw .badResponse("its stream ended before it had begun") }
             isDone = true
             if finishReason == nil {
                 finishReason = .unstated
@@ -108,16 +108,28 @@ package struct ChatStreamDecoder {
             throw .badResponse("an event of its stream is wrong: \(error.reason)")
         }
         if let error = chunk.error { throw .server(code: error.code, message: error.text) }
-        if event.isError { throw .server(code: nil, message: String(decoding: event.data, as: UTF8.self)) }
+        if event.isError {
+            let error = ChatChunk.ServerError(reading: event.data)
+            throw .server(code: error?.code, message: error?.text ?? String(decoding: event.data, as: UTF8.self))
+        }
+        guard !chunk.isKeepAlive else { return }
         guard chunk.isChunk else { throw .badResponse("an event of its stream is no chunk of a chat completion") }
         hasEvents = true
         add(chunk, to: &events)
+    }
+
+    /// Some servers put a blank behind it.
+    private static func isDone(_ data: [UInt8]) -> Bool {
+        let word = "[DONE]".utf8
+        return data.starts(with: word) && data.dropFirst(word.count).allSatisfy { $0 == UInt8(ascii: " ") }
     }
 
     private mutating func add(_ chunk: ChatChunk, to events: inout [ChatEvent]) {
         if let usage = chunk.usage { self.usage = usage }
         if let role = chunk.role, !role.isEmpty, !hasOutput { pendingRole = role }
         let hasContent = !chunk.text.isEmpty || !chunk.reasoning.isEmpty || !chunk.toolCalls.isEmpty
+        // It was not the end after all: some servers give a reason with every chunk.
+        if hasContent { finishReason = nil }
         if hasContent || chunk.finishReason != nil {
             hasOutput = true
             // Kept until now, so that a server that fails before its first token can still be replaced.

@@ -54,7 +54,7 @@ final class ActiveTransfer {
         decoder = ChatStreamDecoder(limits: request.limits)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        phaseDue = started.advanced(by: request.limits.firstTokenTimeout)
+        phaseDue = min(started.advanced(by: request.limits.firstTokenTimeout), request.firstTokenBy)
         guard configure() else { return nil }
         // libcurl has its own copy.
         self.request.body = nil
@@ -127,7 +127,7 @@ final class ActiveTransfer {
         case .waiting, .streaming: break
         }
         if decoder.isDone { return bytes.count }
-        if status == 0 { readHead(bytes.first) }
+        if status == 0 { readHead(bytes.first { !Self.isBlank($0) }) }
         guard case .chat = request.purpose, (200..<300).contains(status) else { return keepExcerpt(bytes) }
         guard cost + mailbox.backlog < request.limits.maximumBacklogBytes else {
             isPaused = true
@@ -144,7 +144,9 @@ final class ActiveTransfer {
         return failure == nil ? bytes.count : 0
     }
 
-    /// - Parameter first: The first byte of the body.
+    private static func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+
+    /// - Parameter first: The first byte of the body that is not blank.
     private func readHead(_ first: UInt8?) {
         status = herd_curl_status(easy)
         // Streams that call themselves JSON exist.

@@ -66,6 +66,9 @@ struct TransferFailure {
         let message =
             switch phase {
             case .connect: "No connection to \(request.endpoint) within \(Self.seconds(limits.connectTimeout))."
+            case .firstToken where started.duration(to: now) < limits.firstTokenTimeout:
+                "\(request.endpoint) sent no token in its share of the call's time, "
+                    + "\(Self.seconds(started.duration(to: now))). Is it overloaded?"
             case .firstToken:
                 "\(request.endpoint) sent no token within \(Self.seconds(limits.firstTokenTimeout)). Is it overloaded?"
             case .betweenTokens:

@@ -97,8 +97,10 @@ final class TransferMailbox: Sendable {
     ///
     /// - Returns: whether the transfer was still open.
     func abandon(_ error: BackendError) -> Bool {
+        var error = error
         let (wasOpen, waiter) = state.withLockedValue { state in
             guard state.end == nil else { return (false, nil as CheckedContinuation<Void, Never>?) }
+            error.hadOutput = state.completionBytes > 0 || !state.events.isEmpty
             state.end = .failed(error)
             state.events = []
             state.backlog = 0

@@ -17,6 +17,8 @@ struct TransferRequest: Sendable {
     var proxy: String?
     var userAgent: String
     var deadline: MonotonicInstant
+    /// When the caller turns to another model, if there is no token by then.
+    var firstTokenBy = MonotonicInstant.distantFuture
     var limits: BackendLimits
 }
 

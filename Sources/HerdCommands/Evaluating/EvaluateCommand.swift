@@ -45,7 +45,7 @@ package struct EvaluateCommand: ServiceCommand {
     var maxCost: Double?
     @Option(help: "Questions at once for each model; what its endpoints take if not given.")
     var concurrency: UInt32 = 0
-    @Flag(help: "Only say how many calls it takes, and what they probably cost.")
+    @Flag(help: "Only say how many answers are to get, and what they probably cost; nothing is stored.")
     var dryRun = false
     @Flag(help: "Ask even what is answered already, and replace it.")
     var again = false
@@ -73,12 +73,17 @@ package struct EvaluateCommand: ServiceCommand {
     package func run(with client: HerdClient) async throws {
         let specification = try grader.specification()
         let suite = name ?? file.map(Self.suiteName) ?? ""
+        var request = EvaluateRequest(
+            models: models, suite: suite, rounds: rounds, grader: Grader(specification),
+            options: try generation.options(), dryRun: dryRun, again: again, concurrency: concurrency)
+        request.ceiling = maxCost.map { .maxCostUsd($0) }
         do {
             if let file {
                 let upload = SuiteUpload(
                     file: file, suite: suite, grader: try AnswerGrader(specification), skipsBadLines: skipBad,
                     replaces: replace)
                 let questions = try upload.check()
+                guard !dryRun else { return try await estimate(upload, questions, request, client) }
                 let stored = try await upload.send(questions, to: client)
                 if stored.total > UInt64(questions) {
                     StandardError.print(
@@ -91,10 +96,6 @@ package struct EvaluateCommand: ServiceCommand {
         } catch let error as GraderError {
             throw CommandFailure(error.reason, exitCode: 64)
         }
-        var request = EvaluateRequest(
-            models: models, suite: suite, rounds: rounds, grader: Grader(specification),
-            options: try generation.options(), dryRun: dryRun, again: again, concurrency: concurrency)
-        request.ceiling = maxCost.map { .maxCostUsd($0) }
         let interruption = InterruptionNotice(
             "herdctl: stopped; what was answered is stored. The same command goes on where it was.\n")
         defer { interruption.stop() }
@@ -111,6 +112,36 @@ package struct EvaluateCommand: ServiceCommand {
             name.removeLast(ending.count)
         }
         return name
+    }
+
+    /// Says what a file's questions would take, without storing them.
+    private func estimate(
+        _ upload: SuiteUpload, _ questions: Int, _ request: EvaluateRequest, _ client: HerdClient
+    ) async throws {
+        var sum = EvaluateEvent()
+        let timeout = connection.streamTimeout
+        let stored = try await upload.send(questions, to: client, dryRun: true) { items in
+            var request = request
+            request.items = items
+            var first: EvaluateEvent?
+            for try await event in client.stream(HerdMessages.Scorer.evaluate, request, timeout: timeout)
+            where first == nil {
+                first = event
+            }
+            guard let first else { return }
+            sum.total += first.total
+            sum.skipped += first.skipped
+            sum.estimatedCostUsd += first.estimatedCostUsd
+            sum.assumedPrices = first.assumedPrices
+        }
+        StandardError.print(EvaluationTable.estimate(sum))
+        let known = UInt64(stored.replaced) + UInt64(stored.unchanged)
+        if stored.total > known {
+            StandardError.print(
+                "suite \(upload.suite) has \(stored.total - known) questions that are not in \(upload.file) and not in "
+                    + "this estimate; a run asks them too (herdctl evaluate --name \(upload.suite) --dry-run)")
+        }
+        try output.print(sum) { "" }
     }
 
     /// Shows the run, and gives its last event with every failure that was told.

@@ -42,11 +42,18 @@ struct SuiteUpload {
     }
 
     /// Sends the questions; the reply's `total` is what the suite has in all.
-    func send(_ total: Int, to client: HerdClient) async throws -> PutSuiteResponse {
+    ///
+    /// - Parameters:
+    ///   - dryRun: only counts and checks: nothing is stored.
+    ///   - batchSent: gets the questions of each call.
+    func send(
+        _ total: Int, to client: HerdClient, dryRun: Bool = false,
+        batchSent: ([SuiteItem]) async throws -> Void = { _ in }
+    ) async throws -> PutSuiteResponse {
         var reader = try SuiteReader(path: file, grader: grader)
         var progress = ProgressLine()
         var sum = PutSuiteResponse()
-        var batch = PutSuiteRequest(suite: suite, replace: replaces)
+        var batch = PutSuiteRequest(suite: suite, replace: replaces, dryRun: dryRun)
         var bytes = 0
         var done = 0
         while let element = try reader.next() {
@@ -54,20 +61,21 @@ struct SuiteUpload {
             let item = SuiteItem(question)
             let size = item.prepared().size + 16
             if bytes + size > Self.batchBytes, !batch.items.isEmpty {
-                done += try await send(&batch, to: client, adding: &sum)
+                done += try await send(&batch, to: client, adding: &sum, batchSent)
                 bytes = 0
                 progress.update("sending", done: done, total: total)
             }
             batch.items.append(item)
             bytes += size
         }
-        _ = try await send(&batch, to: client, adding: &sum)
+        _ = try await send(&batch, to: client, adding: &sum, batchSent)
         progress.finish()
         return sum
     }
 
     private func send(
-        _ batch: inout PutSuiteRequest, to client: HerdClient, adding sum: inout PutSuiteResponse
+        _ batch: inout PutSuiteRequest, to client: HerdClient, adding sum: inout PutSuiteResponse,
+        _ batchSent: ([SuiteItem]) async throws -> Void
     ) async throws -> Int {
         let count = batch.items.count
         guard count > 0 else { return 0 }
@@ -76,6 +84,7 @@ struct SuiteUpload {
         sum.replaced += reply.replaced
         sum.unchanged += reply.unchanged
         sum.total = reply.total
+        try await batchSent(batch.items)
         batch.items.removeAll(keepingCapacity: true)
         return count
     }

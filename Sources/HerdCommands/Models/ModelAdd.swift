@@ -11,6 +11,9 @@ struct ModelAdd: ServiceCommand {
             A name alone registers a model; facts make goals and limits work on it. Facts that are not given count as not
             known, also for a model that had them. A herd file adds many at once.
 
+            An endpoint's concurrency is how many calls of this model it gets at a time; further ones wait. Models that are
+            served at the same URL are counted each on its own: divide the server's slots among them.
+
             EXAMPLES
               herdctl model add mistral-7b --parameters-b 7.2 --context 32768 --price-in 0.2 --price-out 0.2
               herdctl model add qwen --endpoint http://127.0.0.1:8080/v1,concurrency=4 --local

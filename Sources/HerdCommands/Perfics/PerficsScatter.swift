@@ -24,30 +24,39 @@ package struct PerficsScatter {
     private let title: String
     private let points: [Point]
     private let costName: String
-    /// Models that have no place in the picture.
+    /// Models that have no place in the picture, and those that have none after refinement.
     private let leftOut: [String]
+    private let withoutRefinement: [String]
 
     package init(_ rows: [PerficsRow], title: String) {
         self.title = title
         // Models that cost nothing are told apart by the time they take.
-        let isPaid = rows.contains { $0.costUsd > 0 }
+        let isPaid = rows.contains { $0.knownCost ?? 0 > 0 }
         costName = isPaid ? "US dollars per answer" : "seconds per answer"
         var points: [Point] = []
         var leftOut: [String] = []
+        var withoutRefinement: [String] = []
         for row in rows {
-            let cost = isPaid ? row.costUsd : row.latencySeconds
-            guard let performance = row.performance, performance.known, cost > 0 else {
+            guard let performance = row.performance, performance.known,
+                let cost = isPaid ? row.knownCost : row.knownLatency
+            else {
                 leftOut.append(row.model)
                 continue
             }
             var point = Point(name: row.model, cost: cost, quality: performance.value)
             if row.gain?.known == true {
-                point.refined = (isPaid && row.refinedCostUsd > 0 ? row.refinedCostUsd : cost, row.refinedScore)
+                let cost = isPaid ? row.knownRefinedCost : row.knownRefinedLatency
+                if let cost, let score = row.knownRefinedScore {
+                    point.refined = (cost, score)
+                } else {
+                    withoutRefinement.append(row.model)
+                }
             }
             points.append(point)
         }
         self.points = points
         self.leftOut = leftOut
+        self.withoutRefinement = withoutRefinement
     }
 
     package var svg: String {
@@ -123,11 +132,20 @@ package struct PerficsScatter {
         text += PictureText.text("after the round of refinement that counts", x: 198, y: 56, classes: "faint") + "\n"
         if points.isEmpty {
             text += PictureText.text("no model's quality and cost are known", x: 300, y: 270, classes: "ink") + "\n"
-        } else if !leftOut.isEmpty {
-            let names = leftOut.prefix(6).joined(separator: ", ") + (leftOut.count > 6 ? " ..." : "")
-            text += PictureText.text("not known: \(names)", x: 20, y: 78, classes: "faint") + "\n"
+        } else {
+            let notes = [
+                Self.note("not known", leftOut), Self.note("not known after refinement", withoutRefinement),
+            ].compactMap(\.self)
+            if !notes.isEmpty {
+                text += PictureText.text(notes.joined(separator: "; "), x: 20, y: 78, classes: "faint") + "\n"
+            }
         }
         return text
+    }
+
+    private static func note(_ what: String, _ models: [String]) -> String? {
+        guard !models.isEmpty else { return nil }
+        return "\(what): \(models.prefix(4).joined(separator: ", "))\(models.count > 4 ? " ..." : "")"
     }
 
     private func axes(_ across: PictureAxis, _ up: PictureAxis) -> String {

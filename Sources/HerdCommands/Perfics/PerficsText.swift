@@ -1,3 +1,10 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
 package import HerdMessages
 import HerdReflection
 
@@ -21,16 +28,17 @@ package enum PerficsText {
     private static func section(_ name: String, _ rows: [PerficsRow]) -> String {
         var table = TextTable([
             ("#", .right), ("MODEL", .left), ("SCORE", .right), ("P", .right), ("dR", .right), ("B", .right),
-            ("I", .right), ("EVALUATIONS", .right), ("GB", .right), ("SECONDS", .right), ("US$", .right),
-            ("REFINED US$", .right),
+            ("I", .right), ("EVALUATIONS", .right), ("GB", .right), ("SECONDS", .right), ("REFINED", .right),
+            ("US$", .right), ("REFINED US$", .right),
         ])
         for (place, row) in rows.enumerated() {
             table.add([
                 row.ranked ? "\(place + 1)" : "-", row.model, row.ranked ? NumberFormat.decimals(row.score, 3) : "-",
                 term(row.performance), term(row.gain), term(row.breadth), term(row.cost), "\(row.evaluations)",
-                known(row.memoryGb, 3), known(row.latencySeconds, 3),
-                row.costUsd > 0 ? NumberFormat.dollars(row.costUsd) : "-",
-                row.refinedCostUsd > 0 ? NumberFormat.dollars(row.refinedCostUsd) : "-",
+                row.knownMemoryGB.map(gigabytes) ?? "-", row.knownLatency.map { NumberFormat.decimals($0, 3) } ?? "-",
+                row.knownRefinedLatency.map { NumberFormat.decimals($0, 3) } ?? "-",
+                row.knownCost.map { NumberFormat.dollars($0) } ?? "-",
+                row.knownRefinedCost.map { NumberFormat.dollars($0) } ?? "-",
             ])
         }
         var text = "\(name)\n\(table.text)"
@@ -48,7 +56,9 @@ package enum PerficsText {
         return "\(NumberFormat.decimals(term.value, 3)) (\(points.hasPrefix("-") ? "" : "+")\(points))"
     }
 
-    private static func known(_ value: Double, _ places: Int) -> String {
-        value > 0 ? NumberFormat.decimals(value, places) : "-"
+    /// Three digits that count: models of the herd have from some hundred kilobytes to many gigabytes.
+    private static func gigabytes(_ value: Double) -> String {
+        guard value > 0 else { return NumberFormat.decimals(value, 3) }
+        return NumberFormat.decimals(value, max(0, min(12, Int((3 - log10(value)).rounded(.up)) - 1)))
     }
 }

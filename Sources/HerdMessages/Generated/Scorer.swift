@@ -926,23 +926,28 @@ public struct PutSuiteRequest: Message {
     public var suite: String
     public var items: [SuiteItem]
     public var replace: Bool
+    /// Only check and count: nothing is stored, and `total` is what the suite holds now.
+    public var dryRun: Bool
 
     /// Every field at its default.
     public init() {
         self.suite = ""
         self.items = []
         self.replace = false
+        self.dryRun = false
     }
 
     /// The given fields, the others at their defaults.
     public init(
         suite: String = "",
         items: [SuiteItem] = [],
-        replace: Bool = false
+        replace: Bool = false,
+        dryRun: Bool = false
     ) {
         self.suite = suite
         self.items = items
         self.replace = replace
+        self.dryRun = dryRun
     }
 
     public static var fullName: String { "herd.v1.PutSuiteRequest" }
@@ -1015,6 +1020,8 @@ public struct EvaluateRequest: Message {
     public var concurrency: UInt32
     /// Only these items; empty = all.
     public var ids: [String]
+    /// With dry_run: questions as they would be put, in place of those of the suite; at most 1 MiB a call. Nothing is stored.
+    public var items: [SuiteItem]
 
     /// Every field at its default.
     public init() {
@@ -1028,6 +1035,7 @@ public struct EvaluateRequest: Message {
         self.again = false
         self.concurrency = 0
         self.ids = []
+        self.items = []
     }
 
     /// The given fields, the others at their defaults.
@@ -1041,7 +1049,8 @@ public struct EvaluateRequest: Message {
         dryRun: Bool = false,
         again: Bool = false,
         concurrency: UInt32 = 0,
-        ids: [String] = []
+        ids: [String] = [],
+        items: [SuiteItem] = []
     ) {
         self.models = models
         self.suite = suite
@@ -1053,6 +1062,7 @@ public struct EvaluateRequest: Message {
         self.again = again
         self.concurrency = concurrency
         self.ids = ids
+        self.items = items
     }
 
     public static var fullName: String { "herd.v1.EvaluateRequest" }
@@ -1414,14 +1424,17 @@ public struct PerficsRow: Message {
     public var missing: [String]
     /// Evaluations the row rests on.
     public var evaluations: UInt64
-    public var memoryGb: Double
-    public var latencySeconds: Double
-    /// Mean US dollars of an answer without and with refinement; 0 = not known.
-    public var costUsd: Double
-    public var refinedCostUsd: Double
-    /// Mean score after the round that counts.
-    public var refinedScore: Double
+    /// These are absent where they are not known; 0 is a value: a model of the herd's own costs nothing.
+    public var memory: Memory?
+    public var latency: Latency?
+    /// Mean US dollars of an answer, without refinement and with all rounds up to the one that counts.
+    public var answerCost: AnswerCost?
+    public var refinedCost: RefinedCost?
+    /// Performance and gain together, 0..1: where every evaluation is refined the mean score after the round that counts.
+    public var refined: Refined?
     public var ranked: Bool
+    /// Mean seconds of an answer and all rounds up to the one that counts.
+    public var refinedLatency: RefinedLatency?
 
     /// Every field at its default.
     public init() {
@@ -1433,12 +1446,13 @@ public struct PerficsRow: Message {
         self.cost = nil
         self.missing = []
         self.evaluations = 0
-        self.memoryGb = 0
-        self.latencySeconds = 0
-        self.costUsd = 0
-        self.refinedCostUsd = 0
-        self.refinedScore = 0
+        self.memory = nil
+        self.latency = nil
+        self.answerCost = nil
+        self.refinedCost = nil
+        self.refined = nil
         self.ranked = false
+        self.refinedLatency = nil
     }
 
     /// The given fields, the others at their defaults.
@@ -1451,12 +1465,13 @@ public struct PerficsRow: Message {
         cost: PerficsTerm? = nil,
         missing: [String] = [],
         evaluations: UInt64 = 0,
-        memoryGb: Double = 0,
-        latencySeconds: Double = 0,
-        costUsd: Double = 0,
-        refinedCostUsd: Double = 0,
-        refinedScore: Double = 0,
-        ranked: Bool = false
+        memory: Memory? = nil,
+        latency: Latency? = nil,
+        answerCost: AnswerCost? = nil,
+        refinedCost: RefinedCost? = nil,
+        refined: Refined? = nil,
+        ranked: Bool = false,
+        refinedLatency: RefinedLatency? = nil
     ) {
         self.model = model
         self.score = score
@@ -1466,12 +1481,13 @@ public struct PerficsRow: Message {
         self.cost = cost
         self.missing = missing
         self.evaluations = evaluations
-        self.memoryGb = memoryGb
-        self.latencySeconds = latencySeconds
-        self.costUsd = costUsd
-        self.refinedCostUsd = refinedCostUsd
-        self.refinedScore = refinedScore
+        self.memory = memory
+        self.latency = latency
+        self.answerCost = answerCost
+        self.refinedCost = refinedCost
+        self.refined = refined
         self.ranked = ranked
+        self.refinedLatency = refinedLatency
     }
 
     public static var fullName: String { "herd.v1.PerficsRow" }
@@ -1482,6 +1498,36 @@ public struct PerficsRow: Message {
 
     public func prepared() -> PreparedMessage {
         preparedByProtobufC()
+    }
+
+    /// These are absent where they are not known; 0 is a value: a model of the herd's own costs nothing.
+    public enum Memory: Equatable, Sendable {
+        case memoryGb(Double)
+    }
+
+    /// The alternatives of `latency`.
+    public enum Latency: Equatable, Sendable {
+        case latencySeconds(Double)
+    }
+
+    /// Mean US dollars of an answer, without refinement and with all rounds up to the one that counts.
+    public enum AnswerCost: Equatable, Sendable {
+        case costUsd(Double)
+    }
+
+    /// The alternatives of `refined_cost`.
+    public enum RefinedCost: Equatable, Sendable {
+        case refinedCostUsd(Double)
+    }
+
+    /// Performance and gain together, 0..1: where every evaluation is refined the mean score after the round that counts.
+    public enum Refined: Equatable, Sendable {
+        case refinedScore(Double)
+    }
+
+    /// Mean seconds of an answer and all rounds up to the one that counts.
+    public enum RefinedLatency: Equatable, Sendable {
+        case refinedLatencySeconds(Double)
     }
 }
 
@@ -2569,6 +2615,7 @@ extension PutSuiteRequest: GeneratedMessage {
         }
         self.items = itemsRead
         self.replace = c.pointee.replace != 0
+        self.dryRun = c.pointee.dry_run != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PutSuiteRequest>, in arena: MessageArena) {
@@ -2591,6 +2638,7 @@ extension PutSuiteRequest: GeneratedMessage {
             c.pointee.n_items = self.items.count
         }
         c.pointee.replace = self.replace ? 1 : 0
+        c.pointee.dry_run = self.dryRun ? 1 : 0
     }
 }
 
@@ -2663,6 +2711,15 @@ extension EvaluateRequest: GeneratedMessage {
             }
         }
         self.ids = idsRead
+        var itemsRead: [SuiteItem] = []
+        if let list = c.pointee.items {
+            itemsRead.reserveCapacity(c.pointee.n_items)
+            for index in 0..<c.pointee.n_items {
+                guard let item = list[index] else { continue }
+                itemsRead.append(SuiteItem(reading: item))
+            }
+        }
+        self.items = itemsRead
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluateRequest>, in arena: MessageArena) {
@@ -2708,6 +2765,21 @@ extension EvaluateRequest: GeneratedMessage {
             }
             c.pointee.ids = list
             c.pointee.n_ids = self.ids.count
+        }
+        if !self.items.isEmpty {
+            let list = arena.raw(self.items.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__SuiteItem>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__SuiteItem>?.self, capacity: self.items.count)
+            self.items.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__SuiteItem>.stride).bindMemory(to: Herd__V1__SuiteItem.self, capacity: 1)
+                    herd__v1__suite_item__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.items = list
+            c.pointee.n_items = self.items.count
         }
     }
 }
@@ -3125,12 +3197,31 @@ extension PerficsRow: GeneratedMessage {
         }
         self.missing = missingRead
         self.evaluations = c.pointee.evaluations
-        self.memoryGb = c.pointee.memory_gb
-        self.latencySeconds = c.pointee.latency_seconds
-        self.costUsd = c.pointee.cost_usd
-        self.refinedCostUsd = c.pointee.refined_cost_usd
-        self.refinedScore = c.pointee.refined_score
+        switch c.pointee.memory_case.rawValue {
+        case 9: self.memory = .memoryGb(c.pointee.memory_gb)
+        default: self.memory = nil
+        }
+        switch c.pointee.latency_case.rawValue {
+        case 10: self.latency = .latencySeconds(c.pointee.latency_seconds)
+        default: self.latency = nil
+        }
+        switch c.pointee.answer_cost_case.rawValue {
+        case 11: self.answerCost = .costUsd(c.pointee.cost_usd)
+        default: self.answerCost = nil
+        }
+        switch c.pointee.refined_cost_case.rawValue {
+        case 12: self.refinedCost = .refinedCostUsd(c.pointee.refined_cost_usd)
+        default: self.refinedCost = nil
+        }
+        switch c.pointee.refined_case.rawValue {
+        case 13: self.refined = .refinedScore(c.pointee.refined_score)
+        default: self.refined = nil
+        }
         self.ranked = c.pointee.ranked != 0
+        switch c.pointee.refined_latency_case.rawValue {
+        case 15: self.refinedLatency = .refinedLatencySeconds(c.pointee.refined_latency_seconds)
+        default: self.refinedLatency = nil
+        }
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PerficsRow>, in arena: MessageArena) {
@@ -3172,12 +3263,43 @@ extension PerficsRow: GeneratedMessage {
             c.pointee.n_missing = self.missing.count
         }
         c.pointee.evaluations = self.evaluations
-        c.pointee.memory_gb = self.memoryGb
-        c.pointee.latency_seconds = self.latencySeconds
-        c.pointee.cost_usd = self.costUsd
-        c.pointee.refined_cost_usd = self.refinedCostUsd
-        c.pointee.refined_score = self.refinedScore
+        switch self.memory {
+        case .memoryGb(let value):
+            c.pointee.memory_gb = value
+            c.pointee.memory_case = Herd__V1__PerficsRow__MemoryCase(rawValue: 9)
+        case nil: break
+        }
+        switch self.latency {
+        case .latencySeconds(let value):
+            c.pointee.latency_seconds = value
+            c.pointee.latency_case = Herd__V1__PerficsRow__LatencyCase(rawValue: 10)
+        case nil: break
+        }
+        switch self.answerCost {
+        case .costUsd(let value):
+            c.pointee.cost_usd = value
+            c.pointee.answer_cost_case = Herd__V1__PerficsRow__AnswerCostCase(rawValue: 11)
+        case nil: break
+        }
+        switch self.refinedCost {
+        case .refinedCostUsd(let value):
+            c.pointee.refined_cost_usd = value
+            c.pointee.refined_cost_case = Herd__V1__PerficsRow__RefinedCostCase(rawValue: 12)
+        case nil: break
+        }
+        switch self.refined {
+        case .refinedScore(let value):
+            c.pointee.refined_score = value
+            c.pointee.refined_case = Herd__V1__PerficsRow__RefinedCase(rawValue: 13)
+        case nil: break
+        }
         c.pointee.ranked = self.ranked ? 1 : 0
+        switch self.refinedLatency {
+        case .refinedLatencySeconds(let value):
+            c.pointee.refined_latency_seconds = value
+            c.pointee.refined_latency_case = Herd__V1__PerficsRow__RefinedLatencyCase(rawValue: 15)
+        case nil: break
+        }
     }
 }
 

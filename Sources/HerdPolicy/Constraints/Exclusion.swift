@@ -22,8 +22,11 @@ extension RoutingConstraints {
     ///
     /// - Parameter amounts: those of the draft and its rounds together.
     func permitRefinement(of model: ModelProfile, request: RequestFacts, amounts: RequestAmounts) -> Bool {
-        // A round reads prompt and draft once more.
-        if let context = model.context, request.promptTokens + amounts.outputTokens >= context { return false }
+        if let context = model.context,
+            Refinement.longestCall(promptTokens: request.promptTokens, outputTokens: amounts.outputTokens) > context
+        {
+            return false
+        }
         if let maxCostUSD, amounts.cost.isAssumed || amounts.cost.value > maxCostUSD { return false }
         if let maxLatencySeconds, amounts.latency.isAssumed || amounts.latency.value > maxLatencySeconds {
             return false

@@ -18,4 +18,10 @@ package enum Refinement {
             critiqueTokens + outputTokens
         )
     }
+
+    /// Tokens of context that the longer of a round's calls takes: the rewrite reads instructions, prompt, draft and
+    /// critique, and writes an answer as long as the draft.
+    package static func longestCall(promptTokens: Int, outputTokens: Int) -> Int {
+        instructionTokens + promptTokens + 2 * outputTokens + critiqueTokens
+    }
 }

@@ -27,6 +27,7 @@ extension CallError {
         switch error {
         case let error as CallError: self = error
         case let error as StoreError: self.init(error)
+        case let failure as JudgementFailure: self = failure.error
         case is CancellationError: self.init(.cancelled, "the call was cancelled")
         default: self.init(.internal, "the service failed; see its log", cause: error)
         }

@@ -1,4 +1,4 @@
-import HerdFrames
+package import HerdFrames
 package import HerdMessages
 
 /// What models are asked for when they judge.
@@ -76,10 +76,21 @@ package struct Judgement: Sendable, Equatable {
     package var usage: Usage
 }
 
+/// Why there is no judgement, and what was paid for it all the same.
+package struct JudgementFailure: Error {
+    package var error: CallError
+    package var usage: Usage
+
+    package init(_ error: CallError, usage: Usage) {
+        self.error = error
+        self.usage = usage
+    }
+}
+
 /// Has a model compare an answer with another one, twice, with their places exchanged, since judges prefer a place
 /// (Zheng et al. 2023, arXiv 2306.05685).
 package struct Judge: Sendable {
-    /// Runs a model; gives its whole reply.
+    /// Runs a model; gives its whole reply. May throw a `JudgementFailure` with what a call that failed cost.
     package typealias Generate =
         @Sendable (_ model: String, _ prompt: String) async throws -> (text: String, usage: Usage)
 
@@ -91,31 +102,42 @@ package struct Judge: Sendable {
         self.generate = generate
     }
 
-    /// - Throws: what `generate` throws; FAILED_PRECONDITION for a judge that gives no verdict.
+    /// - Throws: what `generate` throws; FAILED_PRECONDITION for a judge that gives no verdict. With what was paid for.
     package func compare(
         _ answer: String, with other: String, question: String, criteria: String, model: String
-    ) async throws -> Judgement {
-        let (forth, forthUsage) = try await generate(
-            model, prompt.text(question: question, first: answer, second: other, criteria: criteria))
-        let forthVerdict = try verdict(forth, model: model)
-        let (back, backUsage) = try await generate(
-            model, prompt.text(question: question, first: other, second: answer, criteria: criteria))
-        let backVerdict = try verdict(back, model: model)
+    ) async throws(JudgementFailure) -> Judgement {
+        var usage = Usage()
+        let forth = try await verdict(
+            on: prompt.text(question: question, first: answer, second: other, criteria: criteria), model, &usage)
+        let back = try await verdict(
+            on: prompt.text(question: question, first: other, second: answer, criteria: criteria), model, &usage)
         let score =
-            switch (forthVerdict, backVerdict) {
+            switch (forth, back) {
             case (.first, .second): 1.0
             case (.second, .first): 0.0
             default: 0.5
             }
-        return Judgement(score: score, usage: forthUsage + backUsage)
+        return Judgement(score: score, usage: usage)
     }
 
-    private func verdict(_ reply: String, model: String) throws(CallError) -> JudgeVerdict {
-        if let verdict = JudgeVerdict(reply: reply) { return verdict }
-        throw CallError(
-            .failedPrecondition,
-            "the judge '\(model)' gave no verdict but '\(reply.prefix(80))'; take a model that keeps to judge.txt's form"
-        )
+    private func verdict(
+        on prompt: String, _ model: String, _ usage: inout Usage
+    ) async throws(JudgementFailure) -> JudgeVerdict {
+        let reply: (text: String, usage: Usage)
+        do {
+            reply = try await generate(model, prompt)
+        } catch let failure as JudgementFailure {
+            throw JudgementFailure(failure.error, usage: usage + failure.usage)
+        } catch {
+            throw JudgementFailure(CallError(handlerError: error), usage: usage)
+        }
+        usage = usage + reply.usage
+        if let verdict = JudgeVerdict(reply: reply.text) { return verdict }
+        throw JudgementFailure(
+            CallError(
+                .failedPrecondition,
+                "the judge '\(model)' gave no verdict but '\(reply.text.prefix(80))'; take a model that keeps to "
+                    + "judge.txt's form"), usage: usage)
     }
 }
 

@@ -6,13 +6,14 @@ struct ChatAttemptsTests {
     private static let now = MonotonicInstant(nanoseconds: 1_000_000_000_000)
 
     private static func attempts(
-        deadline: Duration = .seconds(60), _ change: (inout BackendLimits) -> Void = { _ in }
+        deadline: Duration = .seconds(60), firstTokenBy: Duration? = nil,
+        _ change: (inout BackendLimits) -> Void = { _ in }
     ) -> ChatAttempts {
         var limits = BackendLimits()
         change(&limits)
         return ChatAttempts(
-            model: "m", ChatRequest(messages: [.init(.user, "x")]), deadline: now.advanced(by: deadline), limits,
-            now: now)
+            model: "m", ChatRequest(messages: [.init(.user, "x")]), deadline: now.advanced(by: deadline),
+            firstTokenBy: firstTokenBy.map { now.advanced(by: $0) }, limits, now: now)
     }
 
     private static func members(_ count: Int) -> [EndpointSet.Member] {
@@ -30,7 +31,7 @@ struct ChatAttemptsTests {
         let members = members(count)
         return failures.map { index, kind in
             let grant = EndpointSet.Grant(
-                endpoint: members[index].id, configuration: members[index].configuration)
+                endpoint: members[index].id, configuration: members[index].configuration, began: now)
             let pause = attempts.failed(
                 BackendError(kind, "no"), at: grant, of: members, seconds: 0, now: now, chance: chance)
             return pause.map { Double($0.components.seconds) * 1000 + Double($0.components.attoseconds) / 1e15 }
@@ -66,11 +67,18 @@ struct ChatAttemptsTests {
         func asked(_ seconds: Double) -> [(Int, BackendError.Kind)] {
             [(0, .status(code: 429, retryAfterSeconds: seconds))]
         }
-        #expect(Self.pauses(Self.attempts(), of: 1, asked(2), chance: 0) == [2000])
-        #expect(Self.pauses(Self.attempts(), of: 1, asked(2), chance: 1) == [2100])
+        // In the queue, to which the call goes back at once.
+        #expect(Self.pauses(Self.attempts(), of: 1, asked(2)) == [0])
         #expect(Self.pauses(Self.attempts(), of: 1, asked(31)) == [nil])
         #expect(Self.pauses(Self.attempts(deadline: .seconds(2)), of: 1, asked(2)) == [nil])
+        #expect(Self.pauses(Self.attempts(firstTokenBy: .seconds(2)), of: 1, asked(2)) == [nil])
         #expect(Self.pauses(Self.attempts(), of: 2, asked(2)) == [0])
+    }
+
+    @Test func nothingIsTriedWhenTheTimeForTheFirstTokenIsOver() {
+        #expect(Self.pauses(Self.attempts(firstTokenBy: .zero), of: 2, [(0, .unreachable)]) == [nil])
+        #expect(Self.pauses(Self.attempts(firstTokenBy: .milliseconds(50)), of: 1, [(0, Self.trouble)]) == [nil])
+        #expect(Self.pauses(Self.attempts(firstTokenBy: .milliseconds(51)), of: 1, [(0, Self.trouble)]) == [50])
     }
 
     @Test func theBudgetFillsWithCallsAndTime() {

@@ -18,9 +18,12 @@ struct EndpointSetTests {
         return endpoint
     }
 
-    private mutating func admit(_ preference: EndpointSet.Preference = .init()) -> EndpointSet.Admission {
+    private mutating func admit(
+        _ preference: EndpointSet.Preference = .init(), began: MonotonicInstant? = nil, for patience: Duration? = nil
+    ) -> EndpointSet.Admission {
         lastCall += 1
-        let (admission, others) = set.admit(lastCall, preference, at: now)
+        let until = patience.map { now.advanced(by: $0) } ?? .distantFuture
+        let (admission, others) = set.admit(lastCall, preference, began: began, until: until, at: now)
         #expect(others.isEmpty)
         return admission
     }
@@ -141,9 +144,65 @@ struct EndpointSetTests {
         _ = end(first, .success, rest: .seconds(3))
         #expect(try grant().endpoint == second.endpoint)
         _ = end(second, .success, rest: .seconds(2))
-        #expect(admit() == .refused(.resting(until: now.advanced(by: .seconds(2)))))
+        // Who has no time for that does not wait at all.
+        #expect(admit(for: .seconds(2)) == .refused(.resting(until: now.advanced(by: .seconds(2)))))
         now = now.advanced(by: .seconds(2))
         #expect(try grant().endpoint == second.endpoint)
+    }
+
+    @Test mutating func whoWaitsForAnEndpointThatRestsStaysInTheQueue() throws {
+        _ = set.replace([Self.endpoint("a", 1, queue: 3)], at: now)
+        let began = now
+        let running = try grant()
+        now = now.advanced(by: .milliseconds(10))
+        #expect(admit() == .queued)
+        #expect(admit(for: .seconds(2)) == .queued)
+        #expect(set.nextWake(after: now) == nil)
+        // Who waits in vain is told so at once, the other one stays.
+        #expect(end(running, rest: .seconds(3)).map(\.call) == [3])
+        #expect(set.waiting == 1)
+        let over = now.advanced(by: .seconds(3))
+        #expect(set.nextWake(after: now) == over)
+        now = now.advanced(by: .seconds(1))
+        #expect(admit() == .queued)
+        // One that comes again has been there longest.
+        #expect(admit(began: began) == .queued)
+        #expect(admit() == .refused(.queueFull))
+        #expect(set.wake(at: now).isEmpty)
+        now = over
+        #expect(set.nextWake(after: now) == nil)
+        var order: [UInt64] = []
+        var decisions = set.wake(at: now)
+        while case .granted(let grant)? = decisions.first?.result {
+            order += decisions.map(\.call)
+            decisions = end(grant)
+        }
+        #expect(order == [5, 2, 4])
+    }
+
+    @Test mutating func whoComesWhenARestIsOverDoesNotOvertake() throws {
+        _ = set.replace([Self.endpoint("a", 1, queue: 3)], at: now)
+        _ = end(try grant(), rest: .seconds(1))
+        #expect(admit() == .queued)
+        now = now.advanced(by: .seconds(1))
+        let (admission, others) = set.admit(9, at: now)
+        #expect(admission == .queued)
+        #expect(others.map(\.call) == [2])
+    }
+
+    @Test mutating func aBreakersPauseIsWaitedForToo() throws {
+        var limits = BackendLimits()
+        limits.breakerFailures = 1
+        set = EndpointSet(limits: limits)
+        _ = set.replace([Self.endpoint("a", 1), Self.endpoint("b", 1)], at: now)
+        let (first, second) = (try grant(), try grant())
+        #expect(admit() == .queued)
+        #expect(end(first, .failure).isEmpty)
+        let over = now.advanced(by: .seconds(1))
+        #expect(set.nextWake(after: now) == over)
+        let decisions = set.wake(at: over)
+        guard case .granted(let probe)? = decisions.first?.result else { throw Failed(description: "\(decisions)") }
+        #expect(probe.probe != nil && probe.endpoint == first.endpoint && probe.endpoint != second.endpoint)
     }
 
     @Test mutating func changesOfTheRegistry() throws {
@@ -163,6 +222,56 @@ struct EndpointSetTests {
         #expect(end(second).map(\.call) == [4])
         #expect(admit() == .queued)
         #expect(set.replace([], at: now).map(\.result) == [.refused(.none)])
+    }
+
+    @Test mutating func anEndpointThatChangesKeepsItsState() throws {
+        var limits = BackendLimits()
+        limits.breakerFailures = 1
+        set = EndpointSet(limits: limits)
+        var (a, b) = (Self.endpoint("a", 2), Self.endpoint("b", 1))
+        _ = set.replace([a, b], at: now)
+        let (first, second, third) = (try grant(), try grant(), try grant())
+        #expect(admit() == .queued)
+        let ids = set.members.map(\.id)
+        // A new key, and less room than there are calls.
+        a.apiKeyEnv = "HERD_KEY_A"
+        a.connectTimeout = .seconds(1)
+        a.maxConcurrency = 1
+        #expect(set.replace([b, a], at: now).isEmpty)
+        #expect(set.members.map(\.id) == ids.reversed())
+        #expect(set.members.map(\.configuration) == [b, a])
+        #expect(set.members.map(\.running) == [1, 2])
+        #expect(set.members.map(\.figures.attempts) == [1, 2])
+        let inA = [first, second, third].filter { $0.endpoint == ids[0] }
+        #expect(inA.count == 2)
+        #expect(end(inA[0]).isEmpty)
+        #expect(end(inA[1]).map(\.call) == [4])
+        // More room counts at once, and the breaker stays open.
+        #expect(admit() == .queued)
+        a.maxConcurrency = 2
+        let decisions = set.replace([b, a], at: now)
+        #expect(decisions.map(\.call) == [5])
+        guard case .granted(let grant)? = decisions.first?.result else { throw Failed(description: "\(decisions)") }
+        #expect(grant.configuration == a)
+        #expect(end(grant, .failure).isEmpty)
+        b.maxQueue = 0
+        _ = set.replace([a, b], at: now)
+        #expect(set.members[0].breaker.state != .closed)
+        // Another name of the model is another endpoint.
+        a.modelName = "n"
+        _ = set.replace([a, b], at: now)
+        #expect(set.members[0].id != ids[0] && set.members[0].running == 0)
+        #expect(set.members[0].breaker.state == .closed)
+    }
+
+    @Test mutating func endpointsThatAreNamedTwiceKeepTheirOrder() throws {
+        let a = Self.endpoint("a", 1)
+        _ = set.replace([a, a], at: now)
+        let ids = set.members.map(\.id)
+        _ = try grant()
+        _ = set.replace([a, a, a], at: now)
+        #expect(Array(set.members.map(\.id).prefix(2)) == ids)
+        #expect(set.members.map(\.running).reduce(0, +) == 1)
     }
 
     @Test mutating func checksAreDueForTheIdleAndTheIll() throws {
@@ -188,6 +297,77 @@ struct EndpointSetTests {
         _ = set.ended(try grant(), .nothing, wasSilent: true, at: now, chance: 1)
         #expect(set.dueForCheck(at: now).count == 1)
         #expect(set.members[0].breaker.state == .closed)
+    }
+
+    /// Has calls given up before their first token after these times, one after another.
+    private mutating func giveUp(_ count: Int, after patience: Duration) throws {
+        for _ in 0..<count {
+            let grant = try grant()
+            now = now.advanced(by: patience)
+            _ = set.ended(grant, .nothing, wasSilent: true, at: now, chance: 1)
+        }
+    }
+
+    private var isOpen: Bool { self.set.members[0].breaker.state != .closed }
+
+    @Test mutating func callsThatWaitedInVainOpenTheBreaker() throws {
+        _ = set.replace([Self.endpoint("a", 8)], at: now)
+        try giveUp(4, after: .seconds(2))
+        #expect(!isOpen)
+        try giveUp(1, after: .seconds(2))
+        #expect(isOpen)
+        // The probe is judged in the same way, and a server that answers checks all the while has to wait for it.
+        now = now.advanced(by: .seconds(1))
+        try giveUp(1, after: .seconds(2))
+        #expect(admit() == .refused(.broken))
+        _ = set.checked(set.members[0].id, isWell: true, at: now)
+        #expect(admit() == .refused(.broken))
+        // One that did not answer them either is back when it does.
+        _ = set.checked(set.members[0].id, isWell: false, at: now)
+        _ = set.checked(set.members[0].id, isWell: true, at: now)
+        #expect(try grant().probe != nil)
+    }
+
+    @Test mutating func impatientCallersDoNotOpenTheBreaker() throws {
+        _ = set.replace([Self.endpoint("a", 8)], at: now)
+        try giveUp(100, after: .milliseconds(999))
+        #expect(!isOpen)
+        // A model that is known to be slow is given more: twice its mean and more while that is not certain.
+        let id = set.members[0].id
+        for _ in 0..<2 { _ = set.note(id) { $0.latency.note(firstTokenSeconds: 4, tokensPerSecond: nil) } }
+        try giveUp(100, after: .seconds(8))
+        #expect(!isOpen)
+        try giveUp(5, after: .seconds(12))
+        #expect(isOpen)
+    }
+
+    @Test mutating func whatHasOutlastedTheEndpointsOwnTimeOutCounts() throws {
+        var slow = Self.endpoint("a", 8)
+        slow.firstTokenTimeout = .milliseconds(300)
+        _ = set.replace([slow], at: now)
+        try giveUp(5, after: .milliseconds(300))
+        #expect(isOpen)
+    }
+
+    @Test mutating func anEndpointThatAnswersOthersIsNotHung() throws {
+        _ = set.replace([Self.endpoint("a", 8)], at: now)
+        let other = try grant()
+        for _ in 0..<10 {
+            let grant = try grant()
+            now = now.advanced(by: .seconds(1))
+            _ = set.answered(other, at: now)
+            now = now.advanced(by: .seconds(2))
+            _ = set.ended(grant, .nothing, wasSilent: true, at: now, chance: 1)
+        }
+        #expect(!isOpen)
+        // Nor are calls that were cancelled while they were answered.
+        for _ in 0..<10 {
+            let grant = try grant()
+            _ = set.answered(grant, at: now)
+            now = now.advanced(by: .seconds(5))
+            _ = set.ended(grant, .nothing, wasSilent: true, at: now, chance: 1)
+        }
+        #expect(!isOpen)
     }
 
     @Test mutating func aCheckHurriesOnlyWhereTheServerWasSilent() throws {
@@ -228,7 +408,8 @@ struct EndpointSetTests {
             case 0..<9:
                 lastCall += 1
                 let excluded = set.members.map(\.id).filter { _ in Int.random(in: 0..<5, using: &random) == 0 }
-                let (admission, others) = set.admit(lastCall, .init(excluded: excluded), at: now)
+                let until = now.advanced(by: .milliseconds(Int.random(in: 0...2000, using: &random)))
+                let (admission, others) = set.admit(lastCall, .init(excluded: excluded), until: until, at: now)
                 decide(others)
                 switch admission {
                 case .granted(let grant): running.append((lastCall, grant))
@@ -252,7 +433,19 @@ struct EndpointSetTests {
             case 18:
                 guard let member = set.members.randomElement(using: &random) else { continue }
                 decide(set.checked(member.id, isWell: Bool.random(using: &random), at: now))
-            default: decide(set.replace(all.filter { _ in Int.random(in: 0..<4, using: &random) > 0 }, at: now))
+                if let next = set.nextWake(after: now) {
+                    #expect(next > now && !waiting.isEmpty, "seed \(seed)")
+                    if Bool.random(using: &random) {
+                        now = next
+                        decide(set.wake(at: now))
+                    }
+                }
+            default:
+                var kept = all.filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
+                for index in kept.indices {
+                    kept[index].connectTimeout = .seconds(Int.random(in: 1...3, using: &random))
+                }
+                decide(set.replace(kept, at: now))
             }
             #expect(set.waiting == waiting.count, "seed \(seed)")
             for member in set.members {

@@ -135,6 +135,33 @@ struct ChatStreamDecoderTests {
         #expect(decoded.events == [.text("yes"), .finish(.stop)])
     }
 
+    @Test("A reason that is empty, or that more text follows, is no end")
+    func reasons() {
+        let empty = Self.chunk("{\"content\":\"a\"}", "\"\"") + Self.chunk("{\"content\":\"b\"}", "\"null\"")
+        #expect(
+            Self.decode(empty)
+                == Decoded(
+                    events: [.text("a"), .text("b")], usage: .estimated(promptBytes: 40, completionBytes: 2),
+                    failure: .cutOff))
+        let early = Self.chunk("{\"content\":\"a\"}", "\"stop\"") + Self.chunk("{\"content\":\"b\"}")
+        #expect(Self.decode(early).failure == .cutOff)
+        #expect(Self.decode(early + Self.chunk("{}", "\"length\"")).failure == nil)
+    }
+
+    @Test("What nobody needs does no harm")
+    func details() {
+        let chunk = Self.chunk("{\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\",\"x\":{}}]}")
+        let keepAlive = "data: {}\n\ndata: {\"type\":\"ping\"}\n\n"
+        let end = Self.chunk("{\"refusal\":\"no\"}", "\"stop\"") + "data: [DONE] \n\n"
+        for usage in ["-1", "\"7\"", "1e10", "[]", "null"] {
+            let last = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":\(usage),\"completion_tokens\":3}}\n\n"
+            let decoded = Self.decode(keepAlive + chunk + keepAlive + last + end)
+            #expect(decoded.events == [.text("a"), .text("no"), .finish(.stop)])
+            #expect(decoded.failure == nil && decoded.usage == TokenUsage(prompt: 10, completion: 3, isEstimated: true))
+        }
+        #expect(Self.decode(chunk + "data: {\"choices\":[],\"usage\":7}\n\n" + end).failure == nil)
+    }
+
     @Test("Who speaks is told with the first token and not before")
     func role() {
         let decoded = Self.decode(Self.chunk("{\"role\":\"assistant\",\"content\":\"\"}"))
@@ -161,7 +188,11 @@ struct ChatStreamDecoderTests {
         #expect(failure("event: error\ndata: gone\n\n") == .server(code: nil, message: "gone"))
         #expect(
             failure("error: {\"code\":500,\"message\":\"gone\"}\n\n")
-                == .server(code: nil, message: "{\"code\":500,\"message\":\"gone\"}"))
+                == .server(code: 500, message: "gone"))
+        #expect(
+            failure("data: {\"error\":{\"code\":\"429\",\"message\":\"slow\"}}\n\n")
+                == .server(code: 429, message: "slow"))
+        #expect(reason("data: [DONE]\n\n").contains("before it had begun"))
         let bytes = Array("data: {\"choices\":[{\"delta\":{\"content\":\"".utf8) + [0xFF] + Array("\"}}]}\n\n".utf8)
         #expect(
             Self.decode([bytes]).failure == .badResponse("an event of its stream is wrong: content is not valid UTF-8"))

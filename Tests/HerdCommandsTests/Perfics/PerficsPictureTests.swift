@@ -14,8 +14,10 @@ struct PerficsPictureTests {
         return PerficsRow(
             model: model, score: score, performance: term(quality, quality * 0.35),
             gain: refined.map { term($0 - quality, 0.1) }, breadth: term(0.5, 0.05), cost: term(0.3, -0.3 * cost * 100),
-            missing: ranked ? [] : ["gain: not measured"], evaluations: 100, latencySeconds: cost * 100, costUsd: cost,
-            refinedCostUsd: refined == nil ? 0 : cost * 3, refinedScore: refined ?? 0, ranked: ranked)
+            missing: ranked ? [] : ["gain: not measured"], evaluations: 100, memory: .memoryGb(0.000138),
+            latency: .latencySeconds(cost * 100), answerCost: .costUsd(cost),
+            refinedCost: refined.map { _ in .refinedCostUsd(cost * 3) }, refined: refined.map { .refinedScore($0) },
+            ranked: ranked, refinedLatency: refined.map { _ in .refinedLatencySeconds(cost * 300) })
     }
 
     private var rows: [PerficsRow] {
@@ -52,13 +54,42 @@ struct PerficsPictureTests {
     @Test func freeModelsAreToldApartByTheTimeTheyTake() throws {
         let free = rows.map { row in
             var row = row
-            row.costUsd = 0
-            row.refinedCostUsd = 0
+            row.answerCost = .costUsd(0)
+            row.refinedCost = row.refinedCost.map { _ in .refinedCostUsd(0) }
             return row
         }
         let svg = PerficsScatter(free, title: "free").svg
         #expect(svg.contains("seconds per answer"))
+        // What refinement takes shows: no arrow is vertical.
+        let arrows = svg.split(separator: "\n").filter { $0.contains("marker-end") }
+        #expect(arrows.count == 4)
+        for arrow in arrows {
+            #expect(value("x2", of: arrow) > value("x1", of: arrow))
+        }
         try check(svg, named: "seconds")
+    }
+
+    private func value(_ name: String, of tag: Substring) -> Double {
+        guard let start = tag.range(of: " \(name)=\"")?.upperBound else { return .nan }
+        return Double(tag[start...].prefix { $0 != "\"" }) ?? .nan
+    }
+
+    @Test func aFreeModelHasItsPlaceBesidePaidOnes() throws {
+        var free = row("local", 0.6, 0.7, cost: 0, score: 0.5)
+        free.refinedCost = .refinedCostUsd(0)
+        let svg = PerficsScatter([free, row("paid", 0.8, 0.9, cost: 0.01, score: 0.4)], title: "mixed").svg
+        #expect(svg.contains("US dollars per answer") && !svg.contains("not known"))
+        #expect(svg.contains(">local<"))
+        try check(svg, named: "mixed")
+    }
+
+    @Test func whatRefinementCostsIsNotMadeUp() throws {
+        var unknown = row("unknown", 0.6, 0.7, cost: 0.02, score: 0.5)
+        unknown.refinedCost = nil
+        let svg = PerficsScatter([unknown, row("paid", 0.8, nil, cost: 0.01, score: 0.4)], title: "unknown").svg
+        #expect(svg.contains("not known after refinement: unknown"))
+        #expect(!svg.contains("marker-end"))
+        try check(svg, named: "unknown")
     }
 
     @Test func theBarsShowEveryTermAndWhoIsNotRanked() throws {
@@ -80,7 +111,7 @@ struct PerficsPictureTests {
             preset: "personal")
         let text = PerficsText.text(reply, task: nil)
         #expect(text.contains("personal: score = 0.35 P + 0.20 dR + 0.10 B - 0.35 I"))
-        #expect(text.contains("0.420 (+0.15)"))
+        #expect(text.contains("0.420 (+0.15)") && text.contains(" 0.000138 "))
         #expect(text.contains("unmeasured is not ranked. gain: not measured"))
     }
 

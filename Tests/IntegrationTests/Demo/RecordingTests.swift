@@ -38,9 +38,10 @@ struct RecordingTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: "herd-recording-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        for name in ["answers.jsonl", "evaluations.jsonl"] {
+        let rows = ["answers.jsonl": Int.max, "evaluations.jsonl": 2, "heldout-evaluations.jsonl": 0]
+        for (name, kept) in rows {
             let whole = try String(contentsOf: ProjectPython.root.appending(path: "Demo/\(name)"), encoding: .utf8)
-            var lines = whole.split(separator: "\n").prefix(2).map(String.init)
+            var lines = whole.split(separator: "\n").prefix(kept).map(String.init)
             if name == "evaluations.jsonl" { lines[1] = try flippingTheFirstScore(of: lines[1]) }
             try lines.joined(separator: "\n").write(
                 to: folder.appending(path: name), atomically: true, encoding: .utf8)

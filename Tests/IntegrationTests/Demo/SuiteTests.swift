@@ -24,6 +24,9 @@ struct SuiteTests {
     let wordings: [String: Wordings]
     let suite: [Item]
     let heldOut: [Item]
+    /// By skill: the wordings of the suite, and those held out.
+    private let suiteTemplates: [String: [Template]]
+    private let heldOutTemplates: [String: [Template]]
 
     init() throws {
         let demo = ProjectPython.root.appending(path: "Demo")
@@ -36,6 +39,8 @@ struct SuiteTests {
         }
         suite = try items("suite.jsonl")
         heldOut = try items("heldout.jsonl")
+        suiteTemplates = try wordings.mapValues { try $0.suite.map(Template.init) }
+        heldOutTemplates = try wordings.mapValues { try $0.held_out.map(Template.init) }
     }
 
     @Test("no wording is used for two purposes, whatever its skill")
@@ -47,9 +52,11 @@ struct SuiteTests {
 
     @Test("every prompt is a wording of its own suite and of no other")
     func promptsFollowTheirWordings() throws {
-        for (items, own, other) in [(suite, \Wordings.suite, \Wordings.held_out), (heldOut, \.held_out, \.suite)] {
-            let strange = try wordings.values.flatMap { $0[keyPath: other] + $0.models }.map(Template.init)
-            let known = try wordings.mapValues { try $0[keyPath: own].map(Template.init) }
+        let models = try wordings.values.flatMap { try $0.models.map(Template.init) }
+        for (items, known, others) in [
+            (suite, suiteTemplates, heldOutTemplates), (heldOut, heldOutTemplates, suiteTemplates),
+        ] {
+            let strange = others.values.flatMap { $0 } + models
             for item in items {
                 let matching = known[item.task, default: []].filter { $0.words(of: item.prompt) != nil }
                 #expect(!matching.isEmpty, "\(item.id): \(item.prompt)")
@@ -63,8 +70,8 @@ struct SuiteTests {
 
     @Test("no word, sum or day is in both suites")
     func subjectsAreDisjoint() throws {
-        let trained = try Set(suite.map { try subject(of: $0, wordings: \.suite) })
-        let tested = try Set(heldOut.map { try subject(of: $0, wordings: \.held_out) })
+        let trained = try Set(suite.map { try subject(of: $0, among: suiteTemplates) })
+        let tested = try Set(heldOut.map { try subject(of: $0, among: heldOutTemplates) })
         #expect(trained.isDisjoint(with: tested))
         #expect(Set(suite.map(\.id)).union(heldOut.map(\.id)).count == suite.count + heldOut.count)
     }
@@ -75,7 +82,7 @@ struct SuiteTests {
             let items = heldOut.filter { $0.task == skill }
             #expect(items.count >= 48)
             let without = try items.filter { item in
-                let template = try template(of: item, among: its.held_out)
+                let template = try template(of: item, among: heldOutTemplates)
                 return !its.verbs.contains { template.text.lowercased().mentions($0) }
             }
             #expect(without.count * 3 >= items.count, "\(skill): \(without.count) of \(items.count)")
@@ -84,8 +91,8 @@ struct SuiteTests {
 
     @Test("references are right")
     func references() throws {
-        for (item, its) in try suite.map({ ($0, try words(of: $0, wordings: \.suite)) })
-            + heldOut.map({ ($0, try words(of: $0, wordings: \.held_out)) })
+        for (item, its) in try suite.map({ ($0, try words(of: $0, among: suiteTemplates)) })
+            + heldOut.map({ ($0, try words(of: $0, among: heldOutTemplates)) })
         {
             let right =
                 switch item.task {
@@ -121,19 +128,18 @@ struct SuiteTests {
         }
     }
 
-    private func template(of item: Item, among wordings: [String]) throws -> Template {
-        let matching = try wordings.map(Template.init).filter { $0.words(of: item.prompt) != nil }
+    private func template(of item: Item, among templates: [String: [Template]]) throws -> Template {
+        let matching = templates[item.task, default: []].filter { $0.words(of: item.prompt) != nil }
         return try #require(matching.max { $0.length < $1.length }, "\(item.id): \(item.prompt)")
     }
 
-    private func words(of item: Item, wordings part: KeyPath<Wordings, [String]>) throws -> [String] {
-        let known = try #require(wordings[item.task])[keyPath: part]
-        return try #require(try template(of: item, among: known).words(of: item.prompt))
+    private func words(of item: Item, among templates: [String: [Template]]) throws -> [String] {
+        try #require(try template(of: item, among: templates).words(of: item.prompt))
     }
 
     /// What a prompt is about: a word whatever is done with it, two numbers in either order, or a day.
-    private func subject(of item: Item, wordings part: KeyPath<Wordings, [String]>) throws -> String {
-        let words = try words(of: item, wordings: part)
+    private func subject(of item: Item, among templates: [String: [Template]]) throws -> String {
+        let words = try words(of: item, among: templates)
         return item.task == "date" ? try day(words[0]) : words.sorted().joined(separator: "+")
     }
 

@@ -6,7 +6,7 @@ package import HerdFrames
 /// | what happened | code | another model |
 /// |---|---|---|
 /// | not reached, TLS, broken off, no token in time, all endpoints rest, 5xx | UNAVAILABLE | yes |
-/// | busy: 429, queue full | RESOURCE_EXHAUSTED, `retry-after-ms` where known | yes |
+/// | busy: 429, queue full, all endpoints asked for a pause | RESOURCE_EXHAUSTED, `retry-after-ms` where known | yes |
 /// | key missing or refused (401, 402, 403), model or path unknown (404, 405, 410), no endpoint, a redirect | FAILED_PRECONDITION | yes |
 /// | prompt over the model's context | INVALID_ARGUMENT | yes |
 /// | request refused (other 4xx), wrong JSON in it | INVALID_ARGUMENT | no |
@@ -25,7 +25,7 @@ package struct BackendFailure: Sendable {
     ///   - isPastDeadline: whether the caller's own deadline has passed.
     package init(_ error: BackendError, hadOutput: Bool, isPastDeadline: Bool) {
         message = error.message
-        retryAfterSeconds = if case .status(_, let seconds) = error.kind { seconds } else { nil }
+        retryAfterSeconds = error.retryAfterSeconds
         if isPastDeadline {
             code = .deadlineExceeded
             allowsAnotherModel = false

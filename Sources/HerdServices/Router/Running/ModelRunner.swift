@@ -59,7 +59,9 @@ final class ModelRunner: Sendable {
                 seconds: Self.seconds(from: started, to: .now()))
         }
         do throws(BackendError) {
-            let answer = try await open(model.name, request, end: end, firstTokenBy: firstTokenBy)
+            let answer = try await pool.open(
+                model: model.name, request, deadline: MonotonicInstant(end),
+                firstTokenBy: firstTokenBy.map { MonotonicInstant($0) })
             stream = answer
             while let events = try await answer.nextBatch() {
                 for piece in [AnswerPiece](events) {
@@ -103,53 +105,6 @@ final class ModelRunner: Sendable {
                     endpoint: stream?.endpoint ?? error.endpoint ?? ""),
                 failure: .backend(failure), hasOutput: hasOutput)
         }
-    }
-
-    private func open(
-        _ model: String, _ request: ChatRequest, end: NIODeadline, firstTokenBy: NIODeadline?
-    ) async throws(BackendError) -> ChatStream {
-        guard let firstTokenBy, firstTokenBy < end, !isAfterOwnTimeouts(firstTokenBy) else {
-            return try await pool.open(model: model, request, deadline: MonotonicInstant(end))
-        }
-        let pool = pool
-        let left = max(0, (firstTokenBy - .now()).nanoseconds)
-        // Whatever holds the model up, a queue, retries or the model itself, its turn is over then.
-        typealias Opened = Result<ChatStream, BackendError>
-        let result: Opened? = await withTaskGroup(of: Opened?.self) { group -> Opened? in
-            group.addTask {
-                do throws(BackendError) {
-                    return .success(try await pool.open(model: model, request, deadline: MonotonicInstant(end)))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            group.addTask {
-                try? await Task.sleep(for: .nanoseconds(left))
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            // An answer that began in the last moment counts.
-            if let first { return first }
-            return await group.next() ?? nil
-        }
-        switch result {
-        case .success(let stream)?: return stream
-        case .failure(var error)? where error.kind == .cancelled && !Task.isCancelled:
-            error.kind = .timeout(.firstToken)
-            error.message =
-                "The model \(model) did not begin to answer in its share of the call's time, "
-                + "\(Float(Double(left) / 1e9)) s."
-            throw error
-        case .failure(let error)?: throw error
-        case nil: throw BackendError(.cancelled, "The call was stopped.")
-        }
-    }
-
-    /// Whether the endpoints' own time-outs pass before, as they usually do.
-    private func isAfterOwnTimeouts(_ firstTokenBy: NIODeadline) -> Bool {
-        let seconds = configuration.backends.firstTokenTimeoutSeconds * Double(configuration.backends.maxAttempts)
-        return Double((firstTokenBy - .now()).nanoseconds) / 1e9 > 2 * seconds
     }
 
     private static func seconds(from start: NIODeadline, to end: NIODeadline) -> Double {

@@ -9,12 +9,10 @@ protocol AnswerSource: Sendable {
     /// One model's answer to a prompt.
     func answer(_ prompt: String, model: String, options: GenerationOptions) async throws -> ModelAnswer
 
-    /// A draft, and what each round of refinement made of it. Fewer rounds than asked for where it ended by itself.
-    ///
-    /// - Parameter draft: taken as it is in place of a draft by the model; its own cost and time are not in the result.
+    /// What each round of refinement makes of an answer; each sees the newest one only, so that rounds can be added later.
     func refine(
-        _ prompt: String, model: String, draft: String?, rounds: Int, options: GenerationOptions
-    ) async throws -> [ModelAnswer]
+        _ prompt: String, model: String, draft: String, rounds: Int, options: GenerationOptions
+    ) async -> MeasuredRounds
 }
 
 /// One answer, and what it took.
@@ -22,8 +20,19 @@ struct ModelAnswer: Sendable, Equatable {
     var text: String
     /// Of everything since the answer before it; a round's critique is part of it.
     var usage = Usage()
+    /// Of the model: without waiting for its turn where the router tells of that.
     var seconds = 0.0
     var firstTokenSeconds = 0.0
+}
+
+/// What a refinement came to.
+struct MeasuredRounds: Sendable {
+    /// One for each finished round; fewer than asked for where it ended by itself.
+    var answers: [ModelAnswer]
+    /// Why it broke off; what `answers` holds was finished before.
+    var failure: (any Error)?
+    /// Of all its steps, those of an unfinished round too.
+    var costUsd: Double
 }
 
 /// Why there is no answer, and what it cost all the same.

@@ -1,3 +1,4 @@
+import HerdDatasets
 import HerdFrames
 import HerdMessages
 import HerdStore
@@ -27,17 +28,26 @@ struct AnswerTable: Sendable {
         }
     }
 
-    /// Stores an answer, and its scores in the evaluation that its question is, in one transaction.
+    /// Stores an answer and, where every text of it has a score, those in the evaluation that its question is, in one
+    /// transaction.
     ///
     /// - Throws: ALREADY_EXISTS where another prompt or task has the question's id as an evaluation.
     func put(_ answer: AnswerRecord, to item: SuiteItemRecord) async throws {
         let packed = answer.pack()
-        let score = ScoreRecord(answer)
-        let embedding = evaluations.embedding(of: item.prompt)
+        let score = answer.isGraded ? ScoreRecord(answer) : nil
+        let embedding = score == nil ? [] : evaluations.embedding(of: item.prompt)
         try await store.write { transaction in
-            try EvaluationTable.merge(score, of: item, embedding: embedding, in: &transaction)
+            if let score { try EvaluationTable.merge(score, of: item, embedding: embedding, in: &transaction) }
             try transaction.put(packed, for: Self.key(answer.suite, answer.id, answer.model), in: Self.answers)
         }
+    }
+
+    /// What holds of an answer where its question is replaced: to be graded again, or nothing.
+    static func kept(_ answer: AnswerRecord, from old: SuiteItemRecord?, to new: SuiteItemRecord) -> AnswerRecord? {
+        guard old.isSameQuestion(as: new) else { return nil }
+        var kept = answer
+        kept.grader = nil
+        return kept
     }
 
     /// Keeps what still holds of the answers to a question that is replaced.
@@ -49,18 +59,49 @@ struct AnswerTable: Sendable {
             found.append((try record.key(), (try? record.value()).flatMap { try? AnswerRecord(stored: $0) }))
             return .next
         }
-        let isSameQuestion = old?.prompt == new.prompt && old?.task == new.task
         for (key, answer) in found {
-            if isSameQuestion, var answer {
-                answer.grader = nil
-                try transaction.put(answer.pack(), for: key, in: answers)
+            if let kept = answer.flatMap({ Self.kept($0, from: old, to: new) }) {
+                try transaction.put(kept.pack(), for: key, in: answers)
             } else {
                 _ = try transaction.remove(key, in: answers)
             }
         }
-        if !isSameQuestion, let old {
+        if !old.isSameQuestion(as: new), let old {
             try EvaluationTable.withdraw(found.compactMap { $0.answer?.model }, of: old, in: &transaction)
         }
+    }
+}
+
+extension SuiteItemRecord? {
+    fileprivate func isSameQuestion(as other: SuiteItemRecord) -> Bool {
+        self?.prompt == other.prompt && self?.task == other.task
+    }
+}
+
+extension AnswerRecord {
+    /// Whether every text has a score. One may have fewer, where the judge failed or a round came later.
+    var isGraded: Bool { !texts.isEmpty && scores.count == texts.count }
+
+    /// Rounds of refinement it holds.
+    var rounds: Int { max(0, texts.count - 1) }
+
+    /// Whether its last round changed nothing, after which there are no others.
+    var isRefinedToTheEnd: Bool { texts.count > 1 && texts[texts.count - 1] == texts[texts.count - 2] }
+
+    /// The rounds that a refinement which ended by itself leaves out have its last answer, at no cost.
+    mutating func fill(rounds: Int) {
+        guard let last = texts.last else { return }
+        while self.rounds < rounds {
+            texts.append(last)
+            costsUsd.append(0)
+            seconds.append(0)
+        }
+    }
+
+    /// What a grader gave the first texts; none where another one did.
+    func scores(by specification: GraderSpecification) -> [Double] {
+        guard grader.flatMap({ GraderSpecification($0) }) == specification else { return [] }
+        return Array(scores.prefix(texts.count))
     }
 }
 

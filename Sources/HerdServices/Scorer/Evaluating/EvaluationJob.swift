@@ -54,95 +54,104 @@ struct EvaluationJob: Sendable {
     func run() async -> Outcome {
         var spent = 0.0
         var remark: String?
-        let record: AnswerRecord
         do {
-            var answered = try await answered(&spent)
-            if answered.scores.count != answered.texts.count {
-                answered.scores = try await graded(answered.texts, &spent, &remark)
+            var failure: (any Error)?
+            var record = try await answered(&spent, &failure)
+            do {
+                try await grade(&record, &spent, &remark)
+            } catch {
+                // The judge was paid for these.
+                if !record.scores.isEmpty { try await keep(record) }
+                throw error
             }
-            answered.grader = GraderRecord(grader.specification)
-            record = answered
+            try await keep(record)
+            if let failure { throw failure }
+            return .stored(cost: spent, remark: remark)
+        } catch let lost as NotStored {
+            return .notStored(lost.error, cost: spent)
         } catch {
             return .failed(CallError(handlerError: error), cost: spent)
         }
+    }
+
+    /// The store takes nothing.
+    private struct NotStored: Error {
+        let error: CallError
+    }
+
+    /// Stores what there is, graded or not.
+    ///
+    /// - Throws: `NotStored`; ALREADY_EXISTS.
+    private func keep(_ record: AnswerRecord) async throws {
         do {
             try await run.answers.put(record, to: item)
-            return .stored(cost: spent, remark: remark)
         } catch let error as CallError where error.code == .alreadyExists {
-            return .failed(error, cost: spent)
+            throw error
         } catch {
-            return .notStored(CallError(handlerError: error), cost: spent)
+            throw NotStored(error: CallError(handlerError: error))
         }
     }
 
     // MARK: - Asking
 
-    /// The record with every text, asked for where it is not there yet; without scores where they have to be given.
-    private func answered(_ spent: inout Double) async throws -> AnswerRecord {
+    /// The record with every text, asked for where it is not there yet. What was paid for is stored before anything else
+    /// is asked: the next run goes on from there.
+    ///
+    /// - Parameter failure: why rounds are missing from the record.
+    private func answered(_ spent: inout Double, _ failure: inout (any Error)?) async throws -> AnswerRecord {
         switch work {
         case .nothing:
             // Only the evaluation lacks it.
             guard let stored else { throw CallError(.internal, "there is no answer to store") }
             return stored
-        case .grade(var record):
-            record.scores = []
-            return record
-        case .ask(let draft):
-            let answers: [ModelAnswer]
-            do {
-                answers = try await asked(draft: draft?.texts.first)
-            } catch let failure as AnswerFailure {
-                spent += failure.costUsd
-                throw failure.underlying
+        case .grade(let record): return record
+        case .ask(let stored):
+            var record: AnswerRecord
+            if let stored {
+                record = stored
+            } else {
+                record = try await draft(&spent)
+                if run.settings.rounds > 0 || grader.needsJudge { try await keep(record) }
             }
-            for answer in answers { spent += answer.usage.costUsd }
-            return record(of: answers, draft: draft)
+            guard record.rounds < run.settings.rounds else { return record }
+            let refined = await run.source.refine(
+                item.prompt, model: model, draft: record.texts.last ?? "",
+                rounds: run.settings.rounds - record.rounds, options: run.settings.options)
+            spent += refined.costUsd
+            for answer in refined.answers { record.append(answer) }
+            failure = refined.failure
+            if failure == nil { record.fill(rounds: run.settings.rounds) }
+            if grader.needsJudge { try await keep(record) }
+            return record
         }
     }
 
-    private func asked(draft: String?) async throws -> [ModelAnswer] {
-        let settings = run.settings
-        guard settings.rounds > 0 else {
-            return [try await run.source.answer(item.prompt, model: model, options: settings.options)]
+    private func draft(_ spent: inout Double) async throws -> AnswerRecord {
+        let answer: ModelAnswer
+        do {
+            answer = try await run.source.answer(item.prompt, model: model, options: run.settings.options)
+        } catch let failure as AnswerFailure {
+            spent += failure.costUsd
+            throw failure.underlying
         }
-        let answers = try await run.source.refine(
-            item.prompt, model: model, draft: draft, rounds: settings.rounds, options: settings.options)
-        guard !answers.isEmpty else { throw CallError(.internal, "the refinement ended without an answer") }
-        return answers
-    }
-
-    /// A refinement that ended by itself leaves its last answer as that of the rounds that are left, at no cost.
-    private func record(of answers: [ModelAnswer], draft: AnswerRecord?) -> AnswerRecord {
-        var answers = Array(answers.prefix(run.settings.rounds + 1))
-        while answers.count <= run.settings.rounds, let last = answers.last {
-            answers.append(ModelAnswer(text: last.text))
-        }
-        let usage = answers.dropFirst().reduce(answers[0].usage) { $0 + $1.usage }
+        spent += answer.usage.costUsd
         var record = AnswerRecord(
-            id: item.id, model: model, texts: answers.map(\.text), costsUsd: answers.map(\.usage.costUsd),
-            seconds: answers.map(\.seconds), suite: run.settings.suite, timeUnixMs: WallClock.milliseconds(),
-            usage: UsageRecord(
-                promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
-                cachedTokens: usage.cachedTokens, estimated: usage.estimated, costUsd: usage.costUsd,
-                costEstimated: usage.costEstimated),
-            firstTokenSeconds: answers[0].firstTokenSeconds)
-        if let draft {
-            // The draft was paid for and timed when it was asked for.
-            if let cost = draft.costsUsd.first { record.costsUsd[0] = cost }
-            if let seconds = draft.seconds.first { record.seconds[0] = seconds }
-            record.firstTokenSeconds = draft.firstTokenSeconds
-        }
+            id: item.id, model: model, suite: run.settings.suite, timeUnixMs: WallClock.milliseconds(),
+            firstTokenSeconds: answer.firstTokenSeconds)
+        record.append(answer)
         return record
     }
 
     // MARK: - Grading
 
-    private func graded(
-        _ texts: [String], _ spent: inout Double, _ remark: inout String?
-    ) async throws -> [Double] {
-        var known: [String: Double] = [:]
-        var scores: [Double] = []
-        for text in texts {
+    /// Gives every text a score that has none of this grader; those that were given stay where it throws.
+    private func grade(
+        _ record: inout AnswerRecord, _ spent: inout Double, _ remark: inout String?
+    ) async throws {
+        record.scores = record.scores(by: grader.specification)
+        record.grader = GraderRecord(grader.specification)
+        var known = Dictionary(zip(record.texts, record.scores), uniquingKeysWith: { first, _ in first })
+        for text in record.texts[record.scores.count...] {
             let score: Double
             if let given = known[text] {
                 score = given
@@ -157,21 +166,41 @@ struct EvaluationJob: Sendable {
                 }
             }
             known[text] = score
-            scores.append(score)
+            record.scores.append(score)
         }
-        return scores
     }
 
     /// The best score over the references.
     private func judged(_ text: String, _ spent: inout Double) async throws -> Double {
         var best = 0.0
         for reference in item.allReferences where best < 1 {
-            let judgement = try await run.judge.compare(
-                text, with: reference, question: item.prompt, criteria: grader.specification.criteria,
-                model: grader.specification.judgeModel)
-            spent += judgement.usage.costUsd
-            best = max(best, judgement.score)
+            do throws(JudgementFailure) {
+                let judgement = try await run.judge.compare(
+                    text, with: reference, question: item.prompt, criteria: grader.specification.criteria,
+                    model: grader.specification.judgeModel)
+                spent += judgement.usage.costUsd
+                best = max(best, judgement.score)
+            } catch {
+                spent += error.usage.costUsd
+                throw error.error
+            }
         }
         return best
+    }
+}
+
+extension AnswerRecord {
+    /// Adds the draft, or what one more round made of it.
+    fileprivate mutating func append(_ answer: ModelAnswer) {
+        texts.append(answer.text)
+        costsUsd.append(answer.usage.costUsd)
+        seconds.append(answer.seconds)
+        let (before, new) = (usage ?? UsageRecord(), answer.usage)
+        func sum(_ one: UInt32, _ other: UInt32) -> UInt32 { UInt32(clamping: UInt64(one) + UInt64(other)) }
+        usage = UsageRecord(
+            promptTokens: sum(before.promptTokens, new.promptTokens),
+            completionTokens: sum(before.completionTokens, new.completionTokens),
+            cachedTokens: sum(before.cachedTokens, new.cachedTokens), estimated: before.estimated || new.estimated,
+            costUsd: before.costUsd + new.costUsd, costEstimated: before.costEstimated || new.costEstimated)
     }
 }

@@ -41,6 +41,15 @@ struct EvaluationPlan: Sendable {
         answers: AnswerTable
     ) throws {
         parts = models.map { Part(model: $0) }
+        guard settings.items.isEmpty else {
+            try answers.store.read { transaction in
+                for item in settings.items where settings.ids.isEmpty || settings.ids.contains(item.id) {
+                    let change = try SuiteTable.change(to: item, settings.suite, replace: true, in: transaction)
+                    try add(item, change, settings, estimates, in: transaction)
+                }
+            }
+            return
+        }
         let prefix = OrderedBytes().adding(settings.suite)
         var next: OrderedBytes?
         var found = 0
@@ -64,7 +73,7 @@ struct EvaluationPlan: Sendable {
                     }
                     guard settings.ids.isEmpty || settings.ids.contains(record.id) else { continue }
                     found += 1
-                    try add(record, settings, estimates, in: transaction)
+                    try add(record, .none, settings, estimates, in: transaction)
                 }
             }
             next = items.count < Self.page ? nil : items.last?.key
@@ -95,9 +104,11 @@ struct EvaluationPlan: Sendable {
     }
 
     /// Finds out which models have to be asked a question.
+    ///
+    /// - Parameter change: what putting it would do first.
     private mutating func add(
-        _ item: SuiteItemRecord, _ settings: EvaluationSettings, _ estimates: EvaluationEstimates,
-        in transaction: borrowing ReadTransaction
+        _ item: SuiteItemRecord, _ change: SuiteTable.Change, _ settings: EvaluationSettings,
+        _ estimates: EvaluationEstimates, in transaction: borrowing ReadTransaction
     ) throws {
         guard let grader = settings.grader(of: item) else {
             throw CallError(.dataLoss, "question '\(item.id)' has a grader that is not known; put the suite again")
@@ -110,7 +121,10 @@ struct EvaluationPlan: Sendable {
         var isAsked = false
         for place in parts.indices {
             let model = parts[place].model.name
-            let stored = try Self.answer(settings.suite, item.id, model, in: transaction)
+            var stored = try Self.answer(settings.suite, item.id, model, in: transaction)
+            if case .replaced(let old) = change {
+                stored = stored.flatMap { AnswerTable.kept($0, from: old, to: item) }
+            }
             let work = QuestionWork(stored, settings: settings, grader: grader)
             if case .nothing = work, scored.contains(model) {
                 parts[place].skipped += 1
@@ -140,9 +154,9 @@ struct EvaluationPlan: Sendable {
 enum QuestionWork: Sendable, Equatable {
     /// It is answered with as many rounds and graded as asked.
     case nothing
-    /// It is answered, and is to be graded in another way.
+    /// It is answered, and is to be graded, or in another way.
     case grade(AnswerRecord)
-    /// - draft: the answer without refinement, where there is one.
+    /// - draft: what there is, with fewer rounds than asked for.
     case ask(draft: AnswerRecord?)
 
     init(_ stored: AnswerRecord?, settings: EvaluationSettings, grader: GraderSpecification) {
@@ -150,11 +164,15 @@ enum QuestionWork: Sendable, Equatable {
             self = .ask(draft: nil)
             return
         }
-        if stored.texts.count <= settings.rounds {
-            self = .ask(draft: stored)
-        } else if stored.grader.flatMap({ GraderSpecification($0) }) == grader,
-            stored.scores.count == stored.texts.count
-        {
+        if stored.rounds < settings.rounds {
+            guard stored.isRefinedToTheEnd else {
+                self = .ask(draft: stored)
+                return
+            }
+            var filled = stored
+            filled.fill(rounds: settings.rounds)
+            self = .grade(filled)
+        } else if stored.isGraded, stored.scores(by: grader).count == stored.texts.count {
             self = .nothing
         } else {
             self = .grade(stored)
@@ -197,9 +215,13 @@ struct EvaluationEstimates: Sendable {
         }
         switch work {
         case .nothing: return 0
-        case .grade(let stored): return cost(hasDraft: true, rounds: nil, gradings: stored.texts.count)
+        case .grade(let stored):
+            let ungraded = Set(stored.texts).subtracting(zip(stored.texts, stored.scores(by: grader)).map(\.0))
+            return cost(hasDraft: true, rounds: nil, gradings: ungraded.count)
         case .ask(let draft):
-            return cost(hasDraft: draft != nil, rounds: settings.rounds, gradings: settings.rounds + 1)
+            return cost(
+                hasDraft: draft != nil, rounds: settings.rounds - (draft?.rounds ?? 0),
+                gradings: settings.rounds + 1 - (draft?.scores(by: grader).count ?? 0))
         }
     }
 }

@@ -62,7 +62,9 @@ struct EvaluationRun: Sendable {
             }
             var workers = 0
             for (place, part) in plan.parts.enumerated() {
-                for _ in 0..<min(settings.concurrency ?? part.model.concurrency, part.open.count) {
+                // More would only wait at the endpoints.
+                let atOnce = min(settings.concurrency ?? .max, part.model.concurrency)
+                for _ in 0..<min(atOnce, part.open.count) {
                     workers += 1
                     group.addTask {
                         try await work(on: place, of: plan, estimates, progress, budget)

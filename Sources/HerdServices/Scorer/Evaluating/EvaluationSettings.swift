@@ -20,6 +20,8 @@ struct EvaluationSettings: Sendable {
     let ids: Set<String>
     /// Empty = every model with an endpoint.
     let models: [String]
+    /// In place of the suite's, for a dry run; empty = what is stored.
+    let items: [SuiteItemRecord]
 
     init(_ request: EvaluateRequest) throws(CallError) {
         try SuiteTable.check(suite: request.suite)
@@ -56,6 +58,10 @@ struct EvaluationSettings: Sendable {
         concurrency = request.concurrency > 0 ? Int(request.concurrency) : nil
         ids = Set(request.ids)
         models = request.models
+        guard request.items.isEmpty || request.dryRun else {
+            throw CallError(.invalidArgument, "items are only for a dry_run; Scorer/PutSuite stores them")
+        }
+        items = try SuiteTable.checked(request.items)
     }
 
     /// How a question is graded.

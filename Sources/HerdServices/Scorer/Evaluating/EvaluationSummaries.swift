@@ -11,10 +11,12 @@ enum EvaluationSummaries {
         /// By round, over the answers that have it.
         var refined: [(count: Int, score: Double)] = []
 
+        /// What was paid for counts; an answer that its judge has not graded has no score yet, not none.
         mutating func add(_ answer: AnswerRecord) {
-            answers += 1
-            score += answer.scores.first ?? 0
             cost += answer.costsUsd.reduce(0, +)
+            guard let given = answer.scores.first else { return }
+            answers += 1
+            score += given
             seconds += answer.seconds.first ?? 0
             for (round, score) in answer.scores.dropFirst().enumerated() {
                 if refined.count <= round { refined.append((0, 0)) }

@@ -25,7 +25,8 @@ struct Evaluator: Sendable {
                 let answer = try await source.answer(prompt, model: model, options: options)
                 return (answer.text, answer.usage)
             } catch let failure as AnswerFailure {
-                throw failure.underlying
+                throw JudgementFailure(
+                    CallError(handlerError: failure.underlying), usage: Usage(costUsd: failure.costUsd))
             }
         }
     }

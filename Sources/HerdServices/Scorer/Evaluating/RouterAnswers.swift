@@ -44,68 +44,99 @@ struct RouterAnswers: AnswerSource {
             throw CallError(.internal, "the answer of '\(model)' ended without its end; see the router's log")
         }
         answer.usage = finish.usage ?? Usage()
-        answer.seconds = finish.seconds
-        answer.firstTokenSeconds = finish.firstTokenSeconds
+        // A model is not slow because others wait at its endpoints too.
+        let attempt = finish.attempts.last?.seconds ?? 0
+        let waited = attempt > 0 ? max(0, finish.seconds - attempt) : 0
+        answer.seconds = finish.seconds - waited
+        answer.firstTokenSeconds = max(0, finish.firstTokenSeconds - waited)
         return answer
     }
 
     func refine(
-        _ prompt: String, model: String, draft: String?, rounds: Int, options: GenerationOptions
-    ) async throws -> [ModelAnswer] {
-        var steps = RefinedAnswers(draft: draft)
+        _ prompt: String, model: String, draft: String, rounds: Int, options: GenerationOptions
+    ) async -> MeasuredRounds {
+        // No draft at all would have the refiner ask for one.
+        let given = draft.isEmpty ? "\n" : draft
+        var refined = RefinedAnswers(draft: given)
+        var failure: (any Error)?
         do {
             let request = RefinementRequest(
-                prompt: prompt, model: model, rounds: UInt32(clamping: rounds), draft: draft ?? "", options: options)
-            for try await event in try link.client.stream(Refiner.refine, request) { steps.take(event) }
+                prompt: prompt, model: model, rounds: UInt32(clamping: rounds), draft: given, options: options)
+            for try await event in try link.client.stream(Refiner.refine, request) { refined.take(event) }
+            failure = refined.shortfall
         } catch {
-            throw AnswerFailure(underlying: error, costUsd: steps.cost)
+            failure = error
         }
-        return steps.answers
+        var answers = Array(refined.rounds.prefix(rounds))
+        for place in answers.indices where answers[place].text == given { answers[place].text = draft }
+        return MeasuredRounds(answers: answers, failure: failure, costUsd: refined.cost)
     }
 }
 
-/// Makes answers of a refinement's events: one for the draft and one for each round, with the cost of its critique.
+/// Makes answers of a refinement's events: one for each round, with the cost and time of its critique.
+///
+/// Which answer stands after a round is the refiner's to say: a rewrite may be blank, cut off or the same again. One that is
+/// followed by another step was taken; of the last one the result tells.
 struct RefinedAnswers {
-    private(set) var answers: [ModelAnswer] = []
+    private(set) var rounds: [ModelAnswer] = []
+    private let draft: String
     private var text = ""
+    /// A rewrite of which it is not known yet whether it was taken.
+    private var rewritten: ModelAnswer?
     /// What was spent since the last answer.
     private var pending = ModelAnswer(text: "")
-    private var round: UInt32 = 0
+    private var result: RefinementResult?
 
-    /// - Parameter draft: one that was given, and is no step of the model's.
-    init(draft: String?) {
-        if let draft { answers = [ModelAnswer(text: draft)] }
+    init(draft: String) {
+        self.draft = draft
     }
 
-    var cost: Double { answers.reduce(pending.usage.costUsd) { $0 + $1.usage.costUsd } }
+    /// US dollars, of all steps.
+    var cost: Double {
+        let told = rounds.reduce(pending.usage.costUsd + (rewritten?.usage.costUsd ?? 0)) { $0 + $1.usage.costUsd }
+        // A step that broke off is in the result alone.
+        return max(told, result?.usage?.costUsd ?? 0)
+    }
+
+    /// Why a refinement that ended without an error is not finished all the same.
+    var shortfall: CallError? {
+        guard let result else { return CallError(.internal, "the refinement ended without a result") }
+        guard result.partial || result.stoppedBecause == RefinementEnd.time.rawValue else { return nil }
+        return CallError(.deadlineExceeded, "the refinement ran out of time after \(rounds.count) rounds")
+    }
 
     mutating func take(_ event: RefinementEvent) {
         switch event.step {
-        case "draft", "rewrite":
+        case RefinementStepKind.critique.rawValue:
+            settle(as: rewritten?.text)
+            if let finished = event.finished { add(finished) }
+        case RefinementStepKind.rewrite.rawValue:
             text += event.delta
             guard let finished = event.finished else { return }
             add(finished)
-            var answer = pending
-            answer.text = text
-            if event.step == "rewrite" {
-                answers.append(answer)
-            } else if !text.isEmpty || answers.isEmpty {
-                answers = [answer]
-            }
+            pending.text = text
+            rewritten = pending
             pending = ModelAnswer(text: "")
             text = ""
-        case "critique":
-            if let finished = event.finished { add(finished) }
         case "final":
-            // A critique that found nothing was paid for all the same: its round changed nothing.
-            guard event.result != nil, pending.usage.costUsd > 0 || pending.seconds > 0, let last = answers.last else {
-                return
+            guard let result = event.result else { return }
+            self.result = result
+            if rewritten == nil, result.stoppedBecause == RefinementEnd.nothingFound.rawValue {
+                // The critique was paid for all the same: its round changed nothing.
+                rewritten = pending
+                pending = ModelAnswer(text: "")
             }
-            pending.text = last.text
-            answers.append(pending)
-            pending = ModelAnswer(text: "")
+            settle(as: result.text)
         default: return
         }
+    }
+
+    /// Ends the round of the newest rewrite with the answer that stands after it.
+    private mutating func settle(as text: String?) {
+        guard var answer = rewritten else { return }
+        answer.text = text ?? rounds.last?.text ?? draft
+        rounds.append(answer)
+        rewritten = nil
     }
 
     private mutating func add(_ step: RefinementStep) {

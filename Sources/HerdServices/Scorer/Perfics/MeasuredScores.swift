@@ -18,15 +18,13 @@ struct MeasuredScores {
 
     struct Round {
         var evaluations = 0
-        /// The change against no refinement, and the score itself.
+        /// The change against no refinement.
         var gain = 0.0
-        var score = 0.0
-        /// Of the answer and all rounds up to this one.
+        /// Of all rounds up to this one, without the answer before them.
         var costs = 0
         var cost = 0.0
 
         var meanGain: Double { gain / Double(max(1, evaluations)) }
-        var meanScore: Double { score / Double(max(1, evaluations)) }
         var meanCost: Double? { costs > 0 ? cost / Double(costs) : nil }
     }
 
@@ -81,17 +79,15 @@ extension MeasuredScores.Sum {
     fileprivate mutating func add(_ score: ScoreRecord) {
         evaluations += 1
         self.score += score.score
-        var spent: Double?
         if case .costUsd(let cost)? = score.cost {
             costs += 1
             self.cost += cost
-            spent = cost
         }
+        var spent: Double? = 0
         for (place, refined) in score.refined.enumerated() {
             if rounds.count <= place { rounds.append(MeasuredScores.Round()) }
             rounds[place].evaluations += 1
             rounds[place].gain += refined - score.score
-            rounds[place].score += refined
             spent = spent.flatMap { spent in
                 score.refinedCosts.indices.contains(place) ? spent + score.refinedCosts[place] : nil
             }
@@ -111,16 +107,15 @@ extension MeasuredScores.Sum {
             if rounds.count <= place { rounds.append(MeasuredScores.Round()) }
             rounds[place].evaluations += round.evaluations
             rounds[place].gain += round.gain
-            rounds[place].score += round.score
             rounds[place].costs += round.costs
             rounds[place].cost += round.cost
         }
     }
 
     /// The round that counts: the one asked for, else the one with the highest mean gain. Nil where it is not measured.
-    func round(_ asked: Int) -> MeasuredScores.Round? {
-        let measured = rounds.filter { $0.evaluations > 0 }
-        if asked == 0 { return measured.max { $0.meanGain < $1.meanGain } }
-        return rounds.indices.contains(asked - 1) && rounds[asked - 1].evaluations > 0 ? rounds[asked - 1] : nil
+    func round(_ asked: Int) -> (number: Int, result: MeasuredScores.Round)? {
+        let measured = rounds.enumerated().filter { $0.element.evaluations > 0 }.map { ($0.offset + 1, $0.element) }
+        if asked > 0 { return measured.first { $0.0 == asked } }
+        return measured.max { $0.1.meanGain < $1.1.meanGain }
     }
 }

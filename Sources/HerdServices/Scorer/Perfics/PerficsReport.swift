@@ -7,11 +7,12 @@ import HerdStore
 ///
 /// Performance is a model's mean score in the task; over all tasks it is that over all evaluations. Breadth is the mean of its
 /// means in the other tasks; over all it is that of all tasks, each counted alike. The gain is that of the round asked for,
-/// else of the one with the highest mean gain. Latency is what its stored answers took; where there are none, what it
-/// declares.
+/// else of the one with the highest mean gain, over the evaluations that have it. Latency is what its stored answers took;
+/// where there are none, what it declares. Where only a part of the evaluations is refined, what refinement changes is added
+/// to the means of all of them, so that what is before and after it rests on the same questions.
 struct PerficsReport {
     private let scores: MeasuredScores
-    private let seconds: [String: Double]
+    private let seconds: [String: MeasuredSeconds]
     private let registered: [String: Model]
     private let models: [String]
     private let weights: PerficsWeightSet
@@ -25,7 +26,7 @@ struct PerficsReport {
             throw CallError(.invalidArgument, "round must be 0 (the best) to 64, not \(request.round)")
         }
         let report = try PerficsReport(
-            request, weights: weights, scores: try MeasuredScores(store), seconds: try measuredSeconds(store),
+            request, weights: weights, scores: try MeasuredScores(store), seconds: try MeasuredSeconds.read(store),
             registered: try await source.registered())
         var response = PerficsResponse(
             weights: PerficsWeights(
@@ -42,8 +43,8 @@ struct PerficsReport {
     }
 
     private init(
-        _ request: PerficsRequest, weights: PerficsWeightSet, scores: MeasuredScores, seconds: [String: Double],
-        registered: [Model]
+        _ request: PerficsRequest, weights: PerficsWeightSet, scores: MeasuredScores,
+        seconds: [String: MeasuredSeconds], registered: [Model]
     ) throws(CallError) {
         let known = scores.models
         guard !known.isEmpty else {
@@ -84,17 +85,6 @@ struct PerficsReport {
         return (preset.weights, name)
     }
 
-    /// What each model's stored answers took on average.
-    private static func measuredSeconds(_ store: StoreEnvironment) throws -> [String: Double] {
-        var sums: [String: (count: Int, seconds: Double)] = [:]
-        try EvaluationSummaries.forEach(suite: nil, in: store) { answer in
-            guard let seconds = answer.seconds.first, seconds > 0 else { return }
-            sums[answer.model, default: (0, 0)].count += 1
-            sums[answer.model, default: (0, 0)].seconds += seconds
-        }
-        return sums.mapValues { $0.seconds / Double($0.count) }
-    }
-
     // MARK: - Rows
 
     /// - Parameter task: nil = over all.
@@ -105,20 +95,24 @@ struct PerficsReport {
             })
         let facts = models.map { model in
             PerficsFacts(
-                model: model, performance: sums[model]?.mean, gain: sums[model]?.round(round)?.meanGain,
+                model: model, performance: sums[model]?.mean, gain: sums[model]?.round(round)?.result.meanGain,
                 breadth: scores.breadth(model, besides: task), memoryGB: memory(model), latencySeconds: latency(model))
         }
         return PerficsRanking(facts, weights: weights).rows.map { row in
             let sum = sums[row.facts.model] ?? MeasuredScores.Sum()
             let refined = sum.round(round)
+            let refinedScore = sum.mean.flatMap { mean in refined.map { min(1, max(0, mean + $0.result.meanGain)) } }
+            let refinedCost = sum.meanCost.flatMap { cost in refined?.result.meanCost.map { cost + $0 } }
+            let refinedSeconds = refined.flatMap { seconds[row.facts.model]?.mean(after: $0.number) }
             return PerficsRow(
                 model: row.facts.model, score: row.score ?? 0, performance: Self.term(row[.performance]),
                 gain: Self.term(row[.gain]), breadth: Self.term(row[.breadth]), cost: Self.term(row[.cost]),
                 missing: row.missing.flatMap { reasons($0, row.facts) }, evaluations: UInt64(clamping: sum.evaluations),
-                memoryGb: row.facts.memoryGB ?? 0, latencySeconds: row.facts.latencySeconds ?? 0,
-                costUsd: sum.meanCost ?? 0, refinedCostUsd: refined?.meanCost ?? 0,
-                refinedScore: refined?.meanScore ?? 0,
-                ranked: row.score != nil)
+                memory: row.facts.memoryGB.map { .memoryGb($0) },
+                latency: row.facts.latencySeconds.map { .latencySeconds($0) },
+                answerCost: sum.meanCost.map { .costUsd($0) }, refinedCost: refinedCost.map { .refinedCostUsd($0) },
+                refined: refinedScore.map { .refinedScore($0) }, ranked: row.score != nil,
+                refinedLatency: refinedSeconds.map { .refinedLatencySeconds($0) })
         }
     }
 
@@ -132,7 +126,7 @@ struct PerficsReport {
     }
 
     private func latency(_ model: String) -> Double? {
-        if let measured = seconds[model] { return measured }
+        if let measured = seconds[model]?.mean(after: 0) { return measured }
         guard let declared = registered[model], declared.tokensPerSecond > 0 else { return nil }
         let tokens = declared.outputTokens > 0 ? declared.outputTokens : Double(CostEstimate.undeclaredOutputTokens)
         return declared.firstTokenSeconds + tokens / declared.tokensPerSecond

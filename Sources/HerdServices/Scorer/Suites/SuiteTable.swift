@@ -22,43 +22,85 @@ struct SuiteTable: Sendable {
     func put(_ request: PutSuiteRequest) async throws -> PutSuiteResponse {
         let suite = request.suite
         try Self.check(suite: suite)
+        let records = try Self.checked(request.items)
+        guard !request.dryRun else {
+            return try store.read { transaction in
+                var reply = PutSuiteResponse()
+                for record in records {
+                    try Self.change(to: record, suite, replace: request.replace, in: transaction).count(in: &reply)
+                }
+                reply.total = try Self.count(suite, in: transaction)
+                return reply
+            }
+        }
+        let replace = request.replace
+        return try await store.write { transaction in
+            var reply = PutSuiteResponse()
+            for record in records {
+                let change = try Self.change(to: record, suite, replace: replace, in: transaction)
+                change.count(in: &reply)
+                switch change {
+                case .none: continue
+                case .added: break
+                case .replaced(let old):
+                    try AnswerTable.questionChanged(suite: suite, from: old, to: record, in: &transaction)
+                }
+                try transaction.put(record.pack(), for: Self.key(suite, record.id), in: Self.items)
+            }
+            reply.total = try Self.count(suite, in: transaction)
+            return reply
+        }
+    }
+
+    /// - Throws: INVALID_ARGUMENT naming the question and field.
+    static func checked(_ items: [SuiteItem]) throws(CallError) -> [SuiteItemRecord] {
         var records: [SuiteItemRecord] = []
         var seen: Set<String> = []
-        for (place, item) in request.items.enumerated() {
+        for (place, item) in items.enumerated() {
             let record = try SuiteItemRecord(validating: item, place: place)
             guard seen.insert(record.id).inserted else {
                 throw CallError(.invalidArgument, "items[\(place)].id '\(record.id)' appears twice in the request")
             }
             records.append(record)
         }
-        let (prepared, replace) = (records, request.replace)
-        return try await store.write { transaction in
-            var reply = PutSuiteResponse()
-            for record in prepared {
-                let key = Self.key(suite, record.id)
-                let packed = record.pack()
-                if let stored = try Self.existing(key, in: transaction) {
-                    if stored == packed {
-                        reply.unchanged += 1
-                        continue
-                    }
-                    guard replace else {
-                        throw CallError(
-                            .alreadyExists,
-                            "question '\(record.id)' of suite '\(suite)' is stored with other content; put it with "
-                                + "--replace to overwrite it")
-                    }
-                    try AnswerTable.questionChanged(
-                        suite: suite, from: try? SuiteItemRecord(stored: stored), to: record, in: &transaction)
-                    reply.replaced += 1
-                } else {
-                    reply.added += 1
-                }
-                try transaction.put(packed, for: key, in: Self.items)
+        return records
+    }
+
+    /// What putting a question does to the suite.
+    enum Change {
+        case none, added
+        /// Nil for a damaged one.
+        case replaced(SuiteItemRecord?)
+
+        fileprivate func count(in reply: inout PutSuiteResponse) {
+            switch self {
+            case .none: reply.unchanged += 1
+            case .added: reply.added += 1
+            case .replaced: reply.replaced += 1
             }
-            reply.total = UInt64(try transaction.count(of: Self.items, .prefix(OrderedBytes().adding(suite).bytes)))
-            return reply
         }
+    }
+
+    /// - Throws: ALREADY_EXISTS for an id with other content unless asked to replace.
+    static func change(
+        to record: SuiteItemRecord, _ suite: String, replace: Bool,
+        in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> Change {
+        guard let stored = try existing(key(suite, record.id), in: transaction) else { return .added }
+        if stored == record.pack() { return .none }
+        guard replace else {
+            throw CallError(
+                .alreadyExists,
+                "question '\(record.id)' of suite '\(suite)' is stored with other content; put it with --replace to "
+                    + "overwrite it")
+        }
+        return .replaced(try? SuiteItemRecord(stored: stored))
+    }
+
+    private static func count(
+        _ suite: String, in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> UInt64 {
+        UInt64(try transaction.count(of: items, .prefix(OrderedBytes().adding(suite).bytes)))
     }
 
     static func check(suite: String) throws(CallError) {

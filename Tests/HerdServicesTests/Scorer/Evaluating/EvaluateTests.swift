@@ -20,6 +20,8 @@ import Testing
             #expect(last.summaries.map(\.model) == ["large", "small"])
             #expect(last.summaries.map(\.score) == [1, 0.5])
             #expect(last.summaries.map(\.answers) == [20, 20])
+            // Without the time that they waited for their turn.
+            #expect(last.summaries.map(\.meanSeconds) == [0.25, 0.25])
             #expect(abs(last.costUsd - 0.4) < 1e-9)
             let calls = await harness.router.book.calls
             #expect(calls.count == 40 && calls.values.allSatisfy { $0 == 1 })
@@ -80,11 +82,17 @@ import Testing
             try await harness.put(SuiteItem.several(40))
             _ = try await harness.evaluate()
             #expect(await harness.router.book.mostUnderWay == ["large": 3, "small": 5])
+            // Nor where more are asked for: they would wait at the endpoints.
+            _ = try await harness.evaluate {
+                $0.again = true
+                $0.concurrency = 200
+            }
+            #expect(await harness.router.book.mostUnderWay == ["large": 3, "small": 5])
             _ = try await harness.evaluate {
                 $0.again = true
                 $0.concurrency = 1
             }
-            #expect(await harness.router.book.total == 160)
+            #expect(await harness.router.book.total == 240)
         }
     }
 
@@ -232,7 +240,8 @@ import Testing
             #expect(events.flatMap(\.failures).map(\.id) == ["q3"])
             #expect(events.flatMap(\.failures).first?.error.contains("no verdict") == true)
             #expect(last.summaries.first?.score == 0.5)
-            #expect(abs(last.costUsd - (4 * 0.01 + 6 * 0.02)) < 0.021)
+            // The reply without a verdict was paid for too.
+            #expect(abs(last.costUsd - (4 * 0.01 + 7 * 0.02)) < 1e-9)
         }
     }
 

@@ -92,38 +92,62 @@ final class ScriptedRouter: Sendable {
     }
 
     private static func finish(_ model: String, cost: Double) -> GenerationFinish {
+        // It waited three seconds for its turn.
         GenerationFinish(
             reason: "stop", usage: Usage(promptTokens: 10, completionTokens: 5, costUsd: cost), model: model,
-            firstTokenSeconds: 0.01, seconds: 0.02)
+            attempts: [Attempt(model: model, seconds: 0.25)], firstTokenSeconds: 3.125, seconds: 3.25)
     }
 
-    /// Round k asks the script for "prompt#k"; a model with the name "content" finds nothing in round 2.
+    /// Round k asks the script for "prompt#k"; a blank rewrite changes nothing and ends it, and a model with the name
+    /// "content" finds nothing in round 2.
     private static func refine(
         _ request: RefinementRequest, _ book: Book, _ script: Script,
         _ send: (RefinementEvent) async throws -> Void
     ) async throws {
         let call = Call(model: request.model, prompt: request.prompt)
+        var result = RefinementResult(stoppedBecause: "rounds", usage: Usage())
         func finished(_ step: String, _ round: Int, _ cost: Double) -> RefinementEvent {
-            RefinementEvent(
+            result.usage?.costUsd += cost
+            return RefinementEvent(
                 step: step, round: UInt32(round),
                 finished: RefinementStep(model: request.model, usage: Usage(costUsd: cost), seconds: 0.5))
         }
         await book.noteDraft(request.draft, of: call)
+        result.text = request.draft
         if request.draft.isEmpty {
             let draft = try await ask(call, book, script)
+            result.text = draft.text
             try await send(RefinementEvent(step: "draft", delta: draft.text))
             try await send(finished("draft", 0, draft.cost))
         }
         for round in 1...Int(max(1, request.rounds)) where request.rounds > 0 {
             try await send(RefinementEvent(step: "critique", delta: "Hm.", round: UInt32(round)))
             try await send(finished("critique", round, 0.001))
-            if request.model == "content", round == 2 { break }
-            let rewrite = try await ask(
-                Call(model: request.model, prompt: "\(request.prompt)#\(round)"), book, script)
+            if request.model == "content", round == 2 {
+                result.stoppedBecause = "critique found nothing"
+                break
+            }
+            let rewrite: (text: String, cost: Double)
+            do {
+                rewrite = try await ask(
+                    Call(model: request.model, prompt: "\(request.prompt)#\(round)"), book, script)
+            } catch {
+                result.stoppedBecause = "error"
+                result.partial = true
+                // What a step that broke off cost is told by the result alone.
+                result.usage?.costUsd += 0.002
+                try await send(RefinementEvent(step: "final", result: result))
+                throw error
+            }
             try await send(RefinementEvent(step: "rewrite", delta: rewrite.text, round: UInt32(round)))
             try await send(finished("rewrite", round, rewrite.cost))
+            if rewrite.text.allSatisfy(\.isWhitespace) {
+                result.stoppedBecause = "no change"
+                break
+            }
+            result.text = rewrite.text
         }
-        try await send(RefinementEvent(step: "final", result: RefinementResult(stoppedBecause: "rounds")))
+        try await send(RefinementEvent(step: "final", result: result))
     }
 }
 

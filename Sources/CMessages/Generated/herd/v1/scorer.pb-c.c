@@ -3392,7 +3392,7 @@ const ProtobufCMessageDescriptor herd__v1__suite_item__descriptor =
   (ProtobufCMessageInit) herd__v1__suite_item__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__put_suite_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor herd__v1__put_suite_request__field_descriptors[4] =
 {
   {
     "suite",
@@ -3430,8 +3430,21 @@ static const ProtobufCFieldDescriptor herd__v1__put_suite_request__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "dry_run",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PutSuiteRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__put_suite_request__field_indices_by_name[] = {
+  3,   /* field[3] = dry_run */
   1,   /* field[1] = items */
   2,   /* field[2] = replace */
   0,   /* field[0] = suite */
@@ -3439,7 +3452,7 @@ static const unsigned herd__v1__put_suite_request__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__put_suite_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor herd__v1__put_suite_request__descriptor =
 {
@@ -3449,7 +3462,7 @@ const ProtobufCMessageDescriptor herd__v1__put_suite_request__descriptor =
   "Herd__V1__PutSuiteRequest",
   "herd.v1",
   sizeof(Herd__V1__PutSuiteRequest),
-  3,
+  4,
   herd__v1__put_suite_request__field_descriptors,
   herd__v1__put_suite_request__field_indices_by_name,
   1,  herd__v1__put_suite_request__number_ranges,
@@ -3533,7 +3546,7 @@ const ProtobufCMessageDescriptor herd__v1__put_suite_response__descriptor =
   (ProtobufCMessageInit) herd__v1__put_suite_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descriptors[10] =
+static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descriptors[11] =
 {
   {
     "models",
@@ -3655,6 +3668,18 @@ static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "items",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__EvaluateRequest, n_items),
+    offsetof(Herd__V1__EvaluateRequest, items),
+    &herd__v1__suite_item__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__evaluate_request__field_indices_by_name[] = {
   7,   /* field[7] = again */
@@ -3662,6 +3687,7 @@ static const unsigned herd__v1__evaluate_request__field_indices_by_name[] = {
   6,   /* field[6] = dry_run */
   3,   /* field[3] = grader */
   9,   /* field[9] = ids */
+  10,   /* field[10] = items */
   5,   /* field[5] = max_cost_usd */
   0,   /* field[0] = models */
   4,   /* field[4] = options */
@@ -3671,7 +3697,7 @@ static const unsigned herd__v1__evaluate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__evaluate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor =
 {
@@ -3681,7 +3707,7 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor =
   "Herd__V1__EvaluateRequest",
   "herd.v1",
   sizeof(Herd__V1__EvaluateRequest),
-  10,
+  11,
   herd__v1__evaluate_request__field_descriptors,
   herd__v1__evaluate_request__field_indices_by_name,
   1,  herd__v1__evaluate_request__number_ranges,
@@ -4357,7 +4383,7 @@ const ProtobufCMessageDescriptor herd__v1__perfics_table__descriptor =
   (ProtobufCMessageInit) herd__v1__perfics_table__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[14] =
+static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[15] =
 {
   {
     "model",
@@ -4460,11 +4486,11 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[1
     9,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_DOUBLE,
-    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, memory_case),
     offsetof(Herd__V1__PerficsRow, memory_gb),
     NULL,
     NULL,
-    0,             /* flags */
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
@@ -4472,11 +4498,11 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[1
     10,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_DOUBLE,
-    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, latency_case),
     offsetof(Herd__V1__PerficsRow, latency_seconds),
     NULL,
     NULL,
-    0,             /* flags */
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
@@ -4484,11 +4510,11 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[1
     11,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_DOUBLE,
-    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, answer_cost_case),
     offsetof(Herd__V1__PerficsRow, cost_usd),
     NULL,
     NULL,
-    0,             /* flags */
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
@@ -4496,11 +4522,11 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[1
     12,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_DOUBLE,
-    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, refined_cost_case),
     offsetof(Herd__V1__PerficsRow, refined_cost_usd),
     NULL,
     NULL,
-    0,             /* flags */
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
@@ -4508,11 +4534,11 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[1
     13,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_DOUBLE,
-    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PerficsRow, refined_case),
     offsetof(Herd__V1__PerficsRow, refined_score),
     NULL,
     NULL,
-    0,             /* flags */
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
@@ -4525,6 +4551,18 @@ static const ProtobufCFieldDescriptor herd__v1__perfics_row__field_descriptors[1
     NULL,
     NULL,
     0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refined_latency_seconds",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__PerficsRow, refined_latency_case),
+    offsetof(Herd__V1__PerficsRow, refined_latency_seconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
@@ -4541,13 +4579,14 @@ static const unsigned herd__v1__perfics_row__field_indices_by_name[] = {
   2,   /* field[2] = performance */
   13,   /* field[13] = ranked */
   11,   /* field[11] = refined_cost_usd */
+  14,   /* field[14] = refined_latency_seconds */
   12,   /* field[12] = refined_score */
   1,   /* field[1] = score */
 };
 static const ProtobufCIntRange herd__v1__perfics_row__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor herd__v1__perfics_row__descriptor =
 {
@@ -4557,7 +4596,7 @@ const ProtobufCMessageDescriptor herd__v1__perfics_row__descriptor =
   "Herd__V1__PerficsRow",
   "herd.v1",
   sizeof(Herd__V1__PerficsRow),
-  14,
+  15,
   herd__v1__perfics_row__field_descriptors,
   herd__v1__perfics_row__field_indices_by_name,
   1,  herd__v1__perfics_row__number_ranges,

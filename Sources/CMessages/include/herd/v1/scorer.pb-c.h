@@ -542,10 +542,14 @@ struct  Herd__V1__PutSuiteRequest
   size_t n_items;
   Herd__V1__SuiteItem **items;
   protobuf_c_boolean replace;
+  /*
+   * Only check and count: nothing is stored, and `total` is what the suite holds now.
+   */
+  protobuf_c_boolean dry_run;
 };
 #define HERD__V1__PUT_SUITE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__put_suite_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
 
 
 struct  Herd__V1__PutSuiteResponse
@@ -606,6 +610,11 @@ struct  Herd__V1__EvaluateRequest
    */
   size_t n_ids;
   char **ids;
+  /*
+   * With dry_run: questions as they would be put, in place of those of the suite; at most 1 MiB a call. Nothing is stored.
+   */
+  size_t n_items;
+  Herd__V1__SuiteItem **items;
   Herd__V1__EvaluateRequest__CeilingCase ceiling_case;
   union {
     /*
@@ -616,7 +625,7 @@ struct  Herd__V1__EvaluateRequest
 };
 #define HERD__V1__EVALUATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluate_request__descriptor) \
-    , 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0, 0, 0, 0,NULL, HERD__V1__EVALUATE_REQUEST__CEILING__NOT_SET, {0} }
+    , 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0, 0, 0, 0,NULL, 0,NULL, HERD__V1__EVALUATE_REQUEST__CEILING__NOT_SET, {0} }
 
 
 /*
@@ -782,6 +791,42 @@ struct  Herd__V1__PerficsTable
     , (char *)protobuf_c_empty_string, 0,NULL }
 
 
+typedef enum {
+  HERD__V1__PERFICS_ROW__MEMORY__NOT_SET = 0,
+  HERD__V1__PERFICS_ROW__MEMORY_MEMORY_GB = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__PERFICS_ROW__MEMORY__CASE)
+} Herd__V1__PerficsRow__MemoryCase;
+
+typedef enum {
+  HERD__V1__PERFICS_ROW__LATENCY__NOT_SET = 0,
+  HERD__V1__PERFICS_ROW__LATENCY_LATENCY_SECONDS = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__PERFICS_ROW__LATENCY__CASE)
+} Herd__V1__PerficsRow__LatencyCase;
+
+typedef enum {
+  HERD__V1__PERFICS_ROW__ANSWER_COST__NOT_SET = 0,
+  HERD__V1__PERFICS_ROW__ANSWER_COST_COST_USD = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__PERFICS_ROW__ANSWER_COST__CASE)
+} Herd__V1__PerficsRow__AnswerCostCase;
+
+typedef enum {
+  HERD__V1__PERFICS_ROW__REFINED_COST__NOT_SET = 0,
+  HERD__V1__PERFICS_ROW__REFINED_COST_REFINED_COST_USD = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__PERFICS_ROW__REFINED_COST__CASE)
+} Herd__V1__PerficsRow__RefinedCostCase;
+
+typedef enum {
+  HERD__V1__PERFICS_ROW__REFINED__NOT_SET = 0,
+  HERD__V1__PERFICS_ROW__REFINED_REFINED_SCORE = 13
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__PERFICS_ROW__REFINED__CASE)
+} Herd__V1__PerficsRow__RefinedCase;
+
+typedef enum {
+  HERD__V1__PERFICS_ROW__REFINED_LATENCY__NOT_SET = 0,
+  HERD__V1__PERFICS_ROW__REFINED_LATENCY_REFINED_LATENCY_SECONDS = 15
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__PERFICS_ROW__REFINED_LATENCY__CASE)
+} Herd__V1__PerficsRow__RefinedLatencyCase;
+
 struct  Herd__V1__PerficsRow
 {
   ProtobufCMessage base;
@@ -803,22 +848,35 @@ struct  Herd__V1__PerficsRow
    * Evaluations the row rests on.
    */
   uint64_t evaluations;
-  double memory_gb;
-  double latency_seconds;
-  /*
-   * Mean US dollars of an answer without and with refinement; 0 = not known.
-   */
-  double cost_usd;
-  double refined_cost_usd;
-  /*
-   * Mean score after the round that counts.
-   */
-  double refined_score;
   protobuf_c_boolean ranked;
+  Herd__V1__PerficsRow__MemoryCase memory_case;
+  union {
+    double memory_gb;
+  };
+  Herd__V1__PerficsRow__LatencyCase latency_case;
+  union {
+    double latency_seconds;
+  };
+  Herd__V1__PerficsRow__AnswerCostCase answer_cost_case;
+  union {
+    double cost_usd;
+  };
+  Herd__V1__PerficsRow__RefinedCostCase refined_cost_case;
+  union {
+    double refined_cost_usd;
+  };
+  Herd__V1__PerficsRow__RefinedCase refined_case;
+  union {
+    double refined_score;
+  };
+  Herd__V1__PerficsRow__RefinedLatencyCase refined_latency_case;
+  union {
+    double refined_latency_seconds;
+  };
 };
 #define HERD__V1__PERFICS_ROW__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__perfics_row__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, NULL, NULL, NULL, NULL, 0,NULL, 0, 0, HERD__V1__PERFICS_ROW__MEMORY__NOT_SET, {0}, HERD__V1__PERFICS_ROW__LATENCY__NOT_SET, {0}, HERD__V1__PERFICS_ROW__ANSWER_COST__NOT_SET, {0}, HERD__V1__PERFICS_ROW__REFINED_COST__NOT_SET, {0}, HERD__V1__PERFICS_ROW__REFINED__NOT_SET, {0}, HERD__V1__PERFICS_ROW__REFINED_LATENCY__NOT_SET, {0} }
 
 
 struct  Herd__V1__PerficsTerm
