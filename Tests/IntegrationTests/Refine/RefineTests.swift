@@ -39,7 +39,7 @@ struct RefineTests {
             #expect(decision.decision?.run?.transcriptId == result.transcriptId)
 
             let printed = try await herd.ctl("refine", "Why?", "--rounds", "3")
-            #expect(printed.status == 0 && printed.output == "answer three", "\(printed.errors)")
+            #expect(printed.status == 0 && printed.output == "answer three\n", "\(printed.errors)")
             for word in words { #expect(printed.errors.contains("\n\(word)\n"), "\(word)") }
             let list = try await herd.ctl("transcript", "list")
             #expect(list.output.contains(result.transcriptId))
@@ -79,7 +79,7 @@ struct RefineTests {
 
             try await herd.startRefinerAgain()
             let again = try await herd.ctl("refine", "Why?", "--model", "scripted")
-            #expect(again.status == 0 && again.output == "answer", "\(again.errors)")
+            #expect(again.status == 0 && again.output == "answer\n", "\(again.errors)")
             // What the killed one had done is kept.
             let list = try await herd.ctl("transcript", "list", "--json")
             let transcripts = try #require(try PrintedJSON.object(list.output)["transcripts"] as? [[String: Any]])
@@ -96,7 +96,7 @@ struct RefineTests {
             "draft", "flaw", "!400 the request exceeds the context of 256 tokens")
         try await RefineHerd.with(models: [("scripted", model.baseURL)]) { herd in
             let printed = try await herd.ctl("refine", "Why?", "--model", "scripted", "--rounds", "2")
-            #expect(printed.status != 0 && printed.output == "draft", "\(printed.errors)")
+            #expect(printed.status != 0 && printed.output == "draft\n", "\(printed.errors)")
             #expect(printed.errors.contains("the rewrite of round 1 by model 'scripted' failed"), "\(printed.errors)")
             #expect(printed.errors.contains("256 tokens"), "\(printed.errors)")
         }
