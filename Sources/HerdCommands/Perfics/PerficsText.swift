@@ -49,6 +49,7 @@ package enum PerficsText {
     }
 
     private static func known(_ value: Double, _ places: Int) -> String {
-        value > 0 ? NumberFormat.decimals(value, places) : "-"
+        // Tiny models are there too.
+        value > 0 ? value < 0.01 ? NumberFormat.dollars(value) : NumberFormat.decimals(value, places) : "-"
     }
 }
