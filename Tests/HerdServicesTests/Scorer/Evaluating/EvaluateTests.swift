@@ -150,6 +150,35 @@ import Testing
         }
     }
 
+    @Test func aBusyModelIsWaitedFor() async throws {
+        try await ScorerHarness.run(script: { call, time in
+            if time < 3 {
+                throw CallError(.resourceExhausted, "too many requests", metadata: ["retry-after-ms": "5"])
+            }
+            return try await Self.script(call, time)
+        }) { harness in
+            try await harness.put(SuiteItem.several(4))
+            let events = try await harness.evaluate()
+            #expect(events.last?.done == 8 && events.last?.failed == 0)
+            #expect(await harness.router.book.total == 3 * 8)
+        }
+    }
+
+    @Test func aPatternThatTakesTooLongScoresZeroAndIsNamed() async throws {
+        let models = [ScorerHarness.model("m")]
+        try await ScorerHarness.run(models: models, script: { _, _ in (String(repeating: "a", count: 500) + "!", 0) }) {
+            harness in
+            try await harness.put(SuiteItem.several(1))
+            let events = try await harness.evaluate {
+                $0.grader = Grader(kind: "regex", pattern: "^(a+)+$")
+            }
+            #expect(events.last?.done == 1 && events.last?.failed == 0)
+            #expect(events.last?.summaries.first?.score == 0)
+            let remarks = events.flatMap(\.failures).map(\.error)
+            #expect(remarks.count == 1 && remarks.first?.contains("too long") == true, "\(remarks)")
+        }
+    }
+
     @Test func aModelThatOnlyFailsIsGivenUp() async throws {
         try await ScorerHarness.run(script: { call, time in
             if call.model == "small" { throw CallError(.deadlineExceeded, "no first token") }
