@@ -25,43 +25,43 @@ struct RouterAnswers: AnswerSource {
     }
 
     func answer(_ prompt: String, model: String, options: GenerationOptions) async throws -> ModelAnswer {
-        for pauses in 0..<Self.mostPauses {
-            do {
-                return try await answerOnce(prompt, model: model, options: options)
-            } catch let failure as AnswerFailure where failure.costUsd == 0 {
-                guard let pause = Self.pause(after: failure.underlying, pauses) else { throw failure }
-                try await Task.sleep(for: pause)
-            }
-        }
-        return try await answerOnce(prompt, model: model, options: options)
+        try await Self.patiently { try await answerOnce(prompt, model: model, options: options) }
     }
 
     func refine(
         _ prompt: String, model: String, draft: String, rounds: Int, options: GenerationOptions
     ) async -> MeasuredRounds {
-        for pauses in 0..<Self.mostPauses {
-            let refined = await refineOnce(prompt, model: model, draft: draft, rounds: rounds, options: options)
-            guard let failure = refined.failure, refined.answers.isEmpty, refined.costUsd == 0,
-                let pause = Self.pause(after: failure, pauses)
-            else { return refined }
-            do {
-                try await Task.sleep(for: pause)
-            } catch {
-                return refined
+        do {
+            return try await Self.patiently {
+                let refined = await refineOnce(prompt, model: model, draft: draft, rounds: rounds, options: options)
+                guard let failure = refined.failure, refined.answers.isEmpty else { return refined }
+                throw AnswerFailure(underlying: failure, costUsd: refined.costUsd)
             }
+        } catch let failure as AnswerFailure {
+            return MeasuredRounds(answers: [], failure: failure.underlying, costUsd: failure.costUsd)
+        } catch {
+            return MeasuredRounds(answers: [], failure: error, costUsd: 0)
         }
-        return await refineOnce(prompt, model: model, draft: draft, rounds: rounds, options: options)
     }
 
     /// How often a busy model is asked again, beyond what the router does, and how long it is waited for at most.
     private static let mostPauses = 5
     private static let longestPause = Duration.seconds(60)
 
-    /// A rate limit is no failure of a question: as long as the endpoint says, else longer each time; nil for others.
-    private static func pause(after error: any Error, _ pauses: Int) -> Duration? {
-        guard let error = error as? CallError, error.code == .resourceExhausted else { return nil }
-        let told = error.metadata["retry-after-ms"].flatMap { Int64($0) }.map { Duration.milliseconds($0) }
-        return min(longestPause, told ?? .milliseconds(500 << pauses))
+    /// A rate limit is no failure of a question: waits as long as the endpoint says, else longer each time.
+    private static func patiently<Answer>(_ ask: () async throws -> Answer) async throws -> Answer {
+        for pauses in 0..<mostPauses {
+            do {
+                return try await ask()
+            } catch let failure as AnswerFailure where failure.costUsd == 0 {
+                guard let error = failure.underlying as? CallError, error.code == .resourceExhausted else {
+                    throw failure
+                }
+                let told = error.metadata["retry-after-ms"].flatMap { Int64($0) }.map { Duration.milliseconds($0) }
+                try await Task.sleep(for: min(longestPause, told ?? .milliseconds(500 << pauses)))
+            }
+        }
+        return try await ask()
     }
 
     private func answerOnce(
