@@ -85,9 +85,9 @@ import Testing
             ("model.price_in", Model(name: "a", priceIn: .infinity)),
             ("model.active_b", Model(name: "a", parametersB: 1, activeB: 2)),
             ("model.released", Model(name: "a", released: "last year")),
-            ("model.endpoints.base_url", Model(name: "a", endpoints: [Endpoint(baseUrl: "ftp://x")])),
+            ("model.endpoints[0].base_url", Model(name: "a", endpoints: [Endpoint(baseUrl: "ftp://x")])),
             (
-                "model.endpoints.api_key_env",
+                "model.endpoints[0].api_key_env",
                 Model(name: "a", endpoints: [Endpoint(baseUrl: "http://x", apiKeyEnv: "PATH")])
             ),
         ]

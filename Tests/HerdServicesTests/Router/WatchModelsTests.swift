@@ -69,13 +69,13 @@ import Testing
     @Test func aLargeHerdComesInSeveralEvents() async throws {
         try await withTestHerd { herd in
             let url = "http://" + String(repeating: "x", count: 1_900)
-            for index in 0..<20 {
-                let model = Model(name: "m\(index)", endpoints: (0..<64).map { _ in Endpoint(baseUrl: url) })
+            for index in 0..<40 {
+                let model = Model(name: "m\(index)", endpoints: (0..<32).map { _ in Endpoint(baseUrl: url) })
                 _ = try await herd.call(Registry.putModel, PutModelRequest(model: model))
             }
             var watcher = Watcher(herd.router)
-            try await watcher.follow(until: 20)
-            #expect(watcher.models.count == 20 && watcher.events >= 3)
+            try await watcher.follow(until: 40)
+            #expect(watcher.models.count == 40 && watcher.events >= 3)
         }
     }
 
