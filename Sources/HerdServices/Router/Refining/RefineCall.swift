@@ -58,7 +58,7 @@ struct RefineCall {
         self.context = context
         self.refinement = refinement
         self.send = send
-        progress = RefinementProgress(keepsWorse: request.keepWorse)
+        progress = RefinementProgress()
     }
 
     mutating func run() async throws(CallError) {
