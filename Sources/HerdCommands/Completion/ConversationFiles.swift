@@ -37,13 +37,16 @@ package enum MessagesFile {
             let place = "[\(index)]"
             guard case .object(let members) = item else { throw wrong("\(place) must be an object") }
             var message = ChatMessage()
-            for (key, value) in members {
+            // SDKs write null for what is not there.
+            for (key, value) in members where value != .null {
                 switch key {
                 case "role": message.role = try text(value, "\(place).role")
                 case "name": message.name = try text(value, "\(place).name")
                 case "tool_call_id": message.toolCallId = try text(value, "\(place).tool_call_id")
                 case "content": message.content = try content(value, "\(place).content")
                 case "tool_calls": message.toolCalls = try calls(value, "\(place).tool_calls")
+                // Of replies; what they say was said to people and not to models.
+                case "refusal", "annotations", "audio", "reasoning", "reasoning_content": break
                 default: throw wrong("\(place).\(key) is not known")
                 }
             }
@@ -118,6 +121,11 @@ package enum ToolFile {
             throw CommandFailure(
                 #"a tool has no name; write {"name": "...", "description": "...", "parameters": {JSON schema}}"#,
                 exitCode: 65)
+        }
+        if case .bool(true)? = function.member("strict") {
+            throw CommandFailure(
+                "tool '\(name)': \"strict\": true is not passed on; leave it out, or give all tools as the models' "
+                    + "servers take them, in the key \"tools\" of the generation's extra JSON", exitCode: 65)
         }
         return Tool(
             name: name, description: function.member("description")?.text ?? "",

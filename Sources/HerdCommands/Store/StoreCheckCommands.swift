@@ -16,7 +16,8 @@ package struct VerifyCommand: ParsableCommand {
               0 sound; 65 damaged; 66 no store there; 74 or 77 it can't be read; 75 a service has it open
             """)
 
-    @Argument(help: ArgumentHelp("A store's folder, or one that holds router/, scorer/ and refiner/.", valueName: "dir"))
+    @Argument(
+        help: ArgumentHelp("A store's folder, or one that holds router/, scorer/ and refiner/.", valueName: "dir"))
     var folder: String
     @Flag(help: "Print JSON instead of lines for people.")
     var json = false

@@ -43,6 +43,9 @@ package struct CallContext: Sendable {
     /// Only right inside that task and its children.
     package var isCancelled: Bool { Task.isCancelled }
 
+    /// Whether nobody waits for the answer any more: the call was stopped, or its deadline has passed.
+    package var isOver: Bool { isCancelled || remaining <= .zero }
+
     /// Throws CANCELLED if the call was stopped; for handlers that compute for long.
     package func checkCancellation() throws(CallError) {
         if Task.isCancelled { throw CallError(.cancelled, "the call was stopped") }

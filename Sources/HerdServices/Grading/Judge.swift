@@ -143,5 +143,5 @@ package struct Judge: Sendable {
 
 extension GenerationOptions {
     /// Of every call of a judge: it says one line, the same one each time; some models think aloud before it.
-    package static let ofJudge = GenerationOptions(samplingTemperature: .temperature(0), maxTokens: 1_024)
+    package static let ofJudge = GenerationOptions(samplingTemperature: .temperature(0), maxTokens: 512)
 }

@@ -14,6 +14,7 @@ final class RouterService: Sendable {
     let follower: PredictorFollower
     let store: StoreEnvironment
     let measurements: MeasurementLog
+    let changedModels: ChangedModels
     let sessions: SessionModels
     let view: CurrentView
     let runner: ModelRunner
@@ -43,10 +44,13 @@ final class RouterService: Sendable {
         self.view = view
         let runner = try ModelRunner(configuration, logger: logger)
         self.runner = runner
+        let changedModels = ChangedModels()
+        self.changedModels = changedModels
         registry = try HerdRegistry(
             store: store, hasSecretsFolder: !configuration.secretsDir.isEmpty, logger: logger
         ) { snapshot in
             runner.update(snapshot)
+            changedModels.update(snapshot)
             view.update(registry: snapshot)
         }
         follower = PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }

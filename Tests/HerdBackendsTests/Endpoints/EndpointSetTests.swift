@@ -334,7 +334,7 @@ struct EndpointSetTests {
         #expect(!isOpen)
         // A model that is known to be slow is given more: twice its mean and more while that is not certain.
         let id = set.members[0].id
-        for _ in 0..<2 { _ = set.note(id) { $0.latency.note(firstTokenSeconds: 4, tokensPerSecond: nil) } }
+        for _ in 0..<2 { set.note(id) { $0.latency.note(firstTokenSeconds: 4, tokensPerSecond: nil) } }
         try giveUp(100, after: .seconds(8))
         #expect(!isOpen)
         try giveUp(5, after: .seconds(12))

@@ -26,6 +26,21 @@ import Testing
         }
     }
 
+    @Test func whatRepliesCarryBesidesIsLeftOut() throws {
+        let messages = try MessagesFile.messages(
+            try Self.node(
+                #"""
+                [{"role": "user", "content": "hi", "name": null},
+                 {"role": "assistant", "content": "hello", "refusal": null, "annotations": [], "audio": null,
+                  "function_call": null, "tool_calls": null},
+                 {"role": "assistant", "content": null, "refusal": "no"}, {"role": "user", "content": "why?"}]
+                """#))
+        #expect(messages.map(\.role) == ["user", "assistant", "assistant", "user"])
+        #expect(messages[1].content.map(\.part) == [.text("hello")] && messages[1].toolCalls.isEmpty)
+        #expect(throws: CommandFailure.self) { try ToolFile.tools(try Self.node(#"{"name": "a", "strict": true}"#)) }
+        #expect(try ToolFile.tools(try Self.node(#"{"name": "a", "strict": false}"#)) == [Tool(name: "a")])
+    }
+
     @Test func toolsAreReadWithAndWithoutTheirWrapping() throws {
         let wrapped = try ToolFile.tools(
             try Self.node(#"[{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]"#))

@@ -28,7 +28,9 @@ final class TestHerd: Sendable {
     }
 
     /// Starts a herd, on the stores an earlier one left where `folder` names them.
-    static func start(in folder: URL? = nil) async throws -> TestHerd {
+    ///
+    /// - Parameter refiner: the address of one.
+    static func start(in folder: URL? = nil, refiner: EndpointAddress? = nil) async throws -> TestHerd {
         let folder =
             folder ?? FileManager.default.temporaryDirectory.appending(path: "herd-\(UUID().uuidString)")
         var logger = Logger(label: "test")
@@ -41,6 +43,7 @@ final class TestHerd: Sendable {
         let scorer = try ScorerProcess(configuration, logger: logger)
         let scorerAddress = try #require(try await scorer.start().first)
         configuration.router.scorerAddress = scorerAddress.description
+        if let refiner { configuration.router.refinerAddress = refiner.description }
         let router = try await RouterProcess(configuration, logger: logger)
         let routerAddress = try #require(try await router.start().first)
         let herd = TestHerd(
@@ -126,8 +129,10 @@ final class TestHerd: Sendable {
 }
 
 /// Runs a test with a herd that is stopped and removed whatever happens.
-func withTestHerd(_ body: (TestHerd) async throws -> Void) async throws {
-    let herd = try await TestHerd.start()
+func withTestHerd(
+    refiner: EndpointAddress? = nil, _ body: (TestHerd) async throws -> Void
+) async throws {
+    let herd = try await TestHerd.start(refiner: refiner)
     defer { herd.removeFolder() }
     do {
         try await body(herd)

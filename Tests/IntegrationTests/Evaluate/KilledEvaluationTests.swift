@@ -72,10 +72,12 @@ struct KilledEvaluationTests {
     // MARK: - Questions
 
     private static func questions(_ count: Int) -> [(id: String, prompt: String, answer: String)] {
-        let words = ["lantern", "pigeon", "walnut", "copper", "meadow", "thunder", "velvet", "harbour", "saffron"]
+        let words = [
+            "lantern", "pigeon", "walnut", "copper", "meadow", "thunder", "velvet", "harbour", "saffron", "quiver",
+        ]
         return (0..<count).map { number in
-            let word = words[number % words.count]
-            let shown = String(word.prefix(2 + number / words.count))
+            // A different one each time.
+            let shown = "\(words[number % 10].prefix(3))\(words[number / 10 % 10].suffix(3))"
             return number.isMultiple(of: 2)
                 ? ("q\(number)", "copy \(shown)", shown) : ("q\(number)", "upper \(shown)", shown.uppercased())
         }

@@ -29,6 +29,13 @@ struct RoutePlan {
         }
         if !request.session.isEmpty { try SessionModels.check(request.session) }
         prompt = try PromptText(request, readsFlags: policy.readsPromptFlags)
+        if needs.endpoint, prompt.isBlank {
+            let field = request.prompt.isEmpty ? "route.messages" : "route.prompt"
+            let hasFlags = prompt.flags.map { !$0.known.isEmpty || !$0.unknown.isEmpty } ?? false
+            throw CallError(
+                .invalidArgument,
+                "\(field) holds nothing\(hasFlags ? " but flags" : ""); write what is to be answered")
+        }
         var goals = policy.goals(with: callers)
         var constraints = policy.constraints.tightened(by: limits)
         for flag in prompt.flags?.known ?? [] { flag.apply(goals: &goals, constraints: &constraints) }
@@ -46,7 +53,8 @@ struct RoutePlan {
     func facts(predictedTokens: Int) -> RequestFacts {
         // About four bytes of text make a token.
         RequestFacts(
-            promptTokens: predictedTokens + prompt.otherBytes / 4, expectedOutputTokens: expectedOutputTokens,
+            promptTokens: predictedTokens + (prompt.otherBytes + needs.promptBytes) / 4,
+            expectedOutputTokens: expectedOutputTokens,
             maximumOutputTokens: needs.maximumOutputTokens,
             neededCapabilities: needs.capabilities.isEmpty
                 ? prompt.neededCapabilities : prompt.neededCapabilities.union(needs.capabilities),

@@ -44,11 +44,9 @@ package final class MeasurementLog: Sendable {
         return PublishedMeasurements(revision: (counted ?? WallClock.milliseconds()) + 1)
     }
 
-    /// Publishes what was measured since, if that changes anything. For one task at a time.
-    package func publish(
-        _ measured: [String: PublishedMeasurements.Latency], models: Set<String>
-    ) async {
-        guard let next = current.updated(with: measured, models: models) else { return }
+    /// Publishes what is believed now, if that changes anything. For one task at a time.
+    package func publish(_ estimates: [String: PublishedMeasurements.Latency]) async {
+        guard let next = current.updated(to: estimates) else { return }
         do {
             try await store.write { transaction in
                 try transaction.put(next.record.pack(), for: Self.key, in: Self.table)

@@ -23,18 +23,21 @@ package struct PublishedMeasurements: Sendable, Equatable {
         self.latencies = latencies
     }
 
-    /// These with what was measured since, on the grid, for the models there are; nil where that changes nothing.
-    package func updated(with measured: [String: Latency], models: Set<String>) -> PublishedMeasurements? {
-        var next = latencies.filter { models.contains($0.key) }
-        for (model, latency) in measured where models.contains(model) {
-            let before = next[model] ?? Latency()
+    /// What is believed now, on the grid, in place of these; nil where that changes nothing.
+    package func updated(to estimates: [String: Latency]) -> PublishedMeasurements? {
+        var next: [String: Latency] = [:]
+        for (model, latency) in estimates {
+            let before = latencies[model] ?? Latency()
             let published = Latency(
-                firstTokenSeconds: PreferredNumber.next(
-                    for: latency.firstTokenSeconds, published: before.firstTokenSeconds),
-                tokensPerSecond: PreferredNumber.next(for: latency.tokensPerSecond, published: before.tokensPerSecond))
+                firstTokenSeconds: Self.next(latency.firstTokenSeconds, before.firstTokenSeconds),
+                tokensPerSecond: Self.next(latency.tokensPerSecond, before.tokensPerSecond))
             if published != Latency() { next[model] = published }
         }
         return next == latencies ? nil : PublishedMeasurements(revision: revision + 1, latencies: next)
+    }
+
+    private static func next(_ value: Double, _ published: Double) -> Double {
+        value > 0 ? PreferredNumber.next(for: value, published: published) : 0
     }
 
     /// The models with their measured latencies in place of the declared ones.

@@ -44,6 +44,9 @@ struct PromptText: Equatable {
             throw CallError(.invalidArgument, "messages must hold at least one of role user")
         }
         self.init(lastMessage: Self.text(of: messages[last]), readsFlags: readsFlags)
+        for message in messages {
+            for call in message.toolCalls { otherBytes += call.name.utf8.count + call.arguments.utf8.count }
+        }
         for (index, message) in messages.enumerated().reversed() where index != last {
             let content = Self.text(of: message)
             if message.role == "user", index < last, text.utf8.count < Self.enoughBytes {
@@ -53,6 +56,15 @@ struct PromptText: Equatable {
             }
         }
         if messages.contains(where: Self.hasImage) { neededCapabilities.insert("vision") }
+        // A conversation in which tools were called can only go on where they are understood.
+        if messages.contains(where: { !$0.toolCalls.isEmpty || $0.role == "tool" }) {
+            neededCapabilities.insert("tools")
+        }
+    }
+
+    /// Whether the user has said and shown nothing.
+    var isBlank: Bool {
+        !neededCapabilities.contains("vision") && text.unicodeScalars.allSatisfy(\.properties.isWhitespace)
     }
 
     /// That there are not too many, and that each has a role.

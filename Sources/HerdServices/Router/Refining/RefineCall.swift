@@ -14,6 +14,8 @@ struct RefineCall {
     private let decided: SettledDecision?
     private let refinement: RefinementRequest
     private let send: @Sendable (RefineEvent) async throws(CallError) -> Void
+    /// Nil where the call belongs to no conversation or was not routed.
+    private let session: Conversation?
     private var progress: RefinementProgress
 
     /// Checks the request; decides and logs the decision.
@@ -43,16 +45,15 @@ struct RefineCall {
             let decided = try await router.decide(
                 route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
             route = route.withoutFlags(decided.plan)
-            guard !route.prompt.isEmpty || !route.messages.isEmpty else {
-                throw CallError(.invalidArgument, "route.prompt holds nothing but flags; write what is to be answered")
-            }
             refinement.prompt = route.prompt
             refinement.messages = route.messages
             refinement.model = decided.response.model
             refinement.decisionId = decided.response.decisionId
             self.decided = decided
+            session = Conversation(route.session, tenant: context.tenant, router.sessions)
         } else {
             decided = nil
+            session = nil
         }
         self.router = router
         self.context = context
@@ -65,12 +66,32 @@ struct RefineCall {
         do throws(CallError) {
             if let decided { try await send(RefineEvent(event: .decision(decided.response))) }
             try await refine()
+            session?.keep(refinement.model)
             log(code: .ok, error: "")
         } catch {
+            if hasModelFailed(error) {
+                session?.forget(refinement.model)
+            } else if progress.hasOutput {
+                session?.keep(refinement.model)
+            }
             // What a stopped call throws may be about what it did when it was stopped.
             let isLate = context.remaining <= .zero
             log(code: isLate ? .deadlineExceeded : context.isCancelled ? .cancelled : error.code, error: error.message)
             throw error
+        }
+    }
+
+    /// Whether it was the routed model that failed, and neither the refiner, nor another model, nor the caller.
+    private func hasModelFailed(_ error: CallError) -> Bool {
+        // The refiner tells of a failed step after the result; without one it is the refiner that is gone.
+        guard progress.isPartial, !context.isOver else { return false }
+        let hasOneModel = refinement.refineModel.isEmpty && refinement.grader?.judgeModel.isEmpty ?? true
+        guard hasOneModel || !progress.hasOutput else { return false }
+        switch error.code {
+        case .unavailable, .resourceExhausted, .dataLoss: return true
+        // After the draft it is mostly the refinement's own prompt that is refused.
+        case .failedPrecondition: return !progress.hasAnswer
+        default: return false
         }
     }
 

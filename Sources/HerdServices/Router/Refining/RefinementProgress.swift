@@ -17,6 +17,12 @@ package struct RefinementProgress {
     package private(set) var transcriptID = ""
     /// The result was there: what comes after it is how the call ends.
     package private(set) var isOver = false
+    /// The result was there, and it is not all that was asked for.
+    private(set) var isPartial = false
+    /// Whether a draft was finished.
+    private(set) var hasAnswer = false
+    /// Whether any text came.
+    private(set) var hasOutput = false
     /// The step under way and what it has said so far.
     private var step = ""
     private var stepRound: UInt32 = 0
@@ -30,19 +36,22 @@ package struct RefinementProgress {
             (text, round, rounds, scores) = (result.text, result.round, result.rounds, result.scores)
             (seconds, transcriptID, isOver) = (result.seconds, result.transcriptId, true)
             if let usage = result.usage { self.usage = usage }
+            isPartial = result.partial
+            if !result.text.isEmpty { hasOutput = true }
             return
         }
         if (event.step, event.round) != (step, stepRound) {
             (step, stepRound, stepText) = (event.step, event.round, "")
         }
         stepText += event.delta
+        if !event.delta.isEmpty { hasOutput = true }
         guard let finished = event.finished else { return }
         seconds += finished.seconds
         usage.add(finished.usage ?? Usage())
         if event.step == RefinementStepKind.draft.rawValue || event.step == RefinementStepKind.rewrite.rawValue {
             rounds = event.round
             if case .score(let score)? = finished.graded { scores.append(score) }
-            if !finished.notTaken { (text, round) = (stepText, rounds) }
+            if !finished.notTaken { (text, round, hasAnswer) = (stepText, rounds, true) }
         }
         stepText = ""
     }

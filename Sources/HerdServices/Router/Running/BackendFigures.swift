@@ -31,12 +31,14 @@ enum BackendFigures {
         return figures
     }
 
-    /// One of each endpoint, under `endpoint MODEL URL`.
+    /// One of each endpoint, under `endpoint MODEL URL`; where a model has several at one URL, ` (2)` and so on follows.
     static func facts(_ runner: ModelRunner) -> [String: String] {
         var facts: [String: String] = [:]
         for model in runner.pool.status().models {
             for (index, endpoint) in model.endpoints.enumerated() {
-                facts["endpoint \(model.model) \(endpoint.endpoint)"] = text(
+                let same = model.endpoints[..<index].count { $0.endpoint == endpoint.endpoint }
+                let number = same > 0 ? " (\(same + 1))" : ""
+                facts["endpoint \(model.model) \(endpoint.endpoint)\(number)"] = text(
                     endpoint, waiting: index == 0 ? model.waiting : 0)
             }
         }

@@ -6,8 +6,10 @@ import HerdServer
 extension CompleteCall {
     /// Has the refiner draft and refine with the candidate, as the decision says, and passes its events on.
     ///
+    /// - Parameter others: models that may be asked after it; where there are any, half of the caller's time is left to
+    ///   the model without refinement and to them.
     /// - Returns: false where it brought nothing, which the caller has been told; the model is then asked without it.
-    mutating func refine(_ candidate: Candidate) async throws(CallError) -> Bool {
+    mutating func refine(_ candidate: Candidate, others: Int) async throws(CallError) -> Bool {
         var request = RefinementRequest(
             prompt: route.prompt, model: candidate.model, rounds: candidate.refineRounds, messages: route.messages,
             decisionId: decided.response.decisionId)
@@ -15,7 +17,8 @@ extension CompleteCall {
         var progress = RefinementProgress()
         var failure: CallError?
         let events = router.refiner.stream(
-            Refiner.refine, request, timeout: context.remaining, metadata: context.forwardedMetadata)
+            Refiner.refine, request, timeout: others > 0 ? context.remaining / 2 : context.remaining,
+            metadata: context.forwardedMetadata)
         var iterator = events.makeAsyncIterator()
         while true {
             let event: RefinementEvent?
@@ -29,10 +32,12 @@ extension CompleteCall {
             progress.take(event)
             try await send(CompleteEvent(event: .refinement(event)))
         }
-        if context.isCancelled || context.remaining <= .zero {
+        if context.isOver {
+            if progress.hasOutput { session?.keep(candidate.model) }
             throw failure ?? CallError(.cancelled, "the call was stopped")
         }
         guard let text = progress.text else {
+            spent.add(progress.usage)
             try await tell(failure, candidate, "the model is asked without it")
             return false
         }

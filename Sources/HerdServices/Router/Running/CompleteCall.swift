@@ -18,6 +18,7 @@ struct CompleteCall {
     let maximumModels: Int
     let send: @Sendable (CompleteEvent) async throws(CallError) -> Void
 
+    let session: Conversation?
     private let chat: ChatRequest
     private let started = NIODeadline.now()
     /// The model that the conversation was with.
@@ -26,6 +27,8 @@ struct CompleteCall {
     var attempts: [Attempt] = []
     /// Of the last model that was run.
     var generation: GenerationFinish?
+    /// By refinements that brought nothing.
+    var spent = Usage()
     var refineRounds: UInt32 = 0
     var transcriptID = ""
     var hasOutput = false
@@ -51,9 +54,6 @@ struct CompleteCall {
         decided = try await router.decide(
             route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
         self.route = route.withoutFlags(decided.plan)
-        guard !self.route.prompt.isEmpty || !self.route.messages.isEmpty else {
-            throw CallError(.invalidArgument, "route.prompt holds nothing but flags; write what is to be answered")
-        }
         chat =
             decided.plan.prompt.flags == nil
             ? asWritten
@@ -62,10 +62,8 @@ struct CompleteCall {
         self.context = context
         self.send = send
         options = request.options
-        sessionModel =
-            route.session.isEmpty
-            ? nil
-            : router.sessions.model(of: route.session, tenant: context.tenant, nowMs: WallClock.milliseconds())
+        session = Conversation(route.session, tenant: context.tenant, router.sessions)
+        sessionModel = session?.model
     }
 
     mutating func run() async throws(CallError) {
@@ -87,16 +85,28 @@ struct CompleteCall {
         let candidates = decided.response.candidates.filter(\.excludedBecause.isEmpty).prefix(maximumModels)
         var failures: [(model: String, failure: BackendFailure)] = []
         for (index, candidate) in candidates.enumerated() {
-            if candidate.refineRounds > 0, try await refine(candidate) { return }
             let others = candidates.count - index - 1
+            if candidate.refineRounds > 0, try await refine(candidate, others: others) { return }
             let run = await run(candidate.model, others: others)
             attempts += run.finish.attempts
             generation = run.finish
+            if spent != Usage() {
+                var usage = run.finish.usage ?? Usage()
+                usage.add(spent)
+                generation?.usage = usage
+            }
             switch run.failure {
             case nil: return try await finish(with: candidate.model)
-            case .caller(let error): throw error
+            case .caller(let error):
+                session?.keep(candidate.model)
+                throw error
             case .backend(let failure):
-                forgetSession(candidate.model)
+                if failure.allowsAnotherModel, !context.isOver {
+                    session?.forget(candidate.model)
+                } else if run.hasOutput {
+                    // Nobody but the caller ended it: whoever was speaking goes on with the next turn.
+                    session?.keep(candidate.model)
+                }
                 failures.append((candidate.model, failure))
                 guard !hasOutput else { throw try await broken(failure.callError(AnswerText.whatWasSentStands)) }
                 guard failure.allowsAnotherModel, others > 0 else { throw try await broken(Self.error(failures)) }
@@ -150,10 +160,7 @@ struct CompleteCall {
 
     /// The last event of a whole answer.
     mutating func finish(with model: String) async throws(CallError) {
-        if !route.session.isEmpty {
-            router.sessions.set(
-                model, of: route.session, tenant: context.tenant, nowMs: WallClock.milliseconds())
-        }
+        session?.keep(model)
         try await sendFinish(switched: sessionModel.map { $0 != model } ?? false)
     }
 
@@ -172,12 +179,6 @@ struct CompleteCall {
                     CompleteFinish(
                         decisionId: decided.response.decisionId, generation: generation, refineRounds: refineRounds,
                         transcriptId: transcriptID, switched: switched))))
-    }
-
-    private func forgetSession(_ model: String) {
-        guard !route.session.isEmpty else { return }
-        router.sessions.forget(
-            model, of: route.session, tenant: context.tenant, nowMs: WallClock.milliseconds())
     }
 
     private func log(code: StatusCode, error: String) {

@@ -33,14 +33,19 @@ extension [AnswerPiece] {
         for event in events {
             switch event {
             case .text(let text) where !text.isEmpty:
-                if case .text(let before)? = last {
-                    self[count - 1] = .text(before + text)
+                if case .text(var whole)? = last {
+                    // Held by nobody else, it grows in place.
+                    removeLast()
+                    whole += text
+                    append(.text(whole))
                 } else {
                     append(.text(text))
                 }
             case .reasoning(let text) where !text.isEmpty:
-                if case .reasoning(let before)? = last {
-                    self[count - 1] = .reasoning(before + text)
+                if case .reasoning(var whole)? = last {
+                    removeLast()
+                    whole += text
+                    append(.reasoning(whole))
                 } else {
                     append(.reasoning(text))
                 }
@@ -69,7 +74,8 @@ extension [Attempt] {
             return Attempt(
                 model: model, endpoint: attempt.endpoint,
                 code: own?.code.rawValue ?? BackendFailure.meaning(of: kind).0.rawValue,
-                error: own?.message ?? kind.label, seconds: attempt.seconds)
+                error: own?.message ?? (attempt.message.isEmpty ? kind.label : attempt.message),
+                seconds: attempt.seconds)
         }
     }
 }

@@ -1,15 +1,21 @@
+import HerdMessages
 import HerdPolicy
 
 /// What asking one question of one model probably costs, from prices and lengths.
 ///
-/// A token is four bytes. A round of refinement reads the prompt twice, the answer twice and the critique once, each time
-/// with about 150 tokens of wording, and writes a critique and a rewrite as long as the answer. A judge reads the question and
-/// both answers twice and writes 16 tokens each time. Models without a declared price get the documented stand-in.
+/// A token is four bytes; for the bound, one byte, since no tokenizer makes more of a text, and 64 stand for the chat's
+/// template. A round of refinement reads the prompt twice, the answer twice and the critique once, each time with about 150
+/// tokens of wording (2,000 for the bound), and writes a critique and a rewrite as long as the answer. A judge reads the
+/// question and both answers twice and writes 16 tokens each time (for the bound what it may). Models without a declared price get the documented stand-in.
 struct CostEstimate: Sendable {
     /// Where neither the model nor the request says how long answers are.
     static let undeclaredOutputTokens = 256
     private static let wordingTokens = 150.0
+    private static let mostWordingTokens = 2_000.0
+    private static let templateTokens = 64.0
     private static let verdictTokens = 16.0
+    /// What a judge may write.
+    static let mostVerdictTokens = Int(GenerationOptions.ofJudge.maxTokens)
 
     var price: Price
     /// What an answer probably takes, and what it may take.
@@ -38,7 +44,8 @@ struct CostEstimate: Sendable {
     func cost(
         promptBytes: Int, referenceBytes: Int, hasDraft: Bool, rounds: Int?, gradings: Int, isBound: Bool = false
     ) -> Double {
-        let prompt = Double((promptBytes + 3) / 4)
+        let prompt = Self.tokens(promptBytes, isBound)
+        let wording = isBound ? Self.mostWordingTokens : Self.wordingTokens
         let output = Double(isBound ? mostOutputTokens : outputTokens)
         var read = 0.0
         var written = 0.0
@@ -47,16 +54,21 @@ struct CostEstimate: Sendable {
                 read += prompt
                 written += output
             }
-            read += Double(rounds) * (2 * prompt + 3 * output + 2 * Self.wordingTokens)
-            written += Double(rounds) * 2 * output
+            // A critique may be longer than the answers are to be.
+            let critique = isBound ? max(output, Double(RefinementPlan.critiqueTokens)) : output
+            read += Double(rounds) * (2 * (prompt + output + wording) + critique)
+            written += Double(rounds) * (critique + output)
         }
         var dollars = (read * price.input + written * price.output) / 1_000_000
         if let judgePrice {
-            let reference = Double((referenceBytes + 3) / 4)
-            let judged = prompt + output + reference + Self.wordingTokens
-            dollars +=
-                Double(2 * gradings) * (judged * judgePrice.input + Self.verdictTokens * judgePrice.output) / 1_000_000
+            let judged = prompt + output + Self.tokens(referenceBytes, isBound) + wording
+            let verdict = isBound ? Double(Self.mostVerdictTokens) : Self.verdictTokens
+            dollars += Double(2 * gradings) * (judged * judgePrice.input + verdict * judgePrice.output) / 1_000_000
         }
         return dollars
+    }
+
+    private static func tokens(_ bytes: Int, _ isBound: Bool) -> Double {
+        isBound ? Double(bytes) + templateTokens : Double((bytes + 3) / 4)
     }
 }

@@ -29,6 +29,8 @@ struct EvaluationPlan: Sendable {
     var skipped: Int { parts.reduce(0) { $0 + $1.skipped } }
     var estimatedCost: Double { parts.reduce(0) { $0 + $1.estimatedCost } }
 
+    /// Damaged questions that are named.
+    private static let mostNamedFailures = 100
     /// Questions read in one transaction, so that none is held open for long.
     private static let page = 256
 
@@ -96,7 +98,7 @@ struct EvaluationPlan: Sendable {
         var parts = key.parts()
         _ = parts.string()
         let id = parts.string() ?? "?"
-        guard settings.ids.isEmpty || settings.ids.contains(id) else { return }
+        guard settings.ids.isEmpty || settings.ids.contains(id), failures.count < Self.mostNamedFailures else { return }
         failures.append(
             EvaluationFailure(
                 id: id, model: "", code: UInt32(StatusCode.dataLoss.rawValue),

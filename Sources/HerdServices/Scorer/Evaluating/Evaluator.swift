@@ -18,8 +18,7 @@ struct Evaluator: Sendable {
         answers = AnswerTable(store: store, evaluations: evaluations)
         let source = RouterAnswers(link: link)
         self.source = source
-        // A judge says one line, always the same one.
-        let options = GenerationOptions(samplingTemperature: .temperature(0), maxTokens: 64)
+        let options = GenerationOptions.ofJudge
         judge = Judge(prompt: judgePrompt) { model, prompt in
             do {
                 let answer = try await source.answer(prompt, model: model, options: options)

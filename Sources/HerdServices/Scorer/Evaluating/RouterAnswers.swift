@@ -25,6 +25,48 @@ struct RouterAnswers: AnswerSource {
     }
 
     func answer(_ prompt: String, model: String, options: GenerationOptions) async throws -> ModelAnswer {
+        for pauses in 0..<Self.mostPauses {
+            do {
+                return try await answerOnce(prompt, model: model, options: options)
+            } catch let failure as AnswerFailure where failure.costUsd == 0 {
+                guard let pause = Self.pause(after: failure.underlying, pauses) else { throw failure }
+                try await Task.sleep(for: pause)
+            }
+        }
+        return try await answerOnce(prompt, model: model, options: options)
+    }
+
+    func refine(
+        _ prompt: String, model: String, draft: String, rounds: Int, options: GenerationOptions
+    ) async -> MeasuredRounds {
+        for pauses in 0..<Self.mostPauses {
+            let refined = await refineOnce(prompt, model: model, draft: draft, rounds: rounds, options: options)
+            guard let failure = refined.failure, refined.answers.isEmpty, refined.costUsd == 0,
+                let pause = Self.pause(after: failure, pauses)
+            else { return refined }
+            do {
+                try await Task.sleep(for: pause)
+            } catch {
+                return refined
+            }
+        }
+        return await refineOnce(prompt, model: model, draft: draft, rounds: rounds, options: options)
+    }
+
+    /// How often a busy model is asked again, beyond what the router does, and how long it is waited for at most.
+    private static let mostPauses = 5
+    private static let longestPause = Duration.seconds(60)
+
+    /// A rate limit is no failure of a question: as long as the endpoint says, else longer each time; nil for others.
+    private static func pause(after error: any Error, _ pauses: Int) -> Duration? {
+        guard let error = error as? CallError, error.code == .resourceExhausted else { return nil }
+        let told = error.metadata["retry-after-ms"].flatMap { Int64($0) }.map { Duration.milliseconds($0) }
+        return min(longestPause, told ?? .milliseconds(500 << pauses))
+    }
+
+    private func answerOnce(
+        _ prompt: String, model: String, options: GenerationOptions
+    ) async throws -> ModelAnswer {
         var answer = ModelAnswer(text: "")
         var finish: GenerationFinish?
         do {
@@ -52,7 +94,7 @@ struct RouterAnswers: AnswerSource {
         return answer
     }
 
-    func refine(
+    private func refineOnce(
         _ prompt: String, model: String, draft: String, rounds: Int, options: GenerationOptions
     ) async -> MeasuredRounds {
         // No draft at all would have the refiner ask for one.

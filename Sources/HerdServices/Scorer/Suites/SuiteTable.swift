@@ -127,22 +127,4 @@ struct SuiteTable: Sendable {
         }
         return try SuiteItemRecord(stored: bytes)
     }
-
-    /// The names of all suites.
-    func names() throws -> [String] {
-        var names: [String] = []
-        try store.read { transaction in
-            var range = ScanRange.all
-            while let key = try transaction.firstKey(of: Self.items, range) {
-                var parts = key.parts()
-                guard let suite = parts.string() else { break }
-                names.append(suite)
-                // Past every key that begins with this suite.
-                var next = OrderedBytes().adding(suite).bytes
-                next[next.count - 1] += 1
-                range = try ScanRange.from(next)
-            }
-        }
-        return names
-    }
 }

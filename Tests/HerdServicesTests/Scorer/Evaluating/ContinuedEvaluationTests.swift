@@ -1,3 +1,4 @@
+import HerdClient
 import HerdFrames
 import HerdMessages
 import Testing
@@ -19,7 +20,8 @@ import Testing
             models: Self.models,
             script: { call, time in
                 guard call.model == "judge" else { return ("answer", 0.01) }
-                return (time == 1 ? "I like both." : "VERDICT: 1", 0.02)
+                let isFirst = time == 1 && call.prompt.contains("Answer 1:\nanswer")
+                return (isFirst ? "I like both." : "VERDICT: 1", 0.02)
             }
         ) { harness in
             try await harness.put(SuiteItem.several(1))
@@ -45,7 +47,9 @@ import Testing
             models: Self.models,
             script: { call, time in
                 guard call.model == "judge" else { return (call.prompt.hasSuffix("#1") ? "second" : "first", 0) }
-                if call.prompt.contains("second"), time == 1 { throw CallError(.unavailable, "the judge is down") }
+                if call.prompt.contains("Answer 1:\nsecond"), time == 1 {
+                    throw CallError(.unavailable, "the judge is down")
+                }
                 return ("VERDICT: TIE", 0.02)
             }
         ) { harness in

@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func theCeilingIsNeverPassed() async throws {
-        // 10 bytes are 3 tokens in, 100 tokens out: 0.0503 dollars at most, 0.05 in fact.
+        // 10 bytes are 3 tokens in, 100 tokens out: probably 0.0503 dollars, at most 0.0575, 0.05 in fact.
         let models = [ScorerHarness.model("large", concurrency: 4, priceIn: 100, priceOut: 500, outputTokens: 100)]
         try await ScorerHarness.run(
             models: models,
@@ -147,6 +147,35 @@ import Testing
             #expect(events.last?.summaries.map(\.failed) == [0, 1])
             let again = try await harness.evaluate()
             #expect(again.last?.done == 1 && again.last?.failed == 0)
+        }
+    }
+
+    @Test func aBusyModelIsWaitedFor() async throws {
+        try await ScorerHarness.run(script: { call, time in
+            if time < 3 {
+                throw CallError(.resourceExhausted, "too many requests", metadata: ["retry-after-ms": "5"])
+            }
+            return try await Self.script(call, time)
+        }) { harness in
+            try await harness.put(SuiteItem.several(4))
+            let events = try await harness.evaluate()
+            #expect(events.last?.done == 8 && events.last?.failed == 0)
+            #expect(await harness.router.book.total == 3 * 8)
+        }
+    }
+
+    @Test func aPatternThatTakesTooLongScoresZeroAndIsNamed() async throws {
+        let models = [ScorerHarness.model("m")]
+        try await ScorerHarness.run(models: models, script: { _, _ in (String(repeating: "a", count: 500) + "!", 0) }) {
+            harness in
+            try await harness.put(SuiteItem.several(1))
+            let events = try await harness.evaluate {
+                $0.grader = Grader(kind: "regex", pattern: "^(a+)+$")
+            }
+            #expect(events.last?.done == 1 && events.last?.failed == 0)
+            #expect(events.last?.summaries.first?.score == 0)
+            let remarks = events.flatMap(\.failures).map(\.error)
+            #expect(remarks.count == 1 && remarks.first?.contains("too long") == true, "\(remarks)")
         }
     }
 

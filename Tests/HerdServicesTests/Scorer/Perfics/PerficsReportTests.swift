@@ -1,4 +1,4 @@
-import HerdFrames
+import HerdClient
 import HerdMessages
 import Testing
 
