@@ -54,7 +54,12 @@ package struct RefineCommand: ServiceCommand {
         route.constraints = limits.constraints
         var request = RefineRequest(route: route, model: model ?? "", refineModel: refineModel ?? "")
         request.roundsChoice = rounds.map { .rounds($0) }
-        request.draft = try draft.map { try Self.text($0, option: "--draft") } ?? ""
+        if let draft {
+            request.draft = try Self.text(draft, option: "--draft")
+            guard !request.draft.isEmpty else {
+                throw CommandFailure("--draft is empty; leave it out to have one written", exitCode: 64)
+            }
+        }
         request.options = try generation.options()
         request.limits = stops.limits
         request.grader = grading.grader

@@ -84,6 +84,7 @@ enum RefinementText {
         parts += usage(step.usage)
         if step.seconds > 0 { parts.append("\(NumberFormat.decimals(step.seconds, 3)) s") }
         if case .score(let score)? = step.graded { parts.append("score \(NumberFormat.decimals(score, 3))") }
+        if step.notTaken { parts.append("not taken") }
         return parts.joined(separator: ", ")
     }
 
@@ -107,6 +108,7 @@ enum RefinementText {
         case "rounds": "the number of rounds"
         case "critique found nothing": "a critique that found nothing"
         case "no change": "a rewrite that changed nothing"
+        case "cut off": "a rewrite that was cut off"
         case "tokens", "cost", "time": "the limit on \(reason)"
         case "error": "an error"
         default: reason

@@ -12,13 +12,22 @@ package struct TranscriptCommand: ParsableCommand {
     package init() {}
 }
 
+/// Whose transcripts a command is about.
+struct TranscriptTenant: ParsableArguments {
+    @Option(help: "The tenant whose transcripts they are; every tenant's if not given.")
+    var tenant: String?
+
+    var metadata: [String: String] { tenant.map { ["tenant": $0] } ?? [:] }
+}
+
 struct TranscriptList: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List transcripts, newest first.",
-        discussion: "EXAMPLE\n  herdctl transcript list --limit 20")
+        discussion: "EXAMPLES\n  herdctl transcript list --limit 20\n  herdctl transcript list --tenant acme")
 
     @Option(help: "How many at most; 100 if not given, 0 for all.")
     var limit = 100
+    @OptionGroup var owner: TranscriptTenant
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -32,12 +41,15 @@ struct TranscriptList: ServiceCommand {
             let left = limit == 0 ? 1_000 : min(limit - all.transcripts.count, 1_000)
             let page = try await client.call(
                 HerdMessages.Refiner.listTranscripts,
-                ListTranscriptsRequest(page: Page(size: UInt32(left), token: all.next)))
+                ListTranscriptsRequest(page: Page(size: UInt32(left), token: all.next)), metadata: owner.metadata)
             all.transcripts += page.transcripts
             all.next = page.next
         } while !all.next.isEmpty && (limit == 0 || all.transcripts.count < limit)
         try output.print(all) {
-            if all.transcripts.isEmpty { return "No transcripts yet; herdctl refine makes one.\n" }
+            if all.transcripts.isEmpty {
+                let whose = owner.tenant.map { " of tenant '\($0)'" } ?? ""
+                return PrintableText.escaped("No transcripts\(whose) yet; herdctl refine makes one.") + "\n"
+            }
             var table = TextTable([
                 ("TRANSCRIPT", .left), ("BEGUN", .left), ("MODEL", .left), ("REFINED BY", .left), ("ROUNDS", .right),
                 ("ENDED BY", .left), ("EXPIRES", .left),
@@ -64,12 +76,13 @@ struct TranscriptShow: ServiceCommand {
     var id: String
     @Flag(help: "Print every step as one line of JSON; keys are the message's field names.")
     var json = false
+    @OptionGroup var owner: TranscriptTenant
     @OptionGroup var connection: ConnectionOptions
 
     func run(with client: HerdClient) async throws {
         let steps = client.stream(
             HerdMessages.Refiner.getTranscript, GetTranscriptRequest(transcriptId: id),
-            timeout: connection.streamTimeout)
+            timeout: connection.streamTimeout, metadata: owner.metadata)
         for try await step in steps {
             try StandardOutput.write(
                 json ? MessageJSON.text(of: step, onOneLine: true) + "\n" : Self.text(of: step))
@@ -97,12 +110,14 @@ struct TranscriptDelete: ServiceCommand {
 
     @Argument(help: "The transcript's id.")
     var id: String
+    @OptionGroup var owner: TranscriptTenant
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
     func run(with client: HerdClient) async throws {
         let reply = try await client.call(
-            HerdMessages.Refiner.deleteTranscript, DeleteTranscriptRequest(transcriptId: id))
+            HerdMessages.Refiner.deleteTranscript, DeleteTranscriptRequest(transcriptId: id),
+            metadata: owner.metadata)
         try output.print(reply) { "deleted \(id)\n" }
     }
 }

@@ -165,6 +165,8 @@ public struct RefinementEvent: Message {
     public var round: UInt32
     public var finished: RefinementStep?
     public var result: RefinementResult?
+    /// In the first event, so that a refinement that breaks off can be looked up.
+    public var transcriptId: String
 
     /// Every field at its default.
     public init() {
@@ -173,6 +175,7 @@ public struct RefinementEvent: Message {
         self.round = 0
         self.finished = nil
         self.result = nil
+        self.transcriptId = ""
     }
 
     /// The given fields, the others at their defaults.
@@ -181,13 +184,15 @@ public struct RefinementEvent: Message {
         delta: String = "",
         round: UInt32 = 0,
         finished: RefinementStep? = nil,
-        result: RefinementResult? = nil
+        result: RefinementResult? = nil,
+        transcriptId: String = ""
     ) {
         self.step = step
         self.delta = delta
         self.round = round
         self.finished = finished
         self.result = result
+        self.transcriptId = transcriptId
     }
 
     public static var fullName: String { "herd.v1.RefinementEvent" }
@@ -207,6 +212,9 @@ public struct RefinementStep: Message {
     public var usage: Usage?
     public var seconds: Double
     public var graded: Graded?
+    /// Of a rewrite: an earlier answer stays the one to give, as this one is blank, the same but for white space, cut off, or
+    /// not graded as better.
+    public var notTaken: Bool
 
     /// Every field at its default.
     public init() {
@@ -214,6 +222,7 @@ public struct RefinementStep: Message {
         self.usage = nil
         self.seconds = 0
         self.graded = nil
+        self.notTaken = false
     }
 
     /// The given fields, the others at their defaults.
@@ -221,12 +230,14 @@ public struct RefinementStep: Message {
         model: String = "",
         usage: Usage? = nil,
         seconds: Double = 0,
-        graded: Graded? = nil
+        graded: Graded? = nil,
+        notTaken: Bool = false
     ) {
         self.model = model
         self.usage = usage
         self.seconds = seconds
         self.graded = graded
+        self.notTaken = notTaken
     }
 
     public static var fullName: String { "herd.v1.RefinementStep" }
@@ -254,13 +265,14 @@ public struct RefinementResult: Message {
     public var round: UInt32
     /// Rounds that were finished.
     public var rounds: UInt32
-    /// Why it ended: "rounds", "critique found nothing", "no change", "tokens", "cost", "time", "error".
+    /// Why it ended: "rounds", "critique found nothing", "no change", "cut off" (the model's context or the caller's
+    /// max_tokens ended a rewrite of a whole answer), "tokens", "cost", "time", "error".
     public var stoppedBecause: String
     /// Of all steps together.
     public var usage: Usage?
     public var seconds: Double
     public var transcriptId: String
-    /// Of the draft and after each round; empty without a grader.
+    /// Of the draft and after each round, but for a last one that no judge could be paid for; empty without a grader.
     public var scores: [Double]
     /// The refinement broke off: the best answer so far; the stream's status tells why.
     public var partial: Bool
@@ -693,6 +705,7 @@ extension RefinementEvent: GeneratedMessage {
         } else {
             self.result = nil
         }
+        self.transcriptId = readText(c.pointee.transcript_id)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementEvent>, in arena: MessageArena) {
@@ -714,6 +727,9 @@ extension RefinementEvent: GeneratedMessage {
             herd__v1__refinement_result__init(item)
             resultValue.write(to: item, in: arena)
             c.pointee.result = item
+        }
+        if !self.transcriptId.isEmpty {
+            c.pointee.transcript_id = arena.text(self.transcriptId)
         }
     }
 }
@@ -739,6 +755,7 @@ extension RefinementStep: GeneratedMessage {
         case 4: self.graded = .score(c.pointee.score)
         default: self.graded = nil
         }
+        self.notTaken = c.pointee.not_taken != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementStep>, in arena: MessageArena) {
@@ -758,6 +775,7 @@ extension RefinementStep: GeneratedMessage {
             c.pointee.graded_case = Herd__V1__RefinementStep__GradedCase(rawValue: 4)
         case nil: break
         }
+        c.pointee.not_taken = self.notTaken ? 1 : 0
     }
 }
 

@@ -11,4 +11,11 @@ extension Usage {
         costUsd += other.costUsd
         costEstimated = costEstimated || other.costEstimated
     }
+
+    /// Both together.
+    static func + (first: Usage, second: Usage) -> Usage {
+        var sum = first
+        sum.add(second)
+        return sum
+    }
 }

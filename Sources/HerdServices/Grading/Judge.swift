@@ -141,15 +141,7 @@ package struct Judge: Sendable {
     }
 }
 
-extension Usage {
-    /// The sum of two calls' usage; estimated where one of them is.
-    static func + (first: Usage, second: Usage) -> Usage {
-        func sum(_ one: UInt32, _ other: UInt32) -> UInt32 { UInt32(clamping: UInt64(one) + UInt64(other)) }
-        return Usage(
-            promptTokens: sum(first.promptTokens, second.promptTokens),
-            completionTokens: sum(first.completionTokens, second.completionTokens),
-            cachedTokens: sum(first.cachedTokens, second.cachedTokens),
-            estimated: first.estimated || second.estimated, costUsd: first.costUsd + second.costUsd,
-            costEstimated: first.costEstimated || second.costEstimated)
-    }
+extension GenerationOptions {
+    /// Of every call of a judge: it says one line, the same one each time; some models think aloud before it.
+    package static let ofJudge = GenerationOptions(samplingTemperature: .temperature(0), maxTokens: 512)
 }

@@ -21,6 +21,8 @@ struct RefinementTests {
                 "rewrite 2: a lively one",
             ])
         #expect(told.events.first?.delta == "the")
+        #expect(told.events.first?.transcriptId == "0000000000000001-00000001")
+        #expect(told.events.dropFirst().allSatisfy { $0.transcriptId.isEmpty })
         #expect(told.requests.map(\.model) == ["small", "large", "large", "large", "large"])
         let result = try #require(told.result)
         #expect(result.text == "a lively one" && result.round == 2 && result.rounds == 2)
@@ -53,7 +55,8 @@ struct RefinementTests {
             questions[4] == prompts.rewrite.text(["prompt": "Why?", "answer": "two", "critique": "bad two"]))
         for (index, request) in told.requests.enumerated() {
             let isCritique = index == 1 || index == 3
-            #expect(request.options?.maxTokens == 50)
+            // Half a critique is of no use to a short answer either.
+            #expect(request.options?.maxTokens == (isCritique ? 512 : 50))
             #expect(request.options?.samplingTemperature == .temperature(0.5))
             #expect(request.options?.stop == (isCritique ? [] : ["END"]))
             #expect((request.options?.responseFormat == nil) == isCritique)
@@ -139,7 +142,7 @@ struct RefinementTests {
     @Test("an empty rewrite never replaces an answer")
     func emptyRewrite() async throws {
         let told = try await ScriptedRefinement.run([.text("one"), .text("bad"), .text("")])
-        #expect(told.result?.text == "one" && told.result?.stoppedBecause == "no change")
+        #expect(told.result?.text == "one" && told.result?.stoppedBecause == "no change" && told.notTaken == [1])
     }
 
     @Test("tokens: each step gets what is left, and none is begun without any")
@@ -151,21 +154,41 @@ struct RefinementTests {
         #expect(told.requests[0].options?.maxTokens == 399)
         let second = try #require(told.requests[1].options?.maxTokens)
         #expect(second < 370 && second > 200)
+        let short = try await ScriptedRefinement.run([.text("one", tokens: 30), .text("bad", tokens: 300)]) {
+            $0.limits = RefinementLimits(maxTokens: 400)
+            $0.options = GenerationOptions(maxTokens: 20)
+        }
+        #expect(short.requests.map { $0.options?.maxTokens } == [20, second])
         #expect(told.result?.stoppedBecause == "tokens" && told.result?.text == "one")
         #expect(told.error == nil && told.result?.partial == false)
     }
 
-    @Test("a rewrite that the token limit cuts does not replace the whole answer before it")
+    @Test("a rewrite that is cut, by whatever, does not replace the whole answer before it")
     func cutRewrite() async throws {
-        let told = try await ScriptedRefinement.run([
-            .text("whole"), .text("bad"), .text("the begin", reason: "length"),
-        ]) { $0.limits = RefinementLimits(maxTokens: 1_000) }
+        let replies: [ScriptedGenerator.Reply] = [.text("whole"), .text("bad"), .text("the begin", reason: "length")]
+        let told = try await ScriptedRefinement.run(replies) { $0.limits = RefinementLimits(maxTokens: 1_000) }
         #expect(told.result?.text == "whole" && told.result?.stoppedBecause == "tokens")
-        // Where it is the caller's own limit of an answer, it is what he asked for.
-        let own = try await ScriptedRefinement.run([
-            .text("whole"), .text("bad"), .text("the begin", reason: "length"),
-        ]) { $0.options = GenerationOptions(maxTokens: 2) }
-        #expect(own.result?.text == "the begin" && own.result?.stoppedBecause == "rounds")
+        // By the caller's limit of an answer or, without any, by the model's context.
+        for limit: UInt32 in [2, 0] {
+            let cut = try await ScriptedRefinement.run(replies) {
+                $0.rounds = 3
+                $0.options = GenerationOptions(maxTokens: limit)
+            }
+            #expect(cut.result?.text == "whole" && cut.result?.stoppedBecause == "cut off")
+            #expect(cut.result?.rounds == 0 && cut.result?.partial == false && cut.error == nil)
+            #expect(cut.notTaken == [1])
+        }
+        let given = try await ScriptedRefinement.run(Array(replies.dropFirst())) { $0.draft = "given" }
+        #expect(given.result?.text == "given" && given.result?.stoppedBecause == "cut off")
+    }
+
+    @Test("where the answer before it was cut too, a cut rewrite replaces it")
+    func cutDraft() async throws {
+        let told = try await ScriptedRefinement.run([
+            .text("half", reason: "length"), .text("bad"), .text("the begin", reason: "length"), .text("bad"),
+            .text("whole"), .text("bad"), .text("half", reason: "length"),
+        ]) { $0.rounds = 4 }
+        #expect(told.result?.text == "whole" && told.result?.stoppedBecause == "cut off" && told.notTaken == [3])
     }
 
     @Test("a token limit that the prompt alone takes is refused")
@@ -201,6 +224,20 @@ struct RefinementTests {
             [.text("one")], clock: Clock(showing: [.zero, .zero, .zero, .zero, .seconds(3)])
         ) { $0.limits = RefinementLimits(maxSeconds: 2) }
         #expect(late.result?.stoppedBecause == "time" && late.requests.count == 1)
+    }
+
+    @Test("a step that time stopped counts as what its words come to, at the price so far")
+    func stoppedStep() async throws {
+        let told = try await ScriptedRefinement.run(
+            [
+                .text("one", tokens: 100, cost: 0.1),
+                .stopped(CallError(.deadlineExceeded, "too slow"), after: "half a critique."),
+            ], clock: Clock(showing: [.zero, .zero, .zero, .zero, .zero, .seconds(1), .seconds(2)])
+        ) { $0.limits = RefinementLimits(maxSeconds: 2) }
+        let usage = try #require(told.result?.usage)
+        #expect(told.result?.stoppedBecause == "time" && usage.estimated && usage.costEstimated)
+        #expect(usage.completionTokens == 104 && usage.promptTokens > 50)
+        #expect(abs(usage.costUsd - 0.001 * Double(usage.completionTokens + usage.promptTokens)) < 1e-9)
     }
 
     @Test("the call's deadline leaves room for the result")
@@ -250,6 +287,8 @@ struct RefinementTests {
         #expect(told.result?.text == "a" && told.result?.partial == true)
         #expect(told.error?.code == .unavailable)
         #expect(told.error?.message.hasPrefix("grading the rewrite of round 1 failed") == true)
+        // What was paid for it all the same.
+        #expect(told.result?.usage?.costUsd == 0.25 && told.notTaken == [1])
     }
 
     @Test("a judge compares each rewrite with the draft in both orders")
@@ -259,7 +298,8 @@ struct RefinementTests {
             let generator = ScriptedGenerator([.text(first, tokens: 1), .text(second, tokens: 1)])
             let judge = DraftJudge(
                 prompt: prompt, generator: generator, model: "judge", question: "Why?", criteria: "", reference: "so")
-            let graded = try await judge.grade("new", draft: "old", timeout: nil)
+            let graded = try await judge.grade("new", draft: "old", maxTokens: 70, timeout: nil)
+            #expect(generator.requests.allSatisfy { $0.options?.maxTokens == 70 })
             #expect(graded.usage?.completionTokens == 2)
             #expect(generator.requests.allSatisfy { $0.model == "judge" && $0.prompt.contains("so") })
             return graded.score
@@ -270,7 +310,62 @@ struct RefinementTests {
         let judge = DraftJudge(
             prompt: prompt, generator: ScriptedGenerator([]), model: "judge", question: "Why?", criteria: "",
             reference: "")
-        #expect(try await judge.grade("old", draft: "old", timeout: nil).score == 0.5)
+        #expect(try await judge.grade("old", draft: "old", maxTokens: 70, timeout: nil).score == 0.5)
+    }
+
+    @Test("a judge that fails at its second call has been paid for the first")
+    func judgeFails() async throws {
+        let judge = DraftJudge(
+            prompt: try JudgePrompt(folder: try PromptFolder.locate("")),
+            generator: ScriptedGenerator([
+                .text("VERDICT: 1", tokens: 3, cost: 0.5), .failure(CallError(.unavailable, "gone")),
+            ]), model: "judge", question: "Why?", criteria: "", reference: "")
+        let failure = await #expect(throws: JudgementFailure.self) {
+            _ = try await judge.grade("new", draft: "old", maxTokens: 70, timeout: nil)
+        }
+        #expect(failure?.error.code == .unavailable)
+        #expect(failure?.usage.costUsd == 0.5 && failure?.usage.completionTokens == 4)
+    }
+
+    @Test("no round is begun whose judgement would pass the limit on money")
+    func judgeCost() async throws {
+        let replies: [ScriptedGenerator.Reply] = [
+            .text("a", cost: 0.002), .text("bad", cost: 0.002), .text("b", cost: 0.002),
+        ]
+        let scores = ["a": 0.5, "b": 1]
+        let told = try await ScriptedRefinement.run(replies, scores: scores, grading: .judge) {
+            $0.limits = RefinementLimits(maxCostUsd: 0.0065)
+        }
+        #expect(told.requests.count == 1 && told.result?.stoppedBecause == "cost" && told.result?.text == "a")
+        let enough = try await ScriptedRefinement.run(replies, scores: scores, grading: .judge) {
+            $0.limits = RefinementLimits(maxCostUsd: 0.011)
+        }
+        #expect(enough.result?.text == "b" && enough.result?.scores == [0.5, 1])
+    }
+
+    @Test("a rewrite that turns out too dear for a judgement is left as it is")
+    func dearRewrite() async throws {
+        let told = try await ScriptedRefinement.run(
+            [.text("a", cost: 0.001), .text("bad", cost: 0.001), .text("b", cost: 0.005)], scores: ["a": 0.5, "b": 1],
+            grading: .judge
+        ) { $0.limits = RefinementLimits(maxCostUsd: 0.01) }
+        #expect(told.result?.text == "a" && told.result?.stoppedBecause == "cost" && told.error == nil)
+        #expect(told.result?.scores == [0.5] && told.notTaken == [1])
+    }
+
+    @Test("tokens for the judge are kept back")
+    func judgeTokens() async throws {
+        let replies: [ScriptedGenerator.Reply] = [.text("a", tokens: 10), .text("bad", tokens: 10), .text("b")]
+        let scores = ["a": 0.5, "b": 1]
+        let told = try await ScriptedRefinement.run(replies, scores: scores, grading: .judge) {
+            $0.limits = RefinementLimits(maxTokens: 700)
+        }
+        #expect(told.requests.count == 1 && told.result?.stoppedBecause == "tokens" && told.result?.text == "a")
+        let enough = try await ScriptedRefinement.run(replies, scores: scores, grading: .judge) {
+            $0.limits = RefinementLimits(maxTokens: 2_000)
+        }
+        #expect(enough.result?.text == "b")
+        #expect(enough.requests.dropFirst().allSatisfy { ($0.options?.maxTokens ?? 2_000) < 1_300 })
     }
 
     // MARK: - Failures
@@ -283,7 +378,8 @@ struct RefinementTests {
         ]) { $0.rounds = 3 }
         let result = try #require(told.result)
         #expect(result.partial && result.text == "two" && result.round == 1 && result.stoppedBecause == "error")
-        #expect(told.error?.code == .invalidArgument)
+        // The caller's request was right: it is the refinement's own that does not fit.
+        #expect(told.error?.code == .failedPrecondition)
         #expect(
             told.error?.message
                 == "the critique of round 2 by model 'small' failed: the context is 256 tokens")

@@ -9,6 +9,8 @@ final class ScriptedGenerator: StepGenerator {
         case text(String, tokens: UInt32 = 0, cost: Double = 0, reason: String = "stop")
         /// Fails after these words.
         case failure(CallError, after: String = "")
+        /// Is stopped after these words, and never tells what it took.
+        case stopped(CallError, after: String)
     }
 
     private struct State {
@@ -45,6 +47,9 @@ final class ScriptedGenerator: StepGenerator {
             return GeneratedStep(
                 finish: GenerationFinish(reason: "error", usage: Usage(completionTokens: 1), model: request.model),
                 failure: error)
+        case .stopped(let error, let text):
+            try await Self.say(text, delta)
+            return GeneratedStep(finish: nil, failure: error)
         }
     }
 
@@ -60,12 +65,17 @@ final class ScriptedGenerator: StepGenerator {
 /// Gives each text the score it was told.
 struct ScriptedGrader: RefinementGrader {
     var scores: [String: Double]
+    var kind = RefinementGrading.reference
 
-    func grade(_ answer: String, draft: String, timeout: Duration?) async throws(CallError) -> GradedAnswer {
+    func grade(
+        _ answer: String, draft: String, maxTokens: UInt32, timeout: Duration?
+    ) async throws(JudgementFailure) -> GradedAnswer {
         guard let score = scores[answer] else {
-            throw CallError(.unavailable, "no score for '\(answer)'")
+            throw JudgementFailure(
+                CallError(.unavailable, "no score for '\(answer)'"), usage: Usage(promptTokens: 1, costUsd: 0.25))
         }
-        return GradedAnswer(score: score, usage: Usage(promptTokens: 1))
+        // No judge is asked to compare the draft with itself.
+        return GradedAnswer(score: score, usage: kind == .judge && answer == draft ? nil : Usage(promptTokens: 1))
     }
 }
 
@@ -110,6 +120,9 @@ struct ScriptedRefinement {
         return steps
     }
 
+    /// Rounds whose rewrite was not taken.
+    var notTaken: [UInt32] { events.filter { $0.finished?.notTaken == true }.map(\.round) }
+
     static func prompts() throws -> RefinementPrompts {
         try RefinementPrompts(folder: try PromptFolder.locate(""))
     }
@@ -118,7 +131,8 @@ struct ScriptedRefinement {
     ///   - clock: nil for the true one.
     ///   - leavesAfter: the caller takes so many events and is gone.
     static func run(
-        _ replies: [ScriptedGenerator.Reply], scores: [String: Double]? = nil, deadline: Duration = .seconds(60),
+        _ replies: [ScriptedGenerator.Reply], scores: [String: Double]? = nil,
+        grading: RefinementGrading = .reference, deadline: Duration = .seconds(60),
         clock: Clock? = nil, leavesAfter: Int = .max,
         _ change: (inout RefinementRequest) -> Void = { _ in }
     ) async throws -> ScriptedRefinement {
@@ -128,7 +142,8 @@ struct ScriptedRefinement {
         let transcript = KeptTranscript()
         let run = RefinementRun(
             try RefinementPlan(request), prompts: try prompts(), generator: generator,
-            grader: scores.map { ScriptedGrader(scores: $0) }, transcript: transcript, deadline: deadline,
+            grader: scores.map { ScriptedGrader(scores: $0, kind: grading) }, transcript: transcript,
+            deadline: deadline,
             elapsed: clock?.look ?? RefinementRun.clock())
         var told = ScriptedRefinement()
         do throws(CallError) {

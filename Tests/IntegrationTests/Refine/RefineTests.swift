@@ -38,11 +38,19 @@ struct RefineTests {
             #expect(decision.decision?.run?.refineRounds == 3)
             #expect(decision.decision?.run?.transcriptId == result.transcriptId)
 
-            let printed = try await herd.ctl("refine", "Why?", "--rounds", "3")
+            #expect(told.steps.first?.transcriptId == result.transcriptId)
+
+            let printed = try await herd.ctl("refine", "Why?", "--rounds", "3", "--tenant", "acme")
             #expect(printed.status == 0 && printed.output == "answer three\n", "\(printed.errors)")
             for word in words { #expect(printed.errors.contains("\n\(word)\n"), "\(word)") }
             let list = try await herd.ctl("transcript", "list")
             #expect(list.output.contains(result.transcriptId))
+            // The tenant's list has the second one alone; nobody else's transcript is shown to it.
+            let tenants = try await herd.ctl("transcript", "list", "--tenant", "acme", "--json")
+            #expect((try PrintedJSON.object(tenants.output)["transcripts"] as? [Any])?.count == 1)
+            #expect(!tenants.output.contains(result.transcriptId))
+            let foreign = try await herd.ctl("transcript", "show", result.transcriptId, "--tenant", "acme")
+            #expect(foreign.status == 66)
             #expect(try await herd.ctl("transcript", "delete", result.transcriptId).status == 0)
             #expect(try await herd.ctl("transcript", "delete", result.transcriptId).status == 0)
             #expect(try await herd.ctl("transcript", "show", result.transcriptId).status == 66)
@@ -67,6 +75,7 @@ struct RefineTests {
             let result = try #require(told.result)
             #expect(result.partial && result.text == "answer one" && result.round == 1)
             #expect(result.stoppedBecause == "error" && told.answer == "")
+            #expect(!result.transcriptId.isEmpty && result.usage?.estimated == true)
             let error = try #require(told.error)
             #expect(error.code == .unavailable)
             #expect(
@@ -96,7 +105,8 @@ struct RefineTests {
             "draft", "flaw", "!400 the request exceeds the context of 256 tokens")
         try await RefineHerd.with(models: [("scripted", model.baseURL)]) { herd in
             let printed = try await herd.ctl("refine", "Why?", "--model", "scripted", "--rounds", "2")
-            #expect(printed.status != 0 && printed.output == "draft\n", "\(printed.errors)")
+            // Not "wrong usage": the prompt was the refinement's own.
+            #expect(printed.status == 78 && printed.output == "draft\n", "\(printed.errors)")
             #expect(printed.errors.contains("the rewrite of round 1 by model 'scripted' failed"), "\(printed.errors)")
             #expect(printed.errors.contains("256 tokens"), "\(printed.errors)")
         }

@@ -1,5 +1,4 @@
 import HerdDatasets
-package import HerdFrames
 import HerdMessages
 
 /// Compares answers with the right one.
@@ -7,8 +6,11 @@ struct ReferenceGrader: RefinementGrader {
     let grader: AnswerGrader
     let references: [String]
     let question: String
+    var kind: RefinementGrading { .reference }
 
-    func grade(_ answer: String, draft: String, timeout: Duration?) async throws(CallError) -> GradedAnswer {
+    func grade(
+        _ answer: String, draft: String, maxTokens: UInt32, timeout: Duration?
+    ) async throws(JudgementFailure) -> GradedAnswer {
         GradedAnswer(score: grader.score(answer, references: references, prompt: question))
     }
 }
@@ -21,6 +23,7 @@ package struct DraftJudge: RefinementGrader {
     private let model: String
     private let question: String
     private let criteria: String
+    package var kind: RefinementGrading { .judge }
 
     /// - Parameter reference: a right answer, told to the judge; empty for none.
     package init(
@@ -39,24 +42,22 @@ package struct DraftJudge: RefinementGrader {
     }
 
     package func grade(
-        _ answer: String, draft: String, timeout: Duration?
-    ) async throws(CallError) -> GradedAnswer {
+        _ answer: String, draft: String, maxTokens: UInt32, timeout: Duration?
+    ) async throws(JudgementFailure) -> GradedAnswer {
         guard answer != draft else { return GradedAnswer(score: 0.5) }
         let generator = generator
-        let judge = Judge(prompt: prompt) { model, prompt in
+        var options = GenerationOptions.ofJudge
+        options.maxTokens = maxTokens
+        let judge = Judge(prompt: prompt) { [options] model, prompt in
             var text = ""
-            let request = GenerateRequest(
-                model: model, prompt: prompt, options: GenerationOptions(samplingTemperature: .temperature(0)))
+            let request = GenerateRequest(model: model, prompt: prompt, options: options)
             let step = try await generator.generate(request, timeout: timeout) { delta in text += delta }
-            if let failure = step.failure { throw failure }
-            return (text, step.finish?.usage ?? Usage())
+            let usage = step.finish?.usage ?? Usage()
+            if let failure = step.failure { throw JudgementFailure(failure, usage: usage) }
+            return (text, usage)
         }
-        do {
-            let judgement = try await judge.compare(
-                answer, with: draft, question: question, criteria: criteria, model: model)
-            return GradedAnswer(score: judgement.score, usage: judgement.usage)
-        } catch {
-            throw CallError(handlerError: error)
-        }
+        let judgement = try await judge.compare(
+            answer, with: draft, question: question, criteria: criteria, model: model)
+        return GradedAnswer(score: judgement.score, usage: judgement.usage)
     }
 }

@@ -93,11 +93,14 @@ package struct RefinementPlan: Sendable {
         }
     }
 
-    /// What a step sends along: what concerns the form of an answer is not for critiques.
-    func options(of step: RefinementStepKind, maxTokens: UInt32) -> GenerationOptions {
+    /// The fewest tokens that a critique may have, however short the answers are to be.
+    package static let critiqueTokens: UInt32 = 512
+
+    /// What a step sends along: what concerns the form and length of an answer is not for critiques.
+    func options(of step: RefinementStepKind) -> GenerationOptions {
         var options = options
-        options.maxTokens = maxTokens
         if step == .critique {
+            if options.maxTokens > 0 { options.maxTokens = max(options.maxTokens, Self.critiqueTokens) }
             options.responseFormat = nil
             options.stop = []
         }
@@ -115,5 +118,6 @@ package enum RefinementEnd: String, Sendable {
     case rounds
     case nothingFound = "critique found nothing"
     case noChange = "no change"
+    case cutOff = "cut off"
     case tokens, cost, time, error
 }

@@ -3,9 +3,16 @@ package import HerdMessages
 
 /// Grades the answers of one refinement.
 package protocol RefinementGrader: Sendable {
-    /// - Parameter draft: the answer that the refinement began with; the same text where it is the one to grade.
+    /// Whether it compares with a reference or asks a model.
+    var kind: RefinementGrading { get }
+
+    /// - Parameters:
+    ///   - draft: the answer that the refinement began with; the same text where it is the one to grade.
+    ///   - maxTokens: of each reply of the judging model.
     /// - Returns: 0..1, and what the judging model took, where one was asked.
-    func grade(_ answer: String, draft: String, timeout: Duration?) async throws(CallError) -> GradedAnswer
+    func grade(
+        _ answer: String, draft: String, maxTokens: UInt32, timeout: Duration?
+    ) async throws(JudgementFailure) -> GradedAnswer
 }
 
 package struct GradedAnswer: Sendable {
@@ -56,11 +63,17 @@ package struct RefinementRun: Sendable {
     /// - Throws: why a step failed, after the result with the best answer so far was sent; or what `send` throws.
     package func run(_ send: (RefinementEvent) async throws(CallError) -> Void) async throws(CallError) {
         var state = RefinementState(
-            plan, prompts: prompts, isGraded: grader != nil, secondsAtMost: limit / .seconds(1))
+            plan, prompts: prompts, grading: grader?.kind ?? .none, secondsAtMost: limit / .seconds(1))
         transcript.begin(plan)
         let failure: CallError?
+        var isFirst = true
         do throws(CallError) {
-            failure = try await steps(&state, send)
+            failure = try await steps(&state) { (event: RefinementEvent) async throws(CallError) in
+                var event = event
+                if isFirst { event.transcriptId = transcript.id }
+                isFirst = false
+                try await send(event)
+            }
         } catch {
             // The caller has gone: what there is stays in the transcript.
             state.breakOff(.error)
@@ -115,23 +128,26 @@ package struct RefinementRun: Sendable {
     ) async throws(CallError) -> CallError? {
         var outcome = outcome
         var failure: CallError?
-        if let grader, let answer = state.answerToGrade {
-            do throws(CallError) {
-                let graded = try await grader.grade(answer, draft: draft, timeout: stepTimeout)
+        if let grader, let grading = state.nextGrading() {
+            do throws(JudgementFailure) {
+                let graded = try await grader.grade(
+                    grading.answer, draft: draft, maxTokens: grading.maxTokens, timeout: stepTimeout)
                 state.graded(graded.score, usage: graded.usage)
                 outcome.finished.graded = .score(graded.score)
             } catch {
-                if error.code == .deadlineExceeded, isTimeUp {
-                    state.breakOff(.time)
+                let reason = error.error
+                if reason.code == .deadlineExceeded, isTimeUp {
+                    state.breakOff(.time, usage: error.usage)
                 } else {
-                    state.breakOff(.error)
+                    state.breakOff(.error, usage: error.usage)
                     let what = outcome.round == 0 ? "draft" : "rewrite of round \(outcome.round)"
                     failure = CallError(
-                        error.code, "grading the \(what) failed: \(error.message)", metadata: error.metadata,
-                        cause: error)
+                        Self.code(ofLater: reason), "grading the \(what) failed: \(reason.message)",
+                        metadata: reason.metadata, cause: reason)
                 }
             }
         }
+        outcome.finished.notTaken = outcome.step == .rewrite && state.isLeft(rewriteOf: outcome.round)
         transcript.add(outcome.step, round: outcome.round, text: outcome.text, finished: outcome.finished)
         try await send(
             RefinementEvent(step: outcome.step.rawValue, round: UInt32(outcome.round), finished: outcome.finished))
@@ -170,12 +186,17 @@ package struct RefinementRun: Sendable {
             }
         } catch {
             guard isOverlong else {
-                keep(request, text: text)
+                let estimate = state.estimate(of: request, text: text)
+                keep(request, text: text, usage: estimate)
+                state.breakOff(.error, text: text, usage: estimate)
                 throw error
             }
             generated.failure = error
         }
-        let usage = generated.finish?.usage
+        var usage = generated.finish?.usage
+        if usage == nil, let failure = generated.failure, !text.isEmpty || failure.code == .deadlineExceeded {
+            usage = state.estimate(of: request, text: text)
+        }
         var outcome = StepOutcome(
             step: request.step, round: request.round, text: text,
             finished: RefinementStep(model: request.request.model, usage: usage, seconds: seconds - began))
@@ -190,12 +211,18 @@ package struct RefinementRun: Sendable {
         } else {
             state.breakOff(.error, text: text, usage: usage)
             outcome.failure = CallError(
-                failure.code,
+                request.step == .draft ? failure.code : Self.code(ofLater: failure),
                 "the \(name)\(request.round > 0 ? " of round \(request.round)" : "") by model "
                     + "'\(request.request.model)' failed: \(failure.message)", metadata: failure.metadata,
                 cause: failure)
         }
         return outcome
+    }
+
+    /// After the draft it is the refinement's own prompt that a model refuses, mostly for its length; the caller's request
+    /// was right.
+    private static func code(ofLater failure: CallError) -> StatusCode {
+        failure.code == .invalidArgument ? .failedPrecondition : failure.code
     }
 
     /// What a step that broke off had said goes into the transcript.

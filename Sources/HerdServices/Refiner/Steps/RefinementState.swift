@@ -24,6 +24,8 @@ package struct RefinementState: Sendable {
     package struct Answer: Equatable, Sendable {
         package let text: String
         package let round: Int
+        /// It was cut where its model had no room for more.
+        package let isCut: Bool
         package var score: Double?
     }
 
@@ -37,7 +39,7 @@ package struct RefinementState: Sendable {
 
     private let plan: RefinementPlan
     private let prompts: RefinementPrompts
-    private let isGraded: Bool
+    private let grading: RefinementGrading
     private let secondsAtMost: Double
     private var phase = Phase.draft
     /// The draft and every rewrite that changed something, oldest first.
@@ -49,18 +51,19 @@ package struct RefinementState: Sendable {
     /// Of the draft and after each finished round.
     package private(set) var scores: [Double] = []
     package private(set) var usage = Usage()
-    private var tokens: UInt64 = 0
-    private var dearestStep = 0.0
+    private var budget: RefinementBudget
 
     /// - Parameters:
-    ///   - isGraded: whether answers are graded.
+    ///   - grading: how answers are graded.
     ///   - secondsAtMost: after which no step is begun.
     package init(
-        _ plan: RefinementPlan, prompts: RefinementPrompts, isGraded: Bool, secondsAtMost: Double = .infinity
+        _ plan: RefinementPlan, prompts: RefinementPrompts, grading: RefinementGrading,
+        secondsAtMost: Double = .infinity
     ) {
         self.plan = plan
         self.prompts = prompts
-        self.isGraded = isGraded
+        self.grading = grading
+        budget = RefinementBudget(plan.limits)
         self.secondsAtMost = secondsAtMost
     }
 
@@ -70,10 +73,10 @@ package struct RefinementState: Sendable {
     package mutating func next(after seconds: Double) -> Action {
         switch phase {
         case .ended(let end): return .end(end)
-        case .grading: preconditionFailure("the newest answer is to be graded first; look at answerToGrade")
+        case .grading: preconditionFailure("the newest answer is to be graded first; look at nextGrading()")
         case .draft:
             if let draft = plan.givenDraft {
-                take(draft, round: 0)
+                take(draft, round: 0, isCut: false)
                 return .useDraft(draft)
             }
             return request(.draft, round: 0, of: plan.model, plan.input.draft, after: seconds)
@@ -94,22 +97,21 @@ package struct RefinementState: Sendable {
     private mutating func request(
         _ step: RefinementStepKind, round: Int, of model: String, _ messages: [ChatMessage], after seconds: Double
     ) -> Action {
-        let limits = plan.limits
         if seconds >= secondsAtMost { return end(.time) }
-        if limits.maxCostUsd > 0, usage.costUsd + dearestStep >= limits.maxCostUsd, usage.costUsd > 0 {
-            return end(.cost)
-        }
-        var maxTokens = plan.options.maxTokens
+        // A round is of no use where its rewrite can't be judged.
+        let judgement = step != .draft && grading == .judge ? judgementBytes(of: newest) : nil
+        let steps = judgement != nil && step == .critique ? 2 : 1
+        if budget.costPasses(steps: steps, judgements: judgement == nil ? 0 : 1) { return end(.cost) }
+        var options = plan.options(of: step)
         var isCut = false
-        if limits.maxTokens > 0 {
-            let spent = tokens + Self.estimatedTokens(of: messages)
-            guard spent < limits.maxTokens else { return end(.tokens) }
-            let left = UInt32(clamping: limits.maxTokens - spent)
-            isCut = maxTokens == 0 || left < maxTokens
-            if isCut { maxTokens = left }
+        if let left = budget.tokensLeft(
+            afterBytes: Self.bytes(of: messages), reserving: judgement.map { RefinementBudget.judgementTokens($0) } ?? 0
+        ) {
+            guard left > 0 else { return end(.tokens) }
+            isCut = options.maxTokens == 0 || left < options.maxTokens
+            if isCut { options.maxTokens = left }
         }
-        let request = GenerateRequest(
-            model: model, messages: messages, options: plan.options(of: step, maxTokens: maxTokens))
+        let request = GenerateRequest(model: model, messages: messages, options: options)
         return .generate(Request(step: step, round: round, request: request, isCut: isCut))
     }
 
@@ -119,9 +121,10 @@ package struct RefinementState: Sendable {
     ///
     /// - Parameter reason: why, as the model's server says: "length" where it was cut.
     package mutating func finished(_ request: Request, text: String, usage: Usage?, reason: String) {
-        count(usage)
+        count(usage, of: .step)
+        let isCut = reason == "length"
         switch request.step {
-        case .draft: take(text, round: 0)
+        case .draft: take(text, round: 0, isCut: isCut)
         case .critique:
             if Critique.findsNothing(text), !plan.limits.ignoreEmptyCritique {
                 phase = .ended(.nothingFound)
@@ -129,23 +132,53 @@ package struct RefinementState: Sendable {
                 phase = .rewrite(round: request.round, critique: text)
             }
         case .rewrite:
-            // The beginning of an answer is no better than the whole one before it.
-            if request.isCut, reason == "length" {
-                phase = .ended(.tokens)
+            // The beginning of an answer is no better than the whole one before it, whatever cut it: the refinement's own
+            // limit, the caller's, or the model's context, which has to hold draft and critique too.
+            if isCut, request.isCut || answers.last?.isCut != true {
+                phase = .ended(request.isCut ? .tokens : .cutOff)
             } else {
-                takeRewrite(text, round: request.round)
+                takeRewrite(text, round: request.round, isCut: isCut)
             }
         }
     }
 
-    /// The newest answer, while its score is due.
-    package var answerToGrade: String? {
-        if case .grading = phase { newest } else { nil }
+    /// An answer whose score is due.
+    package struct Grading: Equatable, Sendable {
+        package let answer: String
+        /// Of each of a judge's replies.
+        package let maxTokens: UInt32
+    }
+
+    /// The newest answer, while its score is due. Ends the refinement, and gives nil, where a judge for it is more than
+    /// the limits allow.
+    package mutating func nextGrading() -> Grading? {
+        guard case .grading = phase else { return nil }
+        let most = GenerationOptions.ofJudge.maxTokens
+        // The draft, or a rewrite that is the draft again, is what judges compare with: none is asked.
+        guard grading == .judge, newest != answers.first?.text else { return Grading(answer: newest, maxTokens: most) }
+        if budget.costPasses(steps: 0, judgements: 1) {
+            phase = .ended(.cost)
+            return nil
+        }
+        guard let fits = budget.replyTokens(ofJudgement: judgementBytes(of: newest)) else {
+            return Grading(answer: newest, maxTokens: most)
+        }
+        guard fits >= RefinementBudget.fewestReplyTokens else {
+            phase = .ended(.tokens)
+            return nil
+        }
+        return Grading(answer: newest, maxTokens: min(fits, most))
+    }
+
+    /// Of one of the two prompts that a judge gets, about.
+    private func judgementBytes(of answer: String) -> Int {
+        (answers.first?.text ?? "").utf8.count + answer.utf8.count + plan.input.text.utf8.count
+            + plan.reference.utf8.count + RefinementBudget.judgePromptBytes
     }
 
     /// The newest answer's score, 0..1, and what asking for it cost.
     package mutating func graded(_ score: Double, usage: Usage?) {
-        count(usage)
+        count(usage, of: .judgement)
         guard case .grading(let round) = phase, !answers.isEmpty else { return }
         answers[answers.count - 1].score = score
         scores.append(score)
@@ -154,22 +187,34 @@ package struct RefinementState: Sendable {
 
     /// Ends it before it is through.
     ///
-    /// - Parameter text: of the step that broke off.
+    /// - Parameters:
+    ///   - text: of the step that broke off.
+    ///   - usage: of the step or judgement that broke off.
     package mutating func breakOff(_ end: RefinementEnd, text: String = "", usage: Usage? = nil) {
-        count(usage)
+        count(usage, of: .step)
         if answers.isEmpty { brokenDraft = text }
         phase = .ended(end)
     }
 
-    private mutating func take(_ text: String, round: Int) {
-        answers.append(Answer(text: text, round: round, score: nil))
-        rounds = round
-        phase = isGraded ? .grading(round: round) : .critique(round: round + 1)
+    /// What a step took that was stopped before its model told, about: at the price of the steps before it.
+    package func estimate(of request: Request, text: String) -> Usage {
+        budget.estimate(readBytes: Self.bytes(of: request.request.messages), writtenBytes: text.utf8.count)
     }
 
-    private mutating func takeRewrite(_ text: String, round: Int) {
+    /// Whether the newest rewrite is not the answer to give: it was blank, the same, cut off or not graded as better.
+    package func isLeft(rewriteOf round: Int) -> Bool { best?.round != round }
+
+    private mutating func take(_ text: String, round: Int, isCut: Bool) {
+        answers.append(Answer(text: text, round: round, isCut: isCut, score: nil))
+        rounds = round
+        phase = grading == .none ? .critique(round: round + 1) : .grading(round: round)
+    }
+
+    private mutating func takeRewrite(_ text: String, round: Int, isCut: Bool) {
         let isEmpty = text.allSatisfy(\.isWhitespace)
-        guard isEmpty || Self.words(of: text) == Self.words(of: newest) else { return take(text, round: round) }
+        guard isEmpty || Self.words(of: text) == Self.words(of: newest) else {
+            return take(text, round: round, isCut: isCut)
+        }
         rounds = round
         if let score = scores.last { scores.append(score) }
         phase = plan.limits.ignoreNoChange ? .critique(round: round + 1) : .ended(.noChange)
@@ -180,11 +225,10 @@ package struct RefinementState: Sendable {
         return .end(end)
     }
 
-    private mutating func count(_ step: Usage?) {
-        guard let step else { return }
-        usage.add(step)
-        tokens += UInt64(step.promptTokens) + UInt64(step.completionTokens)
-        dearestStep = max(dearestStep, step.costUsd)
+    private mutating func count(_ call: Usage?, of kind: RefinementBudget.Kind) {
+        guard let call else { return }
+        usage.add(call)
+        budget.count(call, of: kind)
     }
 
     // MARK: - The answer
@@ -194,7 +238,7 @@ package struct RefinementState: Sendable {
     /// The answer to give: the last one or, where answers are graded and worse ones are not to be kept, the first of the
     /// best. Nil before there is any.
     package var best: Answer? {
-        guard isGraded, !plan.keepsWorse else { return answers.last }
+        guard grading != .none, !plan.keepsWorse else { return answers.last }
         var best: Answer?
         for answer in answers {
             guard let score = answer.score else { continue }
@@ -226,14 +270,13 @@ package struct RefinementState: Sendable {
         text.split(whereSeparator: \.isWhitespace)
     }
 
-    /// About four bytes of text make a token.
-    private static func estimatedTokens(of messages: [ChatMessage]) -> UInt64 {
+    private static func bytes(of messages: [ChatMessage]) -> Int {
         var bytes = 0
         for message in messages {
             for part in message.content {
                 if case .text(let text)? = part.part { bytes += text.utf8.count }
             }
         }
-        return UInt64(bytes + 3) / 4
+        return bytes
     }
 }

@@ -59,7 +59,7 @@ struct RefineCall {
         self.context = context
         self.refinement = refinement
         self.send = send
-        progress = RefinementProgress(keepsWorse: request.keepWorse)
+        progress = RefinementProgress()
     }
 
     mutating func run() async throws(CallError) {
@@ -88,7 +88,9 @@ struct RefineCall {
         let hasOneModel = refinement.refineModel.isEmpty && refinement.grader?.judgeModel.isEmpty ?? true
         guard hasOneModel || !progress.hasOutput else { return false }
         switch error.code {
-        case .unavailable, .resourceExhausted, .failedPrecondition, .dataLoss: return true
+        case .unavailable, .resourceExhausted, .dataLoss: return true
+        // After the draft it is mostly the refinement's own prompt that is refused.
+        case .failedPrecondition: return !progress.hasAnswer
         default: return false
         }
     }

@@ -1,39 +1,37 @@
-import HerdMessages
+package import HerdMessages
 
 /// How far a refinement has come, as its events tell: the best answer so far, and what it took. It is what is left when
 /// the refiner goes away.
-struct RefinementProgress {
-    /// The final answer or, before it is there, of the drafts and rewrites that were finished the last one or, where they
-    /// are graded, the first of the best; nil before there is any.
-    private(set) var text: String?
+package struct RefinementProgress {
+    /// The final answer or, before it is there, the draft or the last rewrite that the refiner took; nil before there is
+    /// any.
+    package private(set) var text: String?
     /// The round that `text` is of.
-    private(set) var round: UInt32 = 0
+    package private(set) var round: UInt32 = 0
     /// How many rounds were finished.
-    private(set) var rounds: UInt32 = 0
-    private(set) var usage = Usage()
+    package private(set) var rounds: UInt32 = 0
+    package private(set) var usage = Usage()
     /// Of the steps together.
-    private(set) var seconds = 0.0
-    private(set) var scores: [Double] = []
-    private(set) var transcriptID = ""
+    package private(set) var seconds = 0.0
+    package private(set) var scores: [Double] = []
+    package private(set) var transcriptID = ""
     /// The result was there: what comes after it is how the call ends.
-    private(set) var isOver = false
+    package private(set) var isOver = false
     /// The result was there, and it is not all that was asked for.
     private(set) var isPartial = false
+    /// Whether a draft was finished.
+    private(set) var hasAnswer = false
     /// Whether any text came.
     private(set) var hasOutput = false
-    private let keepsWorse: Bool
-    private var bestScore: Double?
     /// The step under way and what it has said so far.
     private var step = ""
     private var stepRound: UInt32 = 0
     private var stepText = ""
 
-    /// - Parameter keepsWorse: whether the last answer is taken whatever its score.
-    init(keepsWorse: Bool = false) {
-        self.keepsWorse = keepsWorse
-    }
+    package init() {}
 
-    mutating func take(_ event: RefinementEvent) {
+    package mutating func take(_ event: RefinementEvent) {
+        if !event.transcriptId.isEmpty { transcriptID = event.transcriptId }
         if let result = event.result {
             (text, round, rounds, scores) = (result.text, result.round, result.rounds, result.scores)
             (seconds, transcriptID, isOver) = (result.seconds, result.transcriptId, true)
@@ -52,34 +50,26 @@ struct RefinementProgress {
         usage.add(finished.usage ?? Usage())
         if event.step == RefinementStepKind.draft.rawValue || event.step == RefinementStepKind.rewrite.rawValue {
             rounds = event.round
-            take(stepText, finished)
+            if case .score(let score)? = finished.graded { scores.append(score) }
+            if !finished.notTaken { (text, round, hasAnswer) = (stepText, rounds, true) }
         }
         stepText = ""
     }
 
-    private mutating func take(_ answer: String, _ finished: RefinementStep) {
-        if case .score(let score)? = finished.graded {
-            scores.append(score)
-            guard keepsWorse || score > bestScore ?? -1 else { return }
-            bestScore = score
-        }
-        // A rewrite without a word does not replace an answer.
-        guard text == nil || !answer.allSatisfy(\.isWhitespace) else { return }
-        (text, round) = (answer, rounds)
-    }
-
     /// Whether the refiner has told of anything.
-    var hasBegun: Bool { isOver || !step.isEmpty }
+    package var hasBegun: Bool { isOver || !step.isEmpty }
 
     /// Where it stands, for a sentence: "before its draft", "in round 2 (critique)".
-    var place: String {
+    package var place: String {
         if step.isEmpty { return "before its draft" }
         return stepRound == 0 ? "in its draft" : "in round \(stepRound) (\(step))"
     }
 
-    /// What there is, where nothing more will come.
-    func brokenOff() -> RefinementResult {
+    /// What there is, where nothing more will come. What the step under way took is not known but for what it said, so that
+    /// the usage is an estimate from then on.
+    package mutating func brokenOff() -> RefinementResult {
         let isDraft = text == nil && step == RefinementStepKind.draft.rawValue
+        usage.add(Usage(completionTokens: UInt32(clamping: (stepText.utf8.count + 3) / 4), estimated: true))
         return RefinementResult(
             text: text ?? (isDraft ? stepText : ""), round: round, rounds: rounds,
             stoppedBecause: RefinementEnd.error.rawValue, usage: usage, seconds: seconds, transcriptId: transcriptID,

@@ -1,3 +1,4 @@
+import HerdMessages
 import HerdPolicy
 
 /// What asking one question of one model probably costs, from prices and lengths.
@@ -14,7 +15,7 @@ struct CostEstimate: Sendable {
     private static let templateTokens = 64.0
     private static let verdictTokens = 16.0
     /// What a judge may write.
-    static let mostVerdictTokens = 512
+    static let mostVerdictTokens = Int(GenerationOptions.ofJudge.maxTokens)
 
     var price: Price
     /// What an answer probably takes, and what it may take.
@@ -53,8 +54,10 @@ struct CostEstimate: Sendable {
                 read += prompt
                 written += output
             }
-            read += Double(rounds) * (2 * prompt + 3 * output + 2 * wording)
-            written += Double(rounds) * 2 * output
+            // A critique may be longer than the answers are to be.
+            let critique = isBound ? max(output, Double(RefinementPlan.critiqueTokens)) : output
+            read += Double(rounds) * (2 * (prompt + output + wording) + critique)
+            written += Double(rounds) * (critique + output)
         }
         var dollars = (read * price.input + written * price.output) / 1_000_000
         if let judgePrice {

@@ -18,9 +18,7 @@ struct Evaluator: Sendable {
         answers = AnswerTable(store: store, evaluations: evaluations)
         let source = RouterAnswers(link: link)
         self.source = source
-        // A judge says one line, always the same one; some think aloud before it.
-        let options = GenerationOptions(
-            samplingTemperature: .temperature(0), maxTokens: UInt32(CostEstimate.mostVerdictTokens))
+        let options = GenerationOptions.ofJudge
         judge = Judge(prompt: judgePrompt) { model, prompt in
             do {
                 let answer = try await source.answer(prompt, model: model, options: options)

@@ -818,7 +818,7 @@ const ProtobufCMessageDescriptor herd__v1__refinement_limits__descriptor =
   (ProtobufCMessageInit) herd__v1__refinement_limits__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__refinement_event__field_descriptors[5] =
+static const ProtobufCFieldDescriptor herd__v1__refinement_event__field_descriptors[6] =
 {
   {
     "step",
@@ -880,6 +880,18 @@ static const ProtobufCFieldDescriptor herd__v1__refinement_event__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "transcript_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementEvent, transcript_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__refinement_event__field_indices_by_name[] = {
   1,   /* field[1] = delta */
@@ -887,11 +899,12 @@ static const unsigned herd__v1__refinement_event__field_indices_by_name[] = {
   4,   /* field[4] = result */
   2,   /* field[2] = round */
   0,   /* field[0] = step */
+  5,   /* field[5] = transcript_id */
 };
 static const ProtobufCIntRange herd__v1__refinement_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor herd__v1__refinement_event__descriptor =
 {
@@ -901,14 +914,14 @@ const ProtobufCMessageDescriptor herd__v1__refinement_event__descriptor =
   "Herd__V1__RefinementEvent",
   "herd.v1",
   sizeof(Herd__V1__RefinementEvent),
-  5,
+  6,
   herd__v1__refinement_event__field_descriptors,
   herd__v1__refinement_event__field_indices_by_name,
   1,  herd__v1__refinement_event__number_ranges,
   (ProtobufCMessageInit) herd__v1__refinement_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descriptors[4] =
+static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descriptors[5] =
 {
   {
     "model",
@@ -958,9 +971,22 @@ static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descripto
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "not_taken",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementStep, not_taken),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__refinement_step__field_indices_by_name[] = {
   0,   /* field[0] = model */
+  4,   /* field[4] = not_taken */
   3,   /* field[3] = score */
   2,   /* field[2] = seconds */
   1,   /* field[1] = usage */
@@ -968,7 +994,7 @@ static const unsigned herd__v1__refinement_step__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__refinement_step__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor herd__v1__refinement_step__descriptor =
 {
@@ -978,7 +1004,7 @@ const ProtobufCMessageDescriptor herd__v1__refinement_step__descriptor =
   "Herd__V1__RefinementStep",
   "herd.v1",
   sizeof(Herd__V1__RefinementStep),
-  4,
+  5,
   herd__v1__refinement_step__field_descriptors,
   herd__v1__refinement_step__field_indices_by_name,
   1,  herd__v1__refinement_step__number_ranges,

@@ -113,10 +113,14 @@ struct  Herd__V1__RefinementEvent
   uint32_t round;
   Herd__V1__RefinementStep *finished;
   Herd__V1__RefinementResult *result;
+  /*
+   * In the first event, so that a refinement that breaks off can be looked up.
+   */
+  char *transcript_id;
 };
 #define HERD__V1__REFINEMENT_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__refinement_event__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL, (char *)protobuf_c_empty_string }
 
 
 typedef enum {
@@ -131,6 +135,11 @@ struct  Herd__V1__RefinementStep
   char *model;
   Herd__V1__Usage *usage;
   double seconds;
+  /*
+   * Of a rewrite: an earlier answer stays the one to give, as this one is blank, the same but for white space, cut off, or
+   * not graded as better.
+   */
+  protobuf_c_boolean not_taken;
   Herd__V1__RefinementStep__GradedCase graded_case;
   union {
     /*
@@ -141,7 +150,7 @@ struct  Herd__V1__RefinementStep
 };
 #define HERD__V1__REFINEMENT_STEP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__refinement_step__descriptor) \
-    , (char *)protobuf_c_empty_string, NULL, 0, HERD__V1__REFINEMENT_STEP__GRADED__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, NULL, 0, 0, HERD__V1__REFINEMENT_STEP__GRADED__NOT_SET, {0} }
 
 
 struct  Herd__V1__RefinementResult
@@ -160,7 +169,8 @@ struct  Herd__V1__RefinementResult
    */
   uint32_t rounds;
   /*
-   * Why it ended: "rounds", "critique found nothing", "no change", "tokens", "cost", "time", "error".
+   * Why it ended: "rounds", "critique found nothing", "no change", "cut off" (the model's context or the caller's
+   * max_tokens ended a rewrite of a whole answer), "tokens", "cost", "time", "error".
    */
   char *stopped_because;
   /*
@@ -170,7 +180,7 @@ struct  Herd__V1__RefinementResult
   double seconds;
   char *transcript_id;
   /*
-   * Of the draft and after each round; empty without a grader.
+   * Of the draft and after each round, but for a last one that no judge could be paid for; empty without a grader.
    */
   size_t n_scores;
   double *scores;
