@@ -362,8 +362,14 @@ def bad_request(call: Completion) -> None:
                b'"type": "exceed_context_size_error"}}')
 
 
+def refused_request(call: Completion) -> None:
+    """400 that no other model would answer otherwise."""
+    call.reply(400, b'{"error": {"code": 400, "message": "temperature must be below 2", '
+               b'"type": "invalid_request_error"}}')
+
+
 behaviours = {
-    "fine": Completion.fine, "slow": slow, "second-dialect": second_dialect, "tools": tools, "whole": whole,
+    "fine": Completion.fine, "refused-request": refused_request, "slow": slow, "second-dialect": second_dialect, "tools": tools, "whole": whole,
     "comments": comments, "no-usage": no_usage, "lingering": lingering, "echo": echo,
     "hang-before-headers": hang_before_headers, "hang-before-token": hang_before_token,
     "hang-between-tokens": hang_between_tokens, "cut": cut, "cut-in-event": cut_in_event,

@@ -82,11 +82,11 @@ struct FailoverTests {
     @Test(.timeLimit(.minutes(1))) func aRequestThatIsWrongIsNotTriedElsewhere() async throws {
         let server = try await ModelServer.faulty()
         try await CompleteHerd.with([
-            "a": try server.behaving("bad-request"), "b": try server.behaving("fine"),
+            "a": try server.behaving("refused-request"), "b": try server.behaving("fine"),
         ]) { herd in
             let answer = await herd.complete("one two three")
             #expect(answer.error?.code == .invalidArgument)
-            #expect(answer.error?.message.contains("longer than the context") == true)
+            #expect(answer.error?.message.contains("temperature must be below 2") == true)
             #expect(answer.text == "" && answer.failed.isEmpty)
             let run = try await herd.run(of: answer)
             #expect(run.code == StatusCode.invalidArgument.rawValue)
