@@ -369,7 +369,7 @@ def refused_request(call: Completion) -> None:
 
 
 behaviours = {
-    "fine": Completion.fine, "refused-request": refused_request, "slow": slow, "second-dialect": second_dialect, "tools": tools, "whole": whole,
+    "fine": Completion.fine, "slow": slow, "second-dialect": second_dialect, "tools": tools, "whole": whole,
     "comments": comments, "no-usage": no_usage, "lingering": lingering, "echo": echo,
     "hang-before-headers": hang_before_headers, "hang-before-token": hang_before_token,
     "hang-between-tokens": hang_between_tokens, "cut": cut, "cut-in-event": cut_in_event,
@@ -379,6 +379,7 @@ behaviours = {
     "500-then-fine": failing_then_fine, "failing": failing, "switched": switched, "wrong-json": wrong_json,
     "wrong-utf8": wrong_utf8, "wrong-page": wrong_page, "error-inside": error_inside, "long-line": long_line,
     "long-header": long_header, "flood": flood, "redirect": redirect, "refusing": refusing, "bad-request": bad_request,
+    "refused-request": refused_request,
 }
 
 
