@@ -87,7 +87,12 @@ struct RefineTests {
             #expect(away.status == 69 && away.errors.contains("the refiner is away"), "\(away.errors)")
 
             try await herd.startRefinerAgain()
-            let again = try await herd.ctl("refine", "Why?", "--model", "scripted")
+            // The router dials again after a pause.
+            var again = try await herd.ctl("refine", "Why?", "--model", "scripted")
+            let deadline = ContinuousClock.now + .seconds(10)
+            while again.status == 69, ContinuousClock.now < deadline {
+                again = try await herd.ctl("refine", "Why?", "--model", "scripted")
+            }
             #expect(again.status == 0 && again.output == "answer\n", "\(again.errors)")
             // What the killed one had done is kept.
             let list = try await herd.ctl("transcript", "list", "--json")

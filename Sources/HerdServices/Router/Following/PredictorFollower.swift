@@ -61,8 +61,9 @@ final class PredictorFollower: Sendable {
                 let events = client.stream(
                     Scorer.watchPredictor, WatchPredictorRequest(), timeout: Self.watchTimeout)
                 for try await event in events {
-                    await apply(FollowedPredictor(event))
+                    // Before its predictor is in force: a decision with that one may ask the scorer at once.
                     if !connected.exchange(true, ordering: .relaxed) { logger.info("following the scorer") }
+                    await apply(FollowedPredictor(event))
                     pause = .milliseconds(20)
                 }
             } catch {
