@@ -59,6 +59,8 @@ struct Acknowledged {
     func check(_ path: String, seed: UInt64, _ what: String) throws {
         let child = try TortureProcess(["check", path, "\(seed)"])
         let line = try child.allLines().last ?? "nothing"
+        // Killed before it had made the store, the writer has promised nothing.
+        if line.hasPrefix("broken: missing: "), steps.allSatisfy({ $0 == 0 }) { return }
         #expect(line.hasPrefix("holds "), "\(what): \(line)")
         let held = line.split(separator: " ").compactMap { UInt64($0) }
         #expect(held.count == 4 && zip(held, steps).allSatisfy { $0 >= $1 }, "\(what): \(line), promised \(steps)")

@@ -22,18 +22,12 @@ package struct CompleteCommand: ServiceCommand {
     @Argument(help: "The prompt; - or nothing reads standard input.")
     var prompt: String?
     @OptionGroup var conversation: ConversationArguments
-    @Option(help: "The policy; \"default\" if not given.")
-    var policy: String?
-    @Option(name: .customLong("goal"), help: "A goal and its lambda, e.g. cost=100; may be repeated.")
-    var goals: [String] = []
-    @OptionGroup(title: "Hard limits") var limits: ConstraintOptions
+    @OptionGroup var routing: RoutingArguments
     @OptionGroup(title: "How to answer") var generation: GenerationArguments
     @Option(help: "The conversation's id: it stays with its model while that is good enough.")
     var session: String?
     @Option(help: "How many models are tried until one begins to answer; 3 if not given.")
     var maxModels: UInt32?
-    @Option(help: "The tenant the call is made for.")
-    var tenant: String?
     @Flag(help: "Print every event as one line of JSON; keys are the message's field names.")
     var json = false
     @OptionGroup package var connection: ConnectionOptions
@@ -42,15 +36,13 @@ package struct CompleteCommand: ServiceCommand {
 
     package func run(with client: HerdClient) async throws {
         let (prompt, messages) = try conversation.read(prompt: prompt)
-        var route = RouteRequest(prompt: prompt, messages: messages, policy: policy ?? "", session: session ?? "")
-        let goals = try GoalOption.parse(goals)
-        route.goals = goals.isEmpty ? nil : Goals(goals: goals)
-        route.constraints = limits.constraints
+        var route = try routing.request(prompt: prompt, messages: messages)
+        route.session = session ?? ""
         var request = CompleteRequest(route: route, options: try generation.options())
         request.failover = maxModels.map { .maxModels($0) }
         let events = client.stream(
             HerdMessages.Router.complete, request, timeout: connection.streamTimeout,
-            metadata: tenant.map { ["tenant": $0] } ?? [:])
+            metadata: routing.metadata)
         var printer = AnswerPrinter()
         for try await event in events {
             if json {

@@ -32,14 +32,8 @@ package struct RefineCommand: ServiceCommand {
     var draft: String?
     @OptionGroup(title: "Where it stops") var stops: RefinementStopArguments
     @OptionGroup(title: "What is the better answer") var grading: RefinementGradingArguments
-    @Option(help: "The policy; \"default\" if not given.")
-    var policy: String?
-    @Option(name: .customLong("goal"), help: "A goal and its lambda, e.g. cost=100; may be repeated.")
-    var goals: [String] = []
-    @OptionGroup(title: "Hard limits") var limits: ConstraintOptions
+    @OptionGroup var routing: RoutingArguments
     @OptionGroup(title: "How to answer") var generation: GenerationArguments
-    @Option(help: "The tenant the call is made for.")
-    var tenant: String?
     @Flag(help: "Print every event as one line of JSON; keys are the message's field names.")
     var json = false
     @OptionGroup package var connection: ConnectionOptions
@@ -48,10 +42,7 @@ package struct RefineCommand: ServiceCommand {
 
     package func run(with client: HerdClient) async throws {
         let (prompt, messages) = try conversation.read(prompt: prompt)
-        var route = RouteRequest(prompt: prompt, messages: messages, policy: policy ?? "")
-        let goals = try GoalOption.parse(goals)
-        route.goals = goals.isEmpty ? nil : Goals(goals: goals)
-        route.constraints = limits.constraints
+        let route = try routing.request(prompt: prompt, messages: messages)
         var request = RefineRequest(route: route, model: model ?? "", refineModel: refineModel ?? "")
         request.roundsChoice = rounds.map { .rounds($0) }
         if let draft {
@@ -67,7 +58,7 @@ package struct RefineCommand: ServiceCommand {
         request.keepWorse = grading.keepWorse
         let events = client.stream(
             HerdMessages.Router.refine, request, timeout: connection.streamTimeout,
-            metadata: tenant.map { ["tenant": $0] } ?? [:])
+            metadata: routing.metadata)
         var printer = RefinementPrinter()
         for try await event in events {
             if json {

@@ -16,32 +16,22 @@ package struct RouteCommand: ServiceCommand {
 
     @Argument(help: "The prompt; - or nothing reads standard input.")
     var prompt: String?
-    @Option(help: "The policy; \"default\" if not given.")
-    var policy: String?
-    @Option(name: .customLong("goal"), help: "A goal and its lambda, e.g. cost=100; may be repeated.")
-    var goals: [String] = []
-    @OptionGroup(title: "Hard limits") var limits: ConstraintOptions
+    @OptionGroup var routing: RoutingArguments
     @Flag(help: "Show the terms of every model's utility, and the excluded models.")
     var explain = false
     @Option(help: "Expected answer length in tokens; the model's or the policy's if not given.")
     var expectedOutputTokens: UInt32?
-    @Option(help: "The tenant the call is made for.")
-    var tenant: String?
     @OptionGroup package var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
     package init() {}
 
     package func run(with client: HerdClient) async throws {
-        var request = RouteRequest(prompt: try PromptInput.read(prompt))
-        request.policy = policy ?? ""
-        let goals = try GoalOption.parse(goals)
-        request.goals = goals.isEmpty ? nil : Goals(goals: goals)
-        request.constraints = limits.constraints
+        var request = try routing.request(prompt: try PromptInput.read(prompt))
         request.explain = explain
         request.expectedOutputTokens = expectedOutputTokens ?? 0
         let reply = try await client.call(
-            HerdMessages.Router.route, request, metadata: tenant.map { ["tenant": $0] } ?? [:])
+            HerdMessages.Router.route, request, metadata: routing.metadata)
         try output.print(reply) { DecisionText.text(of: reply) }
     }
 }

@@ -17,47 +17,34 @@ package struct EvaluationReader: ~Copyable {
     /// The longest line in bytes unless told otherwise: 4 MiB, the longest frame of the wire.
     package static let defaultMaximumLineBytes = 4 << 20
 
-    private var lines: LineReader
+    private var lines: NumberedLines
     private let parser = EvaluationLineParser()
     private let duplicates: Duplicates
-    private let maximumLineBytes: Int
     private var firstLine: [String: Int] = [:]
-    private var buffer: [UInt8] = []
-    private var line = 0
 
     /// - Throws: `DatasetError` with code `missing` if there is no such file or it may not be read.
     package init(
         path: String, duplicates: Duplicates = .refuse, maximumLineBytes: Int = defaultMaximumLineBytes
     ) throws(DatasetError) {
-        self.lines = try LineReader(path: path, limit: maximumLineBytes)
+        self.lines = try NumberedLines(path: path, limit: maximumLineBytes)
         self.duplicates = duplicates
-        self.maximumLineBytes = maximumLineBytes
     }
 
     /// The next row or problem; nil at the end of the file. Blank lines are passed over.
     ///
     /// - Throws: `DatasetError` with code `unreadable` where the file can't be read on: nothing follows.
     package mutating func next() throws(DatasetError) -> Element? {
-        while true {
-            switch try lines.next(into: &buffer) {
-            case .end:
-                return nil
-            case .tooLong:
-                line += 1
-                return .problem(
-                    EvaluationProblem(line: line, reason: "the line is over \(maximumLineBytes) bytes long"))
-            case .line:
-                line += 1
-                if buffer.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
-                return parseLine()
-            }
+        switch try lines.next() {
+        case .end: nil
+        case .problem(let problem): .problem(problem)
+        case .line(let line): parse(line)
         }
     }
 
-    private mutating func parseLine() -> Element {
+    private mutating func parse(_ line: Int) -> Element {
         let row: EvaluationRow
         do {
-            row = try parser.parse(buffer, line: line)
+            row = try parser.parse(lines.bytes, line: line)
         } catch {
             return .problem(error)
         }

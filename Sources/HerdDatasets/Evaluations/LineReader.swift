@@ -88,3 +88,38 @@ struct LineReader: ~Copyable {
         filled = Int(count)
     }
 }
+
+/// Lines with their numbers, from 1; blank ones are counted and passed over.
+struct NumberedLines: ~Copyable {
+    enum Outcome {
+        /// `bytes` holds the line.
+        case line(Int)
+        case problem(EvaluationProblem)
+        case end
+    }
+
+    private(set) var bytes: [UInt8] = []
+    private var reader: LineReader
+    private let limit: Int
+    private var number = 0
+
+    init(path: String, limit: Int) throws(DatasetError) {
+        reader = try LineReader(path: path, limit: limit)
+        self.limit = limit
+    }
+
+    mutating func next() throws(DatasetError) -> Outcome {
+        while true {
+            switch try reader.next(into: &bytes) {
+            case .end: return .end
+            case .tooLong:
+                number += 1
+                return .problem(EvaluationProblem(line: number, reason: "the line is over \(limit) bytes long"))
+            case .line:
+                number += 1
+                if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+                return .line(number)
+            }
+        }
+    }
+}

@@ -6,16 +6,14 @@ package struct SuiteReader: ~Copyable {
         case problem(EvaluationProblem)
     }
 
-    private var lines: LineReader
+    private var lines: NumberedLines
     private let parser: SuiteLineParser
     private var firstLine: [String: Int] = [:]
-    private var buffer: [UInt8] = []
-    private var line = 0
 
     /// - Parameter grader: of lines without their own.
     /// - Throws: `DatasetError` with code `missing` if there is no such file or it may not be read.
     package init(path: String, grader: AnswerGrader) throws(DatasetError) {
-        lines = try LineReader(path: path, limit: EvaluationReader.defaultMaximumLineBytes)
+        lines = try NumberedLines(path: path, limit: EvaluationReader.defaultMaximumLineBytes)
         parser = SuiteLineParser(grader: grader)
     }
 
@@ -23,28 +21,17 @@ package struct SuiteReader: ~Copyable {
     ///
     /// - Throws: `DatasetError` with code `unreadable` where the file can't be read on: nothing follows.
     package mutating func next() throws(DatasetError) -> Element? {
-        while true {
-            switch try lines.next(into: &buffer) {
-            case .end:
-                return nil
-            case .tooLong:
-                line += 1
-                return .problem(
-                    EvaluationProblem(
-                        line: line,
-                        reason: "the line is over \(EvaluationReader.defaultMaximumLineBytes) bytes long"))
-            case .line:
-                line += 1
-                if buffer.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
-                return parseLine()
-            }
+        switch try lines.next() {
+        case .end: nil
+        case .problem(let problem): .problem(problem)
+        case .line(let line): parse(line)
         }
     }
 
-    private mutating func parseLine() -> Element {
+    private mutating func parse(_ line: Int) -> Element {
         let question: SuiteQuestion
         do {
-            question = try parser.parse(buffer, line: line)
+            question = try parser.parse(lines.bytes, line: line)
         } catch {
             return .problem(error)
         }

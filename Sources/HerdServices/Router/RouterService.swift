@@ -140,7 +140,7 @@ final class RouterService: Sendable {
     /// Gives a conversation its model, the decision its id, and the log its entry.
     private func settle(
         _ decision: consuming RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> (RouteResponse, DecisionID) {
+    ) -> (RouteResponse, LogEntryID) {
         var decision = decision
         if !plan.session.isEmpty,
             let model = sessions.model(of: plan.session, tenant: tenant, nowMs: WallClock.milliseconds())
@@ -152,7 +152,7 @@ final class RouterService: Sendable {
 
     private func log(
         _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> (RouteResponse, DecisionID) {
+    ) -> (RouteResponse, LogEntryID) {
         let id = decisions.nextID()
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
         let time = WallClock.milliseconds()

@@ -50,7 +50,7 @@ struct StreamingTests {
             let ctl = try await Programs.run(
                 Programs.herdctl, ["complete", "Repeat after me: shepherd", "--temperature", "0"],
                 environment: ["HERD_ADDRESS": try herd.daemon.address("router")])
-            #expect(ctl.status == 0 && ctl.output == "shepherd" && ctl.errors.contains("a: stop"), "\(ctl)")
+            #expect(ctl.status == 0 && ctl.output == "shepherd\n" && ctl.errors.contains("a: stop"), "\(ctl)")
         }
     }
 

@@ -40,12 +40,12 @@ package final class TranscriptTable: Sendable {
 
     // MARK: - Writing
 
-    package func nextID() -> TranscriptID {
-        TranscriptID(sequence: sequence.next(), check: UInt32.random(in: 0...UInt32.max))
+    package func nextID() -> LogEntryID {
+        LogEntryID(sequence: sequence.next(), check: UInt32.random(in: 0...UInt32.max))
     }
 
     /// Begins a transcript with the question; never waits. Its expiry is set here.
-    func begin(_ record: TranscriptRecord, id: TranscriptID, prompt: String) {
+    func begin(_ record: TranscriptRecord, id: LogEntryID, prompt: String) {
         var record = record
         record.transcriptId = id.description
         record.expiresUnixMs = limits.lifetimeMs == 0 ? 0 : record.timeUnixMs + limits.lifetimeMs
@@ -63,7 +63,7 @@ package final class TranscriptTable: Sendable {
     ///
     /// - Parameter change: what becomes of the transcript's own record.
     func add(
-        _ step: TranscriptStepRecord, to id: TranscriptID, place: Int,
+        _ step: TranscriptStepRecord, to id: LogEntryID, place: Int,
         _ change: @escaping @Sendable (inout TranscriptRecord) -> Void = { _ in }
     ) {
         let limits = limits
@@ -83,7 +83,7 @@ package final class TranscriptTable: Sendable {
     ///
     /// - Parameter tenant: whose it has to be; empty for anyone's.
     package func delete(_ text: String, tenant: String) async throws {
-        let id = try TranscriptID(parsing: text)
+        let id = try LogEntryID(parsing: text, field: "transcript_id")
         try await store.write { transaction in
             guard let bytes = try transaction.value(for: id.sequence, in: Self.table) else { return }
             let record = try? TranscriptRecord(stored: bytes)
@@ -154,7 +154,7 @@ package final class TranscriptTable: Sendable {
     package func get(
         _ text: String, tenant: String, nowMs: UInt64, send: (TranscriptStep) async throws -> Void
     ) async throws {
-        let id = try TranscriptID(parsing: text)
+        let id = try LogEntryID(parsing: text, field: "transcript_id")
         await flush()
         let record = try store.read { transaction in
             try transaction.value(for: id.sequence, in: Self.table).map { try TranscriptRecord(stored: $0) }
@@ -225,7 +225,7 @@ package final class TranscriptTable: Sendable {
         (tenant.isEmpty || record.tenant == tenant) && (record.expiresUnixMs == 0 || record.expiresUnixMs > nowMs)
     }
 
-    private static func key(_ id: TranscriptID, _ place: Int) -> [UInt8] {
+    private static func key(_ id: LogEntryID, _ place: Int) -> [UInt8] {
         OrderedBytes().adding(id.sequence).adding(UInt64(place)).bytes
     }
 }

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 /// Writes one refinement's transcript.
 package struct TranscriptWriter: RefinementTranscript {
     private let table: TranscriptTable
-    private let number: TranscriptID
+    private let number: LogEntryID
     private let tenant: String
     /// Of the next step.
     private let place = NIOLockedValueBox(1)

@@ -4,5 +4,5 @@ import HerdMessages
 struct SettledDecision {
     let response: RouteResponse
     let plan: RoutePlan
-    let id: DecisionID
+    let id: LogEntryID
 }

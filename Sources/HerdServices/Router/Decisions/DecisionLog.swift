@@ -32,14 +32,14 @@ final class DecisionLog: Sendable {
     }
 
     /// A new decision's id: its place in the log and 32 random bits, so that ids cannot be guessed one from another.
-    func nextID() -> DecisionID {
-        DecisionID(sequence: sequence.next(), check: UInt32.random(in: 0...UInt32.max))
+    func nextID() -> LogEntryID {
+        LogEntryID(sequence: sequence.next(), check: UInt32.random(in: 0...UInt32.max))
     }
 
     /// Never waits; the record is made on the writer thread, off the path of the call.
     ///
     /// - Returns: false where the writer's queue is full and the entry is dropped, which the store counts.
-    func append(_ id: DecisionID, _ record: @escaping @Sendable () -> DecisionRecord) -> Bool {
+    func append(_ id: LogEntryID, _ record: @escaping @Sendable () -> DecisionRecord) -> Bool {
         let log = log
         return store.enqueue { transaction in
             try log.put(record().pack(), at: id.sequence, in: &transaction)
@@ -50,7 +50,7 @@ final class DecisionLog: Sendable {
     ///
     /// - Returns: false where the writer's queue is full and the entry is dropped, which the store counts.
     @discardableResult
-    func appendRun(_ id: DecisionID, _ run: RunRecord) -> Bool {
+    func appendRun(_ id: LogEntryID, _ run: RunRecord) -> Bool {
         let log = log
         return store.enqueue { transaction in
             try transaction.put(run.pack(), for: id.sequence, in: Self.runs)
@@ -60,7 +60,7 @@ final class DecisionLog: Sendable {
 
     /// A decision with its outcomes and its run.
     func get(_ text: String) async throws -> GetDecisionResponse {
-        let id = try DecisionID(parsing: text)
+        let id = try LogEntryID(parsing: text, field: "decision_id")
         var found = try read(id)
         if found == nil {
             // It may still be queued: a write goes behind it, and is there once it returns.
@@ -83,7 +83,7 @@ final class DecisionLog: Sendable {
 
     /// Keeps an outcome; a repeated request changes nothing.
     func feedback(_ request: FeedbackRequest, timeMs: UInt64) async throws -> FeedbackResponse {
-        let id = try DecisionID(parsing: request.decisionId)
+        let id = try LogEntryID(parsing: request.decisionId, field: "decision_id")
         try Check.share(request.outcome, field: "outcome")
         try Check.length(request.comment, field: "comment", atMost: 4_096)
         try Check.length(request.requestId, field: "request_id", atMost: 200)
@@ -116,7 +116,7 @@ final class DecisionLog: Sendable {
         }
     }
 
-    private func read(_ id: DecisionID) throws -> (DecisionRecord, [OutcomeRecord], RunRecord?)? {
+    private func read(_ id: LogEntryID) throws -> (DecisionRecord, [OutcomeRecord], RunRecord?)? {
         try store.read { transaction in
             guard let bytes = try transaction.value(for: id.sequence, in: log.table) else { return nil }
             let record = try DecisionRecord(stored: bytes)
@@ -127,7 +127,7 @@ final class DecisionLog: Sendable {
     }
 
     private static func outcomes(
-        of id: DecisionID, in transaction: borrowing some ReadableTransaction & ~Copyable
+        of id: LogEntryID, in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> [OutcomeRecord] {
         var found: [OutcomeRecord] = []
         try transaction.scan(outcomes, .prefix(OrderedBytes().adding(id.sequence).bytes)) { record in
@@ -168,37 +168,5 @@ final class DecisionLog: Sendable {
         CallError(
             .notFound,
             "there is no decision '\(text.prefix(80))'; the log keeps the newest decisions only, the oldest go first")
-    }
-}
-
-/// The id of a decision: 16 hexadecimal digits of its place in the log, a dash, 8 random ones.
-struct DecisionID: Sendable, Equatable, CustomStringConvertible {
-    let sequence: UInt64
-    let check: UInt32
-
-    init(sequence: UInt64, check: UInt32) {
-        self.sequence = sequence
-        self.check = check
-    }
-
-    init(parsing text: String) throws(CallError) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].utf8.count == 16, parts[1].utf8.count == 8,
-            let sequence = UInt64(parts[0], radix: 16), let check = UInt32(parts[1], radix: 16)
-        else {
-            throw CallError(
-                .invalidArgument,
-                "decision_id '\(text.prefix(80))' is not one; ids look like 0006418b4c7d2f10-5f3a9c2e")
-        }
-        self.init(sequence: sequence, check: check)
-    }
-
-    var description: String {
-        Self.hex(sequence, digits: 16) + "-" + Self.hex(UInt64(check), digits: 8)
-    }
-
-    private static func hex(_ value: UInt64, digits: Int) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: digits - text.count) + text
     }
 }

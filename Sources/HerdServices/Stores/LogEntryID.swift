@@ -1,8 +1,8 @@
 package import HerdFrames
 
-/// The id of a transcript: 16 hexadecimal digits of its place among them, a dash, 8 random ones, so that it cannot be
-/// guessed from another.
-package struct TranscriptID: Sendable, Equatable, CustomStringConvertible {
+/// The id of an entry of a log, a decision or a transcript: 16 hexadecimal digits of its place there, a dash, 8 random ones,
+/// so that it cannot be guessed from another.
+package struct LogEntryID: Sendable, Equatable, CustomStringConvertible {
     package let sequence: UInt64
     package let check: UInt32
 
@@ -11,15 +11,15 @@ package struct TranscriptID: Sendable, Equatable, CustomStringConvertible {
         self.check = check
     }
 
-    /// - Throws: INVALID_ARGUMENT for what is no id.
-    package init(parsing text: String) throws(CallError) {
+    /// - Throws: INVALID_ARGUMENT naming `field` for what is no id.
+    package init(parsing text: String, field: String) throws(CallError) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].utf8.count == 16, parts[1].utf8.count == 8,
             let sequence = UInt64(parts[0], radix: 16), let check = UInt32(parts[1], radix: 16)
         else {
             throw CallError(
                 .invalidArgument,
-                "transcript_id '\(text.prefix(80))' is not one; ids look like 0006418b4c7d2f10-5f3a9c2e")
+                "\(field) '\(text.prefix(80))' is not one; ids look like 0006418b4c7d2f10-5f3a9c2e")
         }
         self.init(sequence: sequence, check: check)
     }
