@@ -52,7 +52,7 @@ test-tsan: install ## The concurrent suites under the thread sanitizer.
 test-asan: install ## The suites that touch C memory under the address sanitizer.
 	ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
 	swift test --sanitize=address --scratch-path .build/asan --no-parallel --filter \
-		'HerdStoreTests|HerdMessagesTests|HerdFramesTests|HerdReflectionTests|HerdTransportTests|FuzzReplayTests'
+		'HerdStoreTests|HerdMessagesTests|HerdFramesTests|HerdReflectionTests|HerdTransportTests|HerdBackendsTests|HerdDatasetsTests|FuzzReplayTests'
 
 kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
 	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \

@@ -28,6 +28,7 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
     # A prompt that finds its beginning in the cache is computed in other batches, and rounds differently.
     settings.cache_prompt = False
     settings.cache_ram_mib = 0
+    settings.ctx_shift = options.endless
     settings.endpoint_metrics = True
     settings.warmup = False
     settings.ui = False
@@ -42,6 +43,8 @@ def main() -> int:
     parser.add_argument("weights", help="GGUF file")
     parser.add_argument("--slots", type=int, default=1, help="requests answered at once (default: 1)")
     parser.add_argument("--context", type=int, default=1024, help="tokens a slot holds (default: 1024)")
+    parser.add_argument("--endless", action="store_true",
+                        help="let an answer outgrow the context, whose oldest tokens go (default: it ends there)")
     parser.add_argument("--verbosity", type=int, default=1, help="of llama.cpp's log on standard error (default: 1)")
     options = parser.parse_args()
     # Ctrl-C reaches the whole group; it is the parent that decides when the servers go.

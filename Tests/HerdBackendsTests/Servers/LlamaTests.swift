@@ -92,7 +92,7 @@ struct LlamaTests {
 
     @Test("A cancelled call frees its slot within 50 ms", arguments: ["task", "stream", "dropped"])
     func cancelling(_ way: String) async throws {
-        let server = try await ServerProcess.llama("tiny-copy", slots: 2, context: 65_536)
+        let server = try await ServerProcess.llama("tiny-copy", slots: 2, endless: true)
         let port = try Self.port(server)
         try await withPool([("m", [Self.endpoint(server)])]) { pool in
             var times: [Double] = []
@@ -133,7 +133,7 @@ struct LlamaTests {
 
     @Test("A reader that stops reading holds up nobody else")
     func stoppedReader() async throws {
-        let server = try await ServerProcess.llama("tiny-copy", slots: 2, context: 65_536)
+        let server = try await ServerProcess.llama("tiny-copy", slots: 2, endless: true)
         try await withPool(
             [("m", [Self.endpoint(server)])], limits: { $0.betweenTokensTimeout = .milliseconds(500) }
         ) { pool in
@@ -176,7 +176,7 @@ struct LlamaTests {
 
     @Test("A server that is killed inside an answer")
     func killed() async throws {
-        let server = try await ServerProcess.llama("tiny-copy", slots: 2, context: 65_536)
+        let server = try await ServerProcess.llama("tiny-copy", slots: 2, endless: true)
         try await withPool([("m", [Self.endpoint(server)])], limits: { $0.maximumAttempts = 1 }) { pool in
             let deadline = MonotonicInstant.now.advanced(by: .seconds(60))
             let stream = try await pool.open(model: "m", Self.endless, deadline: deadline)

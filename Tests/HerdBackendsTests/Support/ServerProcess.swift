@@ -75,15 +75,17 @@ final class ServerProcess: Sendable {
     // MARK: - llama.cpp
 
     /// llama.cpp with one of the demonstration's models; its API is at `firstLine` + "/v1".
-    static func llama(_ model: String = "tiny-upper", slots: Int = 4, context: Int = 256) async throws -> ServerProcess
-    {
+    ///
+    /// - Parameter endless: Answers may outgrow the context; else they end there, after less than half a second.
+    static func llama(
+        _ model: String = "tiny-upper", slots: Int = 4, endless: Bool = false
+    ) async throws -> ServerProcess {
         guard let python else { throw Failed(description: "no Python with llama.cpp; run Scripts/install.sh") }
         return try await start(
             python,
             [
                 root.appending(path: "Demo/tiny_herd/serve_one.py").path, model,
-                root.appending(path: "Demo/models/gguf/\(model).gguf").path, "--slots", "\(slots)", "--context",
-                "\(context)",
-            ])
+                root.appending(path: "Demo/models/gguf/\(model).gguf").path, "--slots", "\(slots)", "--context", "256",
+            ] + (endless ? ["--endless"] : []))
     }
 }

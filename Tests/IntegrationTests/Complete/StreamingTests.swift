@@ -55,7 +55,7 @@ struct StreamingTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func takingTheCallBackFreesTheSlot() async throws {
-        let server = try await ModelServer.llama("tiny-copy", slots: 2, context: 65_536)
+        let server = try await ModelServer.llama("tiny-copy", slots: 2, endless: true)
         try await CompleteHerd.with(["a": server.baseURL]) { herd in
             var times: [Double] = []
             for round in 0..<5 {
@@ -91,7 +91,7 @@ struct StreamingTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func aServerThatIsKilledInsideAnAnswer() async throws {
-        let server = try await ModelServer.llama("tiny-copy", slots: 2, context: 65_536)
+        let server = try await ModelServer.llama("tiny-copy", slots: 2, endless: true)
         try await CompleteHerd.with(["a": server.baseURL]) { herd in
             var request = CompleteRequest(route: RouteRequest(prompt: "Repeat after me: shepherd"))
             Self.endless(&request)

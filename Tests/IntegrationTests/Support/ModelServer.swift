@@ -15,14 +15,18 @@ final class ModelServer: Sendable {
     }
 
     /// llama.cpp with one of the demonstration's models.
-    static func llama(_ model: String, slots: Int = 4, context: Int = 256) async throws -> ModelServer {
+    ///
+    /// - Parameter endless: Answers may outgrow the context; else they end there, after less than half a second.
+    static func llama(
+        _ model: String, slots: Int = 4, context: Int = 256, endless: Bool = false
+    ) async throws -> ModelServer {
         try await start(
             ProjectPython.interpreter,
             [
                 ProjectPython.root.appending(path: "Demo/tiny_herd/serve_one.py").path, model,
                 ProjectPython.root.appending(path: "Demo/models/gguf/\(model).gguf").path, "--slots", "\(slots)",
                 "--context", "\(context)",
-            ])
+            ] + (endless ? ["--endless"] : []))
     }
 
     /// The server that misbehaves as the first part of the path says.
