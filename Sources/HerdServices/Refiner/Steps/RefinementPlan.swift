@@ -48,7 +48,7 @@ package struct RefinementPlan: Sendable {
             throw CallError(
                 .invalidArgument, "limits.max_seconds must be 0 (no limit) to 86400, not \(limits.maxSeconds)")
         }
-        grader = try Self.grader(request)
+        grader = try Self.grader(request, question: input.text)
         reference = request.reference
         model = request.model
         refineModel = request.refineModel.isEmpty ? request.model : request.refineModel
@@ -60,7 +60,7 @@ package struct RefinementPlan: Sendable {
         decisionID = request.decisionId
     }
 
-    private static func grader(_ request: RefinementRequest) throws(CallError) -> AnswerGrader? {
+    private static func grader(_ request: RefinementRequest, question: String) throws(CallError) -> AnswerGrader? {
         guard let asked = request.grader else {
             guard request.reference.isEmpty else {
                 throw CallError(.invalidArgument, "reference is what a grader compares with, and no grader is given")
@@ -72,7 +72,7 @@ package struct RefinementPlan: Sendable {
             let grader = try AnswerGrader(specification)
             // A judge compares with the draft, and needs no reference for it.
             if !grader.needsJudge {
-                try grader.check(references: request.reference.isEmpty ? [] : [request.reference])
+                try grader.check(references: request.reference.isEmpty ? [] : [request.reference], prompt: question)
             }
             return grader
         } catch {
