@@ -69,7 +69,7 @@ struct SuiteTable: Sendable {
     /// What putting a question does to the suite.
     enum Change {
         case none, added
-        /// Nil for a damaged one.
+        /// Nil for a damaged one of which nothing tells.
         case replaced(SuiteItemRecord?)
 
         fileprivate func count(in reply: inout PutSuiteResponse) {
@@ -94,7 +94,17 @@ struct SuiteTable: Sendable {
                 "question '\(record.id)' of suite '\(suite)' is stored with other content; put it with --replace to "
                     + "overwrite it")
         }
-        return .replaced(try? SuiteItemRecord(stored: stored))
+        return .replaced(try (try? SuiteItemRecord(stored: stored)) ?? remembered(record.id, in: transaction))
+    }
+
+    /// A damaged question, as the evaluation that came of it tells; nil where none did.
+    static func remembered(
+        _ id: String, in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> SuiteItemRecord? {
+        try EvaluationTable.measured(id, in: transaction).map { evaluation in
+            SuiteItemRecord(
+                id: id, prompt: evaluation.prompt, task: evaluation.task, domain: evaluation.domain)
+        }
     }
 
     private static func count(
@@ -109,7 +119,7 @@ struct SuiteTable: Sendable {
     }
 
     /// A damaged question counts as one with other content, so that `replace` mends it.
-    private static func existing(
+    static func existing(
         _ key: OrderedBytes, in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> [UInt8]? {
         do {
