@@ -86,11 +86,28 @@ package struct RefinementPlan: Sendable {
             throw CallError(.invalidArgument, "prompt and messages are both empty; give exactly one of them")
         case (false, false):
             throw CallError(.invalidArgument, "prompt and messages are both given; give exactly one of them")
-        case (false, true): return RefinedInput(prompt: request.prompt)
+        case (false, true):
+            guard !isBlank(request.prompt) else { throw blank("prompt") }
+            return RefinedInput(prompt: request.prompt)
         case (true, false):
             try PromptText.check(request.messages)
+            let said = request.messages.filter { $0.role == "user" }.flatMap(\.content)
+            let isSomething = said.contains { part in
+                switch part.part {
+                case .text(let text)?: !isBlank(text)
+                case .imageUrl?: true
+                case nil: false
+                }
+            }
+            guard isSomething else { throw blank("messages") }
             return RefinedInput(messages: request.messages)
         }
+    }
+
+    private static func isBlank(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(\.properties.isWhitespace) }
+
+    private static func blank(_ field: String) -> CallError {
+        CallError(.invalidArgument, "\(field) holds nothing; write what is to be answered")
     }
 
     /// The fewest tokens that a critique may have, however short the answers are to be.
