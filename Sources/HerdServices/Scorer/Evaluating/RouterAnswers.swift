@@ -91,11 +91,10 @@ struct RouterAnswers: AnswerSource {
             throw CallError(.internal, "the answer of '\(model)' ended without its end; see the router's log")
         }
         answer.usage = finish.usage ?? Usage()
+        answer.isCut = finish.reason == "length"
         // A model is not slow because others wait at its endpoints too.
-        let attempt = finish.attempts.last?.seconds ?? 0
-        let waited = attempt > 0 ? max(0, finish.seconds - attempt) : 0
-        answer.seconds = finish.seconds - waited
-        answer.firstTokenSeconds = max(0, finish.firstTokenSeconds - waited)
+        answer.seconds = finish.seconds - finish.secondsWaited
+        answer.firstTokenSeconds = max(0, finish.firstTokenSeconds - finish.secondsWaited)
         return answer
     }
 
