@@ -34,7 +34,10 @@ final class EvaluationBudget: Sendable {
     var spent: Double { state.withLockedValue { $0.spent } }
 
     /// Whether a call was not begun because of the ceiling, or it was passed all the same.
-    var isExhausted: Bool { state.withLockedValue { $0.isExhausted || $0.spent > max(0, ceiling) } }
+    var isExhausted: Bool {
+        // Sums of fractions are a little off.
+        state.withLockedValue { $0.isExhausted || $0.spent > max(0, ceiling) * (1 + 1e-9) + 1e-12 }
+    }
 
     /// Puts aside what a call may cost: all of `most` or, where nothing else is under way, what is left if that is at least
     /// `least`. Where calls under way stand against it, it waits for what they really cost.

@@ -180,8 +180,8 @@ struct EvaluationJob: Sendable {
         spent += answer.usage.costUsd
         if answer.isCut, options.maxTokens != run.settings.options.maxTokens {
             remark =
-                "cut off after \(options.maxTokens) tokens, for which max_cost_usd left enough; with max_tokens and a higher "
-                + "one, ask it again"
+                "cut off after \(options.maxTokens) tokens, which is what max_cost_usd left for it, and graded as it is; give "
+                + "max_tokens, or more money, and ask it again"
         }
         var record = AnswerRecord(
             id: item.id, model: model, suite: run.settings.suite, timeUnixMs: WallClock.milliseconds(),

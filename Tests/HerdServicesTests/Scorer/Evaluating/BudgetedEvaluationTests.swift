@@ -25,6 +25,7 @@ import Testing
             #expect(allowed.allSatisfy { (50...400).contains($0) }, "\(allowed)")
             // The last one had what was left, not eight times the declared length.
             #expect(allowed.contains(400) && allowed.contains { $0 < 400 })
+            #expect(last.summaries.map(\.answers) == [last.done])
             // Without a ceiling a model says what it likes.
             _ = try await harness.evaluate()
             #expect(await harness.router.book.maxTokens.contains(0))
