@@ -135,7 +135,7 @@ extension SuiteTable {
             return .next
         }
         let stored = try existing(key, in: transaction)
-        let item = try stored.flatMap { try? SuiteItemRecord(stored: $0) } ?? remembered(id, in: transaction)
+        let item = try readable(stored ?? [], id: id, in: transaction)
         if !keepsEvaluation, let item, try EvaluationTable.withdraw(models, of: item, in: &transaction) {
             counts.evaluations += 1
         }

@@ -94,14 +94,17 @@ struct SuiteTable: Sendable {
                 "question '\(record.id)' of suite '\(suite)' is stored with other content; put it with --replace to "
                     + "overwrite it")
         }
-        return .replaced(try (try? SuiteItemRecord(stored: stored)) ?? remembered(record.id, in: transaction))
+        return .replaced(try readable(stored, id: record.id, in: transaction))
     }
 
-    /// A damaged question, as the evaluation that came of it tells; nil where none did.
-    static func remembered(
-        _ id: String, in transaction: borrowing some ReadableTransaction & ~Copyable
+    /// A question, of its stored bytes or, where it is damaged, as the evaluation that came of it tells; nil where none did.
+    ///
+    /// - Parameter stored: as `existing` gives it.
+    static func readable(
+        _ stored: [UInt8], id: String, in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> SuiteItemRecord? {
-        try EvaluationTable.measured(id, in: transaction).map { evaluation in
+        if !stored.isEmpty, let record = try? SuiteItemRecord(stored: stored) { return record }
+        return try EvaluationTable.measured(id, in: transaction).map { evaluation in
             SuiteItemRecord(
                 id: id, prompt: evaluation.prompt, task: evaluation.task, domain: evaluation.domain)
         }
@@ -118,7 +121,7 @@ struct SuiteTable: Sendable {
         try Check.length(suite, field: "suite", atMost: SuiteQuestion.Limit.suite)
     }
 
-    /// A damaged question counts as one with other content, so that `replace` mends it.
+    /// A damaged question counts as one with other content, none, so that `replace` mends it.
     static func existing(
         _ key: OrderedBytes, in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> [UInt8]? {

@@ -1,3 +1,4 @@
+import Foundation
 import HerdClient
 import HerdFrames
 import HerdMessages
@@ -100,6 +101,41 @@ import Testing
                 id: "q0", prompt: "question 0", task: "t", domain: "new", scores: ["m": 1], costs: ["m": 0])
             let reply = try await harness.client.call(Scorer.import, ImportRequest(evaluations: [corrected]))
             #expect(reply.unchanged == 1)
+        }
+    }
+
+    /// Flips a bit in every place where a text stands in the scorer's store.
+    private func damage(_ text: String, in harness: ScorerHarness) throws {
+        let file = harness.folder.appending(path: "scorer/data.mdb")
+        let data = try Data(contentsOf: file, options: .uncached)
+        let handle = try FileHandle(forUpdating: file)
+        var places = 0
+        var start = data.startIndex
+        while let range = data.range(of: Data(text.utf8), in: start..<data.endIndex) {
+            try handle.seek(toOffset: UInt64(range.lowerBound))
+            try handle.write(contentsOf: [data[range.lowerBound] ^ 1])
+            places += 1
+            start = range.upperBound
+        }
+        try handle.close()
+        try #require(places > 0)
+    }
+
+    @Test(arguments: [true, false]) func aDamagedQuestionIsKnownByItsEvaluation(isAnother: Bool) async throws {
+        try await ScorerHarness.run(models: [ScorerHarness.model("m")], script: { _, _ in ("a0", 0) }) { harness in
+            var items = SuiteItem.several(1)
+            items[0].reference = "zebra-reference-77"
+            try await harness.put(items)
+            #expect(try await harness.evaluate().last?.summaries.map(\.score) == [0])
+            try damage("zebra-reference-77", in: harness)
+            await expectFailure(.alreadyExists) { try await harness.put(items) }
+            items[0].reference = "a0"
+            if isAnother { items[0].prompt = "another question" }
+            try await harness.put(items, replace: true)
+            // Another question leaves no score of the old one behind; the same one keeps its answer, graded anew.
+            #expect(try await evaluations(harness) == (isAnother ? 0 : 1))
+            #expect(try await harness.evaluate().last?.summaries.map(\.score) == [1])
+            #expect(await harness.router.book.total == (isAnother ? 2 : 1))
         }
     }
 }
