@@ -24,8 +24,8 @@ package struct HerdctlCommand: AsyncParsableCommand {
         subcommands: [
             RouteCommand.self, CompleteCommand.self, GenerateCommand.self, FeedbackCommand.self, DecisionCommand.self,
             RefineCommand.self, TranscriptCommand.self, ModelCommand.self, PolicyCommand.self, ImportCommand.self,
-            EvaluateCommand.self, TrainCommand.self, PerficsCommand.self, PredictorCommand.self, BacktestCommand.self,
-            StatusCommand.self,
+            EvaluateCommand.self, SuiteCommand.self, TrainCommand.self, PerficsCommand.self, PredictorCommand.self,
+            BacktestCommand.self, StatusCommand.self,
             CallCommand.self, DescribeCommand.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self,
         ])
 

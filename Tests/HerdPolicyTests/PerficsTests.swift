@@ -40,6 +40,19 @@ import Testing
         #expect(ranking.rows.map { $0.score == nil } == [false, true, true, true])
     }
 
+    @Test func aModelThatIsNotRankedShiftsNobodysScore() {
+        let measured = [facts("a", 0.2, 0.1, 0.3, 1, 0.1), facts("b", 0.8, 0, 0.4, 10, 1)]
+        let alone = PerficsRanking(measured, weights: weights)
+        // Not measured in the task, and beyond the others in all else; one of it without a memory.
+        let beside = PerficsRanking(
+            measured + [facts("c", nil, -0.9, 1, 500, 61), facts("d", 1, 0.9, 0, nil, 0.01)], weights: weights)
+        #expect(Array(beside.rows.prefix(2)) == alone.rows)
+        #expect(beside.rows.map(\.facts.model) == ["a", "b", "c", "d"])
+        let other = beside.rows[2]
+        #expect(other[.breadth]?.value == 1 && other[.breadth]?.points == 0 && other[.breadth]?.scaled == 0)
+        #expect(other[.performance] == nil && other[.cost] == nil)
+    }
+
     @Test func aTermOfNoWeightIsNotNeeded() {
         let ranking = PerficsRanking(
             [facts("a", 0.5, nil, nil, nil, nil), facts("b", 0.7, 0.1, nil, nil, nil)],

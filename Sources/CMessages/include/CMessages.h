@@ -352,6 +352,21 @@ static inline const ProtobufCMessageDescriptor *herd__v1__put_suite_request__des
 static inline const ProtobufCMessageDescriptor *herd__v1__put_suite_response__descriptor_address(void) {
     return &herd__v1__put_suite_response__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__list_suites_request__descriptor_address(void) {
+    return &herd__v1__list_suites_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_suites_response__descriptor_address(void) {
+    return &herd__v1__list_suites_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__suite_summary__descriptor_address(void) {
+    return &herd__v1__suite_summary__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__remove_suite_request__descriptor_address(void) {
+    return &herd__v1__remove_suite_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__remove_suite_response__descriptor_address(void) {
+    return &herd__v1__remove_suite_response__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__evaluate_request__descriptor_address(void) {
     return &herd__v1__evaluate_request__descriptor;
 }

@@ -30,7 +30,12 @@ package struct EvaluateCommand: ServiceCommand {
               herdctl evaluate suite.jsonl --rounds 2 --grader f1
               herdctl evaluate essays.jsonl --judge qwen-72b --criteria "is it kind?"
 
-            Ends with 75 where the ceiling or failed questions left something to do.
+            --max-cost is for the suite and the chosen models: what their stored answers cost counts, so that repeating the
+            command never spends more. Without --max-tokens each call is then sent with a limit that what is left can pay,
+            eight times the model's declared length at most; an answer that it cuts off is told of.
+
+            Ends with 78 where the ceiling left something to do: repeating the command changes nothing, a higher one
+            does. Ends with 75 where questions failed: the same command asks them again.
             """)
 
     @Argument(help: "The file, .jsonl or .jsonl.gz; not needed for a suite that was put before.")
@@ -41,7 +46,8 @@ package struct EvaluateCommand: ServiceCommand {
     var models: [String] = []
     @Option(help: "Also measure the answer after each of so many rounds of refinement, 0 to 5.")
     var rounds: UInt32 = 0
-    @Option(help: "US dollars: no call is begun that may pass this.")
+    @Option(
+        help: "US dollars for the suite and these models, earlier runs included: no call is begun that may pass this.")
     var maxCost: Double?
     @Option(help: "Questions at once for each model; what its endpoints take if not given.")
     var concurrency: UInt32 = 0
@@ -133,6 +139,8 @@ package struct EvaluateCommand: ServiceCommand {
             sum.skipped += first.skipped
             sum.estimatedCostUsd += first.estimatedCostUsd
             sum.assumedPrices = first.assumedPrices
+            sum.otherOptions += first.otherOptions
+            sum.spentBeforeUsd = first.spentBeforeUsd
         }
         StandardError.print(EvaluationTable.estimate(sum))
         let known = UInt64(stored.replaced) + UInt64(stored.unchanged)
@@ -186,9 +194,13 @@ package struct EvaluateCommand: ServiceCommand {
         guard !dryRun else { return }
         let left = event.total - min(event.total, event.done)
         if event.ceilingReached {
+            let before =
+                event.spentBeforeUsd > 0
+                ? ", of which earlier runs spent \(NumberFormat.dollars(event.spentBeforeUsd))" : ""
             throw CommandFailure(
-                "stopped at --max-cost \(NumberFormat.dollars(maxCost ?? 0)) with \(left) of \(event.total) answers to "
-                    + "get; with a higher one the same command goes on", exitCode: 75)
+                "stopped at --max-cost \(NumberFormat.dollars(maxCost ?? 0))\(before), with \(left) of \(event.total) "
+                    + "answers to get; with a higher one\(again ? " and without --again" : "") the same command goes on",
+                exitCode: 78)
         }
         if left > 0 {
             throw CommandFailure(

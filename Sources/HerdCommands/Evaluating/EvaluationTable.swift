@@ -1,10 +1,10 @@
-import HerdMessages
+package import HerdMessages
 import HerdReflection
 
 /// An evaluation as people read it.
-enum EvaluationTable {
+package enum EvaluationTable {
     /// What a run is about to do.
-    static func estimate(_ event: EvaluateEvent) -> String {
+    package static func estimate(_ event: EvaluateEvent) -> String {
         var text = "\(event.total) answers to get"
         if event.skipped > 0 { text += ", \(event.skipped) are there already" }
         text += "; probably \(dollars(event.estimatedCostUsd))"
@@ -14,7 +14,19 @@ enum EvaluationTable {
                 " (\(names)\(event.assumedPrices.count > 5 ? " ..." : "") declare no price: US$ 10 a million tokens in and 30 "
                 + "out are assumed)"
         }
-        return text
+        if event.spentBeforeUsd > 0 {
+            text += "; earlier runs spent \(dollars(event.spentBeforeUsd)), which --max-cost counts"
+        }
+        return text + otherOptions(event).map { "\n\($0)" }.joined()
+    }
+
+    /// Empty where every answer was got with the same options.
+    private static func otherOptions(_ event: EvaluateEvent) -> [String] {
+        guard event.otherOptions > 0 else { return [] }
+        return [
+            "\(event.otherOptions) answers were got with other options (length, temperature, system ...) than these and count "
+                + "all the same; --again asks anew"
+        ]
     }
 
     /// Beside the progress bar.
@@ -31,7 +43,7 @@ enum EvaluationTable {
     }
 
     /// A row for each model.
-    static func text(_ event: EvaluateEvent, rounds: Int) -> String {
+    package static func text(_ event: EvaluateEvent, rounds: Int) -> String {
         let rounds = max(rounds, event.summaries.map(\.refined.count).max() ?? 0)
         var columns: [(String, TextTable.Alignment)] = [("MODEL", .left), ("ANSWERS", .right), ("SCORE", .right)]
         for round in 0..<rounds { columns.append(("ROUND \(round + 1)", .right)) }
@@ -51,6 +63,7 @@ enum EvaluationTable {
             table.add(cells)
         }
         return table.text + "\(event.done) answered for \(dollars(event.costUsd)), \(event.skipped) were there\n"
+            + otherOptions(event).map { "\($0)\n" }.joined()
     }
 
     private static func dollars(_ value: Double) -> String { "US$ \(NumberFormat.dollars(value))" }

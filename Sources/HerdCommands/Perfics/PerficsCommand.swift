@@ -8,13 +8,14 @@ package struct PerficsCommand: ServiceCommand {
     package static let configuration = CommandConfiguration(
         commandName: "perfics", abstract: "Rank models by performance, refinement gain and inference cost together.",
         discussion: """
-            For a task and over all: score = a*P + b*dR + g*B - d*I, each term scaled to 0..1 over the models.
+            For a task and over all: score = a*P + b*dR + g*B - d*I, each term scaled to 0..1 over those that
+            have them all.
               P   mean score                         dR  what refinement adds to it (--round, else the best round)
               B   mean score in the other tasks      I   half log memory, half log latency
             Weights (a, b, g, d):
             \(PerficsWeightSet.Preset.allCases.map(Self.line).joined(separator: "\n"))
             The table shows what each term is and the points it gives. A model of which a term is not known is not
-            ranked, and the table says what is missing. The ingredients are those of arXiv 2310.07611; the formula is
+            ranked, shifts no other's score, and the table says what is missing. The ingredients are those of arXiv 2310.07611; the formula is
             Herd's own.
 
             EXAMPLES

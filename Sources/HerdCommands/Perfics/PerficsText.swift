@@ -31,10 +31,12 @@ package enum PerficsText {
             ("I", .right), ("EVALUATIONS", .right), ("GB", .right), ("SECONDS", .right), ("REFINED", .right),
             ("US$", .right), ("REFINED US$", .right),
         ])
-        for (place, row) in rows.enumerated() {
+        let measured = rows.filter { $0.evaluations > 0 }
+        for (place, row) in measured.enumerated() {
             table.add([
                 row.ranked ? "\(place + 1)" : "-", row.model, row.ranked ? NumberFormat.decimals(row.score, 3) : "-",
-                term(row.performance), term(row.gain), term(row.breadth), term(row.cost), "\(row.evaluations)",
+                term(row.performance, row), term(row.gain, row), term(row.breadth, row), term(row.cost, row),
+                "\(row.evaluations)",
                 row.knownMemoryGB.map(gigabytes) ?? "-", row.knownLatency.map { NumberFormat.decimals($0, 3) } ?? "-",
                 row.knownRefinedLatency.map { NumberFormat.decimals($0, 3) } ?? "-",
                 row.knownCost.map { NumberFormat.dollars($0) } ?? "-",
@@ -42,16 +44,19 @@ package enum PerficsText {
             ])
         }
         var text = "\(name)\n\(table.text)"
-        for row in rows where !row.missing.isEmpty {
+        for row in measured where !row.missing.isEmpty {
             let reasons = row.missing.map { PrintableText.escaped($0) }.joined(separator: "; ")
             text += "\(PrintableText.escaped(row.model)) is not ranked. \(reasons)\n"
         }
+        let others = rows.filter { $0.evaluations == 0 }.map { PrintableText.escaped($0.model) }
+        if !others.isEmpty { text += "not measured here: \(others.joined(separator: ", "))\n" }
         return text + "\n"
     }
 
-    /// "0.812 (+0.35)"
-    private static func term(_ term: PerficsTerm?) -> String {
+    /// "0.812 (+0.35)"; without points where the row is not ranked.
+    private static func term(_ term: PerficsTerm?, _ row: PerficsRow) -> String {
         guard let term, term.known else { return "-" }
+        guard row.ranked else { return NumberFormat.decimals(term.value, 3) }
         let points = NumberFormat.decimals(term.points, 2)
         return "\(NumberFormat.decimals(term.value, 3)) (\(points.hasPrefix("-") ? "" : "+")\(points))"
     }

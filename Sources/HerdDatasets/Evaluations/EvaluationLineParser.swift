@@ -75,8 +75,15 @@ package struct EvaluationLineParser: Sendable {
             throw JSONCursor.Failure("\"\(required)\" is missing")
         }
         guard !row.scores.isEmpty else { throw JSONCursor.Failure("scores must name at least one model") }
-        for (model, costs) in row.refinedCosts {
-            if let scores = row.refined[model], scores.count != costs.count {
+        if let model = row.refined.keys.filter({ row.scores[$0] == nil }).min() {
+            throw JSONCursor.Failure("refined names the model \"\(shown(model))\", which has no score in scores")
+        }
+        for (model, costs) in row.refinedCosts.sorted(by: { $0.key < $1.key }) {
+            guard let scores = row.refined[model] else {
+                throw JSONCursor.Failure(
+                    "refined_costs names the model \"\(shown(model))\", which has no scores in refined")
+            }
+            if scores.count != costs.count {
                 throw JSONCursor.Failure(
                     "refined and refined_costs of model \"\(shown(model))\" must have equally many rounds")
             }
@@ -137,6 +144,10 @@ package struct EvaluationLineParser: Sendable {
         let value = try cursor.string("prompt")
         guard value.utf8.count <= Self.maximumPromptBytes else {
             throw JSONCursor.Failure("prompt is over \(Self.maximumPromptBytes) bytes long")
+        }
+        // The wire knows no U+0000: another prompt would be stored.
+        guard !value.utf8.contains(0) else {
+            throw JSONCursor.Failure("prompt has a character U+0000; leave it out")
         }
         return value
     }

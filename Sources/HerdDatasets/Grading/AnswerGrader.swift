@@ -24,8 +24,10 @@ package struct AnswerGrader: Sendable {
     /// Whether a model has to be asked; `score` can't tell then.
     package var needsJudge: Bool { specification.kind == .judge }
 
-    /// Checks that there is what the kind compares answers with.
-    package func check(references: [String]) throws(GraderError) {
+    /// Checks that there is what the kind compares answers with, and that an answer could be right.
+    ///
+    /// - Parameter prompt: what is asked; of `choice` the references must be among the options that it lists.
+    package func check(references: [String], prompt: String = "") throws(GraderError) {
         let kind = specification.kind
         if kind == .regex {
             guard pattern == nil else { return }
@@ -38,8 +40,12 @@ package struct AnswerGrader: Sendable {
         guard !references.isEmpty else {
             throw GraderError("the grader \(kind.rawValue) needs a reference, the right answer")
         }
-        if kind == .choice, references.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
+        guard kind == .choice else { return }
+        if references.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
             throw GraderError("the grader choice needs the right option as reference, not an empty text")
+        }
+        for reference in references {
+            if let problem = MultipleChoice.problem(of: reference, prompt: prompt) { throw GraderError(problem) }
         }
     }
 

@@ -1,29 +1,43 @@
 /// Which option of several an answer chooses.
 ///
-/// Options have labels: one capital letter or digit. Where the prompt lists them ("A. Paris", "(A) Paris", "A) Paris", one a
-/// line), an answer that repeats an option's text chooses it too, and no other letter is taken for a label. An answer that
-/// names several options chooses none.
+/// Options have labels: one letter, big or small, or one digit. Where the prompt lists them ("A. Paris", "(a) Paris",
+/// "A) Paris", one a line or one after the other), an answer that gives an option's text chooses it too, and no other letter
+/// is taken for a label. Of two statements ("The answer is A. Wait, no. The answer is B.") the last counts; an answer that
+/// otherwise names several options chooses none.
 enum MultipleChoice {
-    /// Whether the answer chooses the option that the reference names by its label ("B", "(B)", "B. Paris") or its text.
+    /// Whether the answer chooses the option that the reference names by its label ("B", "(b)", "B. Paris") or its text.
     static func isChosen(_ reference: String, by answer: String, prompt: String) -> Bool {
         let options = ChoiceOptions(prompt)
+        let reference = ChoiceText.plain(reference)
+        let answer = ChoiceText.answer(answer)
         if let label = options.label(ofReference: reference) {
             return ChoiceAnswer.label(in: answer, options: options, like: label) == label
         }
         // Options without labels: the text itself is the choice.
         return ExactMatch.isEqualIgnoringCase(ChoiceOptions.bare(answer), ChoiceOptions.bare(reference))
     }
+
+    /// Why no answer could be right: the prompt lists options, and the reference is none of them. Nil where one could.
+    static func problem(of reference: String, prompt: String) -> String? {
+        let options = ChoiceOptions(prompt)
+        guard !options.isEmpty, options.label(ofReference: ChoiceText.plain(reference)) == nil else { return nil }
+        let labels = options.texts.keys.sorted().map(String.init).joined(separator: ", ")
+        let shown = reference.unicodeScalars.prefix(40).map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : $0 }
+        return
+            "the reference \"\(String(String.UnicodeScalarView(shown)))\" is none of the options that the prompt lists "
+            + "(\(labels)), neither a label nor an option's text; the grader exact-ignore-case compares texts alone"
+    }
 }
 
 /// The options that a prompt lists.
 struct ChoiceOptions {
+    /// By label: a capital letter, whatever the prompt writes, or a digit.
     private(set) var texts: [Character: String] = [:]
 
     init(_ prompt: String) {
-        for line in prompt.split(whereSeparator: \.isNewline) {
-            guard let option = Self.labelled(line) else { continue }
+        for line in ChoiceText.plain(prompt).split(whereSeparator: \.isNewline) {
             // Listed twice, it is not known which list counts; the last one is nearest to the question's end.
-            texts[option.label] = option.text
+            for option in OptionLine.options(of: line) { texts[option.label] = option.text }
         }
         // One line that happens to begin so is no list.
         if texts.count < 2 { texts = [:] }
@@ -37,43 +51,33 @@ struct ChoiceOptions {
         if bare.count == 1, let label = bare.first.flatMap({ Self.label($0) }), isEmpty || texts[label] != nil {
             return label
         }
-        if let option = Self.labelled(Substring(reference)), isEmpty || texts[option.label] != nil {
+        if let option = OptionLine.labelled(Substring(reference)), isEmpty || texts[option.label] != nil {
             return option.label
         }
         return label(ofText: reference)
     }
 
     /// The one option with this text.
-    func label(ofText text: String) -> Character? {
+    func label(ofText text: some StringProtocol) -> Character? {
         let bare = Self.bare(text)
         let found = texts.filter { ExactMatch.isEqualIgnoringCase(Self.bare($0.value), bare) }
         return found.count == 1 ? found.first?.key : nil
     }
 
-    /// "A. text", "A) text", "A: text", "(A) text", "**A.** text", "- A) text".
-    static func labelled(_ line: some StringProtocol) -> (label: Character, text: String)? {
-        var rest = line.drop { $0.isWhitespace || $0 == "*" || $0 == "-" || $0 == "_" || $0 == "#" }
-        let isBracketed = rest.first == "(" || rest.first == "["
-        if isBracketed { rest = rest.dropFirst() }
-        guard let label = rest.first.flatMap({ label($0) }) else { return nil }
-        rest = rest.dropFirst()
-        let mark = rest.drop { $0 == "*" || $0 == "_" }
-        guard let sign = mark.first, isBracketed ? sign == ")" || sign == "]" : ".):".contains(sign) else { return nil }
-        let text = mark.dropFirst().drop { $0.isWhitespace || $0 == "*" || $0 == "_" || $0 == "." || $0 == ":" }
-        // "1.5 metres" and "A.B." begin no option.
-        if let next = mark.dropFirst().first, !next.isWhitespace, next != "*", next != "_", sign == "." { return nil }
-        return (label, String(text))
-    }
-
-    /// A capital letter or a digit other than 0.
+    /// A letter as a capital, or a digit; ASCII only.
     static func label(_ character: Character) -> Character? {
-        ("A"..."Z").contains(character) || ("1"..."9").contains(character) ? character : nil
+        guard let ascii = character.asciiValue else { return nil }
+        switch character {
+        case "A"..."Z", "0"..."9": return character
+        case "a"..."z": return Character(Unicode.Scalar(ascii - 32))
+        default: return nil
+        }
     }
 
     /// Without what stands around a text: white space, brackets, quotes, emphasis, a full stop.
-    static func bare(_ text: String) -> String {
+    static func bare(_ text: some StringProtocol) -> String {
         let around: Set<Character> = [
-            "(", ")", "[", "]", "{", "}", "*", "_", "`", "\"", "'", ".", ",", ":", ";", "!", "$",
+            "(", ")", "[", "]", "{", "}", "*", "_", "`", "\"", "'", ".", ",", ":", ";", "!", "$", "\u{3001}",
         ]
         func isAround(_ character: Character) -> Bool { character.isWhitespace || around.contains(character) }
         var rest = text[...]

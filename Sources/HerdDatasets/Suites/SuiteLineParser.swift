@@ -68,7 +68,7 @@ package struct SuiteLineParser: Sendable {
             let used = try question.grader.map { (specification) throws(GraderError) in
                 try AnswerGrader(specification)
             }
-            try (used ?? grader).check(references: question.references)
+            try (used ?? grader).check(references: question.references, prompt: question.prompt)
         } catch {
             throw JSONCursor.Failure(error.reason)
         }
@@ -117,6 +117,8 @@ package struct SuiteLineParser: Sendable {
     ) throws(JSONCursor.Failure) -> String {
         let value = try cursor.string(field)
         guard value.utf8.count <= limit else { throw JSONCursor.Failure("\(field) is over \(limit) bytes long") }
+        // The wire knows no U+0000: the model would be asked something else.
+        guard !value.utf8.contains(0) else { throw JSONCursor.Failure("\(field) has a character U+0000; leave it out") }
         return value
     }
 

@@ -23,6 +23,14 @@ public enum Scorer {
     public static let putSuite = UnaryMethod<PutSuiteRequest, PutSuiteResponse>(
         path: "herd.v1.Scorer/PutSuite", isIdempotent: true
     )
+    /// `herd.v1.Scorer/ListSuites`.
+    public static let listSuites = UnaryMethod<ListSuitesRequest, ListSuitesResponse>(
+        path: "herd.v1.Scorer/ListSuites", isIdempotent: true
+    )
+    /// `herd.v1.Scorer/RemoveSuite`.
+    public static let removeSuite = UnaryMethod<RemoveSuiteRequest, RemoveSuiteResponse>(
+        path: "herd.v1.Scorer/RemoveSuite", isIdempotent: true
+    )
     /// `herd.v1.Scorer/Evaluate`.
     public static let evaluate = StreamingMethod<EvaluateRequest, EvaluateEvent>(
         path: "herd.v1.Scorer/Evaluate", isIdempotent: false
@@ -59,6 +67,8 @@ public enum Scorer {
             embed.description,
             `import`.description,
             putSuite.description,
+            listSuites.description,
+            removeSuite.description,
             evaluate.description,
             train.description,
             listPredictors.description,
@@ -1000,6 +1010,189 @@ public struct PutSuiteResponse: Message {
     }
 }
 
+/// `herd.v1.ListSuitesRequest`.
+public struct ListSuitesRequest: Message {
+    public var page: Page?
+
+    /// Every field at its default.
+    public init() {
+        self.page = nil
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        page: Page? = nil
+    ) {
+        self.page = page
+    }
+
+    public static var fullName: String { "herd.v1.ListSuitesRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.ListSuitesResponse`.
+public struct ListSuitesResponse: Message {
+    /// By name.
+    public var suites: [SuiteSummary]
+    public var next: String
+
+    /// Every field at its default.
+    public init() {
+        self.suites = []
+        self.next = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        suites: [SuiteSummary] = [],
+        next: String = ""
+    ) {
+        self.suites = suites
+        self.next = next
+    }
+
+    public static var fullName: String { "herd.v1.ListSuitesResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.SuiteSummary`.
+public struct SuiteSummary: Message {
+    public var suite: String
+    public var questions: UInt64
+    /// Stored answers of all models, and what they and their judges cost.
+    public var answers: UInt64
+    public var costUsd: Double
+    /// Those that answered, by name.
+    public var models: [String]
+
+    /// Every field at its default.
+    public init() {
+        self.suite = ""
+        self.questions = 0
+        self.answers = 0
+        self.costUsd = 0
+        self.models = []
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        suite: String = "",
+        questions: UInt64 = 0,
+        answers: UInt64 = 0,
+        costUsd: Double = 0,
+        models: [String] = []
+    ) {
+        self.suite = suite
+        self.questions = questions
+        self.answers = answers
+        self.costUsd = costUsd
+        self.models = models
+    }
+
+    public static var fullName: String { "herd.v1.SuiteSummary" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Removes a suite, or some questions of it, with the answers. NOT_FOUND where there is nothing of it; ABORTED while it is
+/// evaluated. The scores that the answers gave are taken out of the evaluations, which go with their last score.
+public struct RemoveSuiteRequest: Message {
+    public var suite: String
+    /// Only these questions; empty = all.
+    public var ids: [String]
+    /// Leave the evaluations as they are, with their prompts: train and perfics go on using them.
+    public var keepEvaluations: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.suite = ""
+        self.ids = []
+        self.keepEvaluations = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        suite: String = "",
+        ids: [String] = [],
+        keepEvaluations: Bool = false
+    ) {
+        self.suite = suite
+        self.ids = ids
+        self.keepEvaluations = keepEvaluations
+    }
+
+    public static var fullName: String { "herd.v1.RemoveSuiteRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.RemoveSuiteResponse`.
+public struct RemoveSuiteResponse: Message {
+    public var questions: UInt64
+    public var answers: UInt64
+    /// Evaluations that went, or lost a score.
+    public var evaluations: UInt64
+    /// Questions that are left in the suite.
+    public var left: UInt64
+
+    /// Every field at its default.
+    public init() {
+        self.questions = 0
+        self.answers = 0
+        self.evaluations = 0
+        self.left = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        questions: UInt64 = 0,
+        answers: UInt64 = 0,
+        evaluations: UInt64 = 0,
+        left: UInt64 = 0
+    ) {
+        self.questions = questions
+        self.answers = answers
+        self.evaluations = evaluations
+        self.left = left
+    }
+
+    public static var fullName: String { "herd.v1.RemoveSuiteResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
 /// Runs a suite over models. A question that a model has answered with as many rounds is not asked again, so that an
 /// interrupted run is simply repeated.
 public struct EvaluateRequest: Message {
@@ -1077,7 +1270,8 @@ public struct EvaluateRequest: Message {
 
     /// The alternatives of `ceiling`.
     public enum Ceiling: Equatable, Sendable {
-        /// No call is begun that may pass this; US dollars.
+        /// US dollars for the suite and these models, what their stored answers cost included (not with `again`). No call is
+        /// begun that may pass it: where options have no max_tokens, each is sent with one that what is left can pay.
         case maxCostUsd(Double)
     }
 }
@@ -1103,6 +1297,10 @@ public struct EvaluateEvent: Message {
     public var ceilingReached: Bool
     /// In the first event: models without declared prices, whose cost is estimated from a documented stand-in.
     public var assumedPrices: [String]
+    /// What the stored answers of these models and their judges had cost before the run, where max_cost_usd counts it.
+    public var spentBeforeUsd: Double
+    /// Of `skipped`, or to be refined or graded on: answers that were got with other generation options. `again` asks anew.
+    public var otherOptions: UInt64
 
     /// Every field at its default.
     public init() {
@@ -1118,6 +1316,8 @@ public struct EvaluateEvent: Message {
         self.summaries = []
         self.ceilingReached = false
         self.assumedPrices = []
+        self.spentBeforeUsd = 0
+        self.otherOptions = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -1133,7 +1333,9 @@ public struct EvaluateEvent: Message {
         failures: [EvaluationFailure] = [],
         summaries: [EvaluationSummary] = [],
         ceilingReached: Bool = false,
-        assumedPrices: [String] = []
+        assumedPrices: [String] = [],
+        spentBeforeUsd: Double = 0,
+        otherOptions: UInt64 = 0
     ) {
         self.done = done
         self.total = total
@@ -1147,6 +1349,8 @@ public struct EvaluateEvent: Message {
         self.summaries = summaries
         self.ceilingReached = ceilingReached
         self.assumedPrices = assumedPrices
+        self.spentBeforeUsd = spentBeforeUsd
+        self.otherOptions = otherOptions
     }
 
     public static var fullName: String { "herd.v1.EvaluateEvent" }
@@ -1251,7 +1455,7 @@ public struct EvaluationSummary: Message {
     }
 }
 
-/// score = a*P + b*dR + g*B - d*I, every term min-max scaled over the models.
+/// score = a*P + b*dR + g*B - d*I, every term min-max scaled over the models that are ranked: those that have every term.
 public struct PerficsRequest: Message {
     /// Empty = every task, and `overall`.
     public var task: String
@@ -1535,7 +1739,7 @@ public struct PerficsRow: Message {
 public struct PerficsTerm: Message {
     /// In its own unit: mean score, points gained, mean score, half log gigabytes and half log seconds (scaled).
     public var value: Double
-    /// 0..1 over the models.
+    /// 0..1 over the ranked models; 0 for one that is not ranked, as are its points.
     public var scaled: Double
     /// weight * scaled, negative for the cost; the four add up to the score.
     public var points: Double
@@ -2666,6 +2870,183 @@ extension PutSuiteResponse: GeneratedMessage {
     }
 }
 
+extension ListSuitesRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__list_suites_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ListSuitesRequest>) {
+        herd__v1__list_suites_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__ListSuitesRequest>) {
+        if let item = c.pointee.page {
+            self.page = Page(reading: item)
+        } else {
+            self.page = nil
+        }
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__ListSuitesRequest>, in arena: MessageArena) {
+        if let pageValue = self.page {
+            let item = arena.raw(MemoryLayout<Herd__V1__Page>.stride).bindMemory(to: Herd__V1__Page.self, capacity: 1)
+            herd__v1__page__init(item)
+            pageValue.write(to: item, in: arena)
+            c.pointee.page = item
+        }
+    }
+}
+
+extension ListSuitesResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__list_suites_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__ListSuitesResponse>) {
+        herd__v1__list_suites_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__ListSuitesResponse>) {
+        var suitesRead: [SuiteSummary] = []
+        if let list = c.pointee.suites {
+            suitesRead.reserveCapacity(c.pointee.n_suites)
+            for index in 0..<c.pointee.n_suites {
+                guard let item = list[index] else { continue }
+                suitesRead.append(SuiteSummary(reading: item))
+            }
+        }
+        self.suites = suitesRead
+        self.next = readText(c.pointee.next)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__ListSuitesResponse>, in arena: MessageArena) {
+        if !self.suites.isEmpty {
+            let list = arena.raw(self.suites.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__SuiteSummary>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__SuiteSummary>?.self, capacity: self.suites.count)
+            self.suites.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__SuiteSummary>.stride).bindMemory(to: Herd__V1__SuiteSummary.self, capacity: 1)
+                    herd__v1__suite_summary__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.suites = list
+            c.pointee.n_suites = self.suites.count
+        }
+        if !self.next.isEmpty {
+            c.pointee.next = arena.text(self.next)
+        }
+    }
+}
+
+extension SuiteSummary: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__suite_summary__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__SuiteSummary>) {
+        herd__v1__suite_summary__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__SuiteSummary>) {
+        self.suite = readText(c.pointee.suite)
+        self.questions = c.pointee.questions
+        self.answers = c.pointee.answers
+        self.costUsd = c.pointee.cost_usd
+        var modelsRead: [String] = []
+        if let list = c.pointee.models {
+            modelsRead.reserveCapacity(c.pointee.n_models)
+            for index in 0..<c.pointee.n_models {
+                modelsRead.append(readText(list[index]))
+            }
+        }
+        self.models = modelsRead
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__SuiteSummary>, in arena: MessageArena) {
+        if !self.suite.isEmpty {
+            c.pointee.suite = arena.text(self.suite)
+        }
+        c.pointee.questions = self.questions
+        c.pointee.answers = self.answers
+        c.pointee.cost_usd = self.costUsd
+        if !self.models.isEmpty {
+            let list = arena.raw(self.models.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.models.count)
+            for index in self.models.indices {
+                list[index] = arena.text(self.models[index])
+            }
+            c.pointee.models = list
+            c.pointee.n_models = self.models.count
+        }
+    }
+}
+
+extension RemoveSuiteRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__remove_suite_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__RemoveSuiteRequest>) {
+        herd__v1__remove_suite_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__RemoveSuiteRequest>) {
+        self.suite = readText(c.pointee.suite)
+        var idsRead: [String] = []
+        if let list = c.pointee.ids {
+            idsRead.reserveCapacity(c.pointee.n_ids)
+            for index in 0..<c.pointee.n_ids {
+                idsRead.append(readText(list[index]))
+            }
+        }
+        self.ids = idsRead
+        self.keepEvaluations = c.pointee.keep_evaluations != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__RemoveSuiteRequest>, in arena: MessageArena) {
+        if !self.suite.isEmpty {
+            c.pointee.suite = arena.text(self.suite)
+        }
+        if !self.ids.isEmpty {
+            let list = arena.raw(self.ids.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.ids.count)
+            for index in self.ids.indices {
+                list[index] = arena.text(self.ids[index])
+            }
+            c.pointee.ids = list
+            c.pointee.n_ids = self.ids.count
+        }
+        c.pointee.keep_evaluations = self.keepEvaluations ? 1 : 0
+    }
+}
+
+extension RemoveSuiteResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__remove_suite_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__RemoveSuiteResponse>) {
+        herd__v1__remove_suite_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__RemoveSuiteResponse>) {
+        self.questions = c.pointee.questions
+        self.answers = c.pointee.answers
+        self.evaluations = c.pointee.evaluations
+        self.left = c.pointee.left
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__RemoveSuiteResponse>, in arena: MessageArena) {
+        c.pointee.questions = self.questions
+        c.pointee.answers = self.answers
+        c.pointee.evaluations = self.evaluations
+        c.pointee.left = self.left
+    }
+}
+
 extension EvaluateRequest: GeneratedMessage {
     package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
         herd__v1__evaluate_request__descriptor_address()
@@ -2829,6 +3210,8 @@ extension EvaluateEvent: GeneratedMessage {
             }
         }
         self.assumedPrices = assumedPricesRead
+        self.spentBeforeUsd = c.pointee.spent_before_usd
+        self.otherOptions = c.pointee.other_options
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__EvaluateEvent>, in arena: MessageArena) {
@@ -2880,6 +3263,8 @@ extension EvaluateEvent: GeneratedMessage {
             c.pointee.assumed_prices = list
             c.pointee.n_assumed_prices = self.assumedPrices.count
         }
+        c.pointee.spent_before_usd = self.spentBeforeUsd
+        c.pointee.other_options = self.otherOptions
     }
 }
 

@@ -37,9 +37,9 @@ package struct PerficsFacts: Sendable, Equatable {
 ///
 /// P is the performance, dR the gain by refinement, B the breadth; I, the inference cost, is half the logarithm of the
 /// memory and half that of the latency. Each of the four, and both halves of I before they are added, is min-max scaled
-/// over the models that have it, to 0..1; where all of them are equal it says nothing and is 0.5 for each. A term whose
-/// weight is zero is not needed. A model that lacks a needed term is not ranked: it is listed after the others, with what it
-/// lacks, and never counts as zero.
+/// over the ranked models, to 0..1; where all of them are equal it says nothing and is 0.5 for each. A term whose weight is
+/// zero is not needed. A model that lacks a needed term is not ranked: it is listed after the others with what is known of
+/// it, without points, and what it is does not shift anybody's score.
 package struct PerficsRanking: Sendable, Equatable {
     package enum Term: Int, Sendable, CaseIterable {
         case performance, gain, breadth, cost
@@ -48,7 +48,7 @@ package struct PerficsRanking: Sendable, Equatable {
     package struct TermValue: Sendable, Equatable {
         /// In its own unit; of the cost, its two scaled halves.
         package var value: Double
-        /// 0...1 over the models.
+        /// 0...1 over the ranked models; 0 for one that is not ranked, as are its points.
         package var scaled: Double
         /// What it adds to the score.
         package var points: Double
@@ -70,24 +70,32 @@ package struct PerficsRanking: Sendable, Equatable {
     package let rows: [Row]
 
     package init(_ models: [PerficsFacts], weights: PerficsWeightSet) {
-        let memory = Self.scaled(models.map { Self.logarithm($0.memoryGB) })
-        let latency = Self.scaled(models.map { Self.logarithm($0.latencySeconds) })
+        let factors = [weights.performance, weights.gain, weights.breadth, -weights.cost]
+        let missing = models.map { facts in
+            Term.allCases.filter { factors[$0.rawValue] != 0 && !facts.has($0) }
+        }
+        let ranked = models.indices.filter { missing[$0].isEmpty }
+        /// Scaled over the ranked models alone, by their places; others have none.
+        func scaled(_ value: (Int) -> Double?) -> [Double?] {
+            var all = [Double?](repeating: nil, count: models.count)
+            for (place, share) in zip(ranked, Self.scaled(ranked.map(value))) { all[place] = share }
+            return all
+        }
+        let memory = scaled { models[$0].memoryGB.flatMap(Self.logarithm) }
+        let latency = scaled { models[$0].latencySeconds.flatMap(Self.logarithm) }
         let halves = zip(memory, latency).map { memory, latency in
             memory.flatMap { memory in latency.map { 0.5 * memory + 0.5 * $0 } }
         }
         let values = [models.map(\.performance), models.map(\.gain), models.map(\.breadth), halves]
-        let scaled = values.map(Self.scaled)
-        let factors = [weights.performance, weights.gain, weights.breadth, -weights.cost]
+        let shares = values.map { values in scaled { values[$0] } }
         let rows = models.indices.map { place in
-            var row = Row(facts: models[place], terms: [], score: nil, missing: [])
+            var row = Row(facts: models[place], terms: [], score: nil, missing: missing[place])
             for term in Term.allCases {
-                let factor = factors[term.rawValue]
-                if let value = values[term.rawValue][place], let share = scaled[term.rawValue][place] {
-                    row.terms.append(TermValue(value: value, scaled: share, points: factor * share))
-                } else {
-                    row.terms.append(nil)
-                    if factor != 0 { row.missing.append(term) }
-                }
+                let share = shares[term.rawValue][place] ?? 0
+                row.terms.append(
+                    values[term.rawValue][place].map {
+                        TermValue(value: $0, scaled: share, points: factors[term.rawValue] * share)
+                    })
             }
             if row.missing.isEmpty { row.score = row.terms.reduce(0) { $0 + ($1?.points ?? 0) } }
             return row
@@ -100,8 +108,8 @@ package struct PerficsRanking: Sendable, Equatable {
     }
 
     /// Of what takes part in the product only: zero or less is not a memory or a latency.
-    private static func logarithm(_ value: Double?) -> Double? {
-        value.flatMap { $0 > 0 && $0.isFinite ? log($0) : nil }
+    fileprivate static func logarithm(_ value: Double) -> Double? {
+        value > 0 && value.isFinite ? log(value) : nil
     }
 
     /// Min-max over the known values.
@@ -109,5 +117,18 @@ package struct PerficsRanking: Sendable, Equatable {
         let known = values.compactMap(\.self)
         guard let least = known.min(), let most = known.max() else { return values.map { _ in nil } }
         return values.map { $0.map { value in most > least ? (value - least) / (most - least) : 0.5 } }
+    }
+}
+
+extension PerficsFacts {
+    /// Whether a term can be told; the cost takes both halves.
+    fileprivate func has(_ term: PerficsRanking.Term) -> Bool {
+        switch term {
+        case .performance: performance != nil
+        case .gain: gain != nil
+        case .breadth: breadth != nil
+        case .cost:
+            memoryGB.flatMap(PerficsRanking.logarithm) != nil && latencySeconds.flatMap(PerficsRanking.logarithm) != nil
+        }
     }
 }

@@ -23,6 +23,15 @@ extension EvaluationRecord {
         guard !evaluation.scores.isEmpty, evaluation.scores.count <= Self.mostModels else {
             throw CallError(.invalidArgument, "\(field).scores must name 1 to \(Self.mostModels) models")
         }
+        for (name, values) in [("refined", evaluation.refined), ("refined_costs", evaluation.refinedCosts)] {
+            let known = name == "refined" ? Set(evaluation.scores.keys) : Set(evaluation.refined.keys)
+            if let model = Set(values.keys).subtracting(known).min() {
+                throw CallError(
+                    .invalidArgument,
+                    "\(field).\(name) names the model '\(model.prefix(200))', which has no score in "
+                        + (name == "refined" ? "scores" : "refined"))
+            }
+        }
         self.init(
             id: evaluation.id, prompt: evaluation.prompt, task: evaluation.task, domain: evaluation.domain)
         for name in evaluation.scores.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {

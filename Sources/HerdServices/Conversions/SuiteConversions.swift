@@ -70,7 +70,7 @@ extension SuiteItemRecord {
     /// Checks that a grader has the references it needs.
     func check(_ specification: GraderSpecification, field: String) throws(CallError) {
         do throws(GraderError) {
-            try AnswerGrader(specification).check(references: allReferences)
+            try AnswerGrader(specification).check(references: allReferences, prompt: prompt)
         } catch {
             throw CallError(.invalidArgument, "\(field) '\(id)': \(error.reason)")
         }

@@ -113,7 +113,7 @@ package final class RouterProcess: Service {
                     path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
                 ) { message throws(CallError) in try await writer.send(message) }
             } catch {
-                guard error.code == .unavailable else { throw error }
+                guard error.code == .unavailable, error.metadata[CallError.unavailableKey] == nil else { throw error }
                 // The caller does not know the service's address, and need not.
                 throw CallError(
                     .unavailable, "\(name) is away; try again once it is back", metadata: error.metadata,

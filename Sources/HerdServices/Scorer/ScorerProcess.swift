@@ -61,6 +61,12 @@ package final class ScorerProcess: Service, RouterCaller {
         server.unary(Scorer.putSuite, on: .pool) { request, _ in
             try await answering { try await scorer.evaluator.suites.put(request) }
         }
+        server.unary(Scorer.listSuites, on: .pool) { request, _ in
+            try answering { try scorer.evaluator.suites.list(request) }
+        }
+        server.unary(Scorer.removeSuite, on: .pool) { request, _ in
+            try await answering { try await scorer.evaluator.remove(request) }
+        }
         server.stream(Scorer.evaluate) { request, _, writer in
             try await answering { try await scorer.evaluator.evaluate(request) { try await writer.send($0) } }
         }

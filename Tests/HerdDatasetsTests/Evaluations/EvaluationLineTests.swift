@@ -21,14 +21,14 @@ struct EvaluationLineTests {
     func everyField() throws {
         let row = try parse(
             #"""
-            {"id": "a/1", "prompt": "x\n\u00e9\ud83d\ude00\u0000 \"y\" \\ \/", "task": "t", "domain": "d",
+            {"id": "a/1", "prompt": "x\n\u00e9\ud83d\ude00\u0001 \"y\" \\ \/", "task": "t", "domain": "d",
              "scores": {"m": 1, "n": 0.25, "o": 1e-1}, "costs": {"m": 0.0005, "n": 0}, "graded": {"m": [{"x": null}]},
              "refined": {"m": [0.5, 1]}, "refined_costs": {"m": [0.1, 2.5e-3]}, "contaminated": false}
             """#)
         #expect(
             row
                 == EvaluationRow(
-                    id: "a/1", prompt: "x\né😀\0 \"y\" \\ /", task: "t", domain: "d",
+                    id: "a/1", prompt: "x\né😀\u{1} \"y\" \\ /", task: "t", domain: "d",
                     scores: ["m": 1, "n": 0.25, "o": 0.1], costs: ["m": 0.0005, "n": 0], refined: ["m": [0.5, 1]],
                     refinedCosts: ["m": [0.1, 0.0025]]))
     }
@@ -68,6 +68,15 @@ struct EvaluationLineTests {
             (#"{"id":"a","prompt":"p","task":"t","scores":{"m":1},"costs":{"m":1e999}}"#, "0 US dollars or more"),
             (#"{"id":"a","prompt":"p","task":"t","scores":{"m":1},"refined":{"m":[2]}}"#, "must be from 0 to 1"),
             (#"{"id":"a","prompt":"p","task":"t","scores":{"m":1},"refined":{"m":1}}"#, "must be an array"),
+            (
+                #"{"id":"a","prompt":"p","task":"t","scores":{"m":1},"refined":{"zz":[1]}}"#,
+                #""zz", which has no score"#
+            ),
+            (
+                #"{"id":"a","prompt":"p","task":"t","scores":{"m":1},"refined_costs":{"m":[1]}}"#,
+                #""m", which has no scores in refined"#
+            ),
+            (#"{"id":"a","prompt":"p\u0000","task":"t","scores":{"m":1}}"#, "prompt has a character U+0000"),
             (
                 #"{"id":"a","prompt":"p","task":"t","scores":{"m":1},"refined":{"m":[1]},"refined_costs":{"m":[]}}"#,
                 "equally many rounds"

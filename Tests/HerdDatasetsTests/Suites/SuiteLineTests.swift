@@ -53,8 +53,14 @@ struct SuiteLineTests {
             (#"{"id":"a","prompt":"p","task":"t","reference":"r","grader":{"kind":"judge"}}"#, "judge_model"),
             (#"{"id":"a","prompt":"p","task":"t","reference":"r","grader":{"kinds":"f1"}}"#, "grader takes"),
             (#"{"id":"a","id":"b","prompt":"p","task":"t","reference":"r"}"#, "twice"),
+            (#"{"id":"a","prompt":"p\u0000q","task":"t","reference":"r"}"#, "prompt has a character U+0000"),
+            (#"{"id":"a","prompt":"p","task":"t","references":["r\u0000"]}"#, "a reference has a character U+0000"),
             (#"{"id":"a\u0007","prompt":"p","task":"t","reference":"r"}"#, "control character"),
             (#"{"id":"a","prompt":"p","task":"t","reference":"r"} x"#, "the end of the line"),
+            (
+                #"{"id":"a","prompt":"A. x\nB. y","task":"t","reference":"E","grader":"choice"}"#,
+                "none of the options"
+            ),
             (#"[]"#, "must be an object"), ("", "JSON value"), (#"{"id":"a""#, "ends where"),
         ])
     func refused(line: String, reason: String) throws {

@@ -10,6 +10,25 @@ struct RefinementPlanTests {
     private static let mistakes: [(String, Change)] = [
         ("prompt and messages", { $0.prompt = "" }),
         ("prompt and messages", { $0.messages = [ChatMessage(role: "user")] }),
+        ("prompt", { $0.prompt = " \n\u{2003}" }),
+        (
+            "messages",
+            {
+                $0.prompt = ""
+                $0.messages = [
+                    ChatMessage(role: "system", content: [ContentPart(part: .text("Be brief."))]),
+                    ChatMessage(role: "user", content: [ContentPart(part: .text(" "))]),
+                ]
+            }
+        ),
+        (
+            "grader",
+            {
+                $0.prompt = "Which? (A) one (B) two"
+                $0.grader = Grader(kind: "choice")
+                $0.reference = "C"
+            }
+        ),
         (
             "messages[0].role",
             {

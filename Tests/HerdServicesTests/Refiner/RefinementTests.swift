@@ -391,6 +391,8 @@ struct RefinementTests {
     @Test("a draft that breaks off is what there is")
     func brokenDraft() async throws {
         let told = try await ScriptedRefinement.run([.failure(CallError(.unavailable, "gone"), after: "half a draft")])
+        // Not the refiner is away but the model.
+        #expect(told.error?.metadata["unavailable"] == "model")
         #expect(told.result?.text == "half a draft" && told.result?.partial == true)
         #expect(told.error?.code == .unavailable)
     }

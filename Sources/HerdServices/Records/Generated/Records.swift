@@ -1303,6 +1303,10 @@ package struct AnswerRecord: Message {
     package var firstTokenSeconds: Double
     /// What gave the scores.
     package var grader: GraderRecord?
+    /// Of the generation options it was asked for with; 0 = not known, of a record from before they were kept.
+    package var optionsDigest: UInt64
+    /// US dollars of all that judges said of it.
+    package var judgedUsd: Double
 
     /// Every field at its default.
     package init() {
@@ -1317,6 +1321,8 @@ package struct AnswerRecord: Message {
         self.usage = nil
         self.firstTokenSeconds = 0
         self.grader = nil
+        self.optionsDigest = 0
+        self.judgedUsd = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -1331,7 +1337,9 @@ package struct AnswerRecord: Message {
         timeUnixMs: UInt64 = 0,
         usage: UsageRecord? = nil,
         firstTokenSeconds: Double = 0,
-        grader: GraderRecord? = nil
+        grader: GraderRecord? = nil,
+        optionsDigest: UInt64 = 0,
+        judgedUsd: Double = 0
     ) {
         self.id = id
         self.model = model
@@ -1344,6 +1352,8 @@ package struct AnswerRecord: Message {
         self.usage = usage
         self.firstTokenSeconds = firstTokenSeconds
         self.grader = grader
+        self.optionsDigest = optionsDigest
+        self.judgedUsd = judgedUsd
     }
 
     package static var fullName: String { "herd.store.v1.AnswerRecord" }
@@ -2691,6 +2701,8 @@ extension AnswerRecord: GeneratedMessage {
         } else {
             self.grader = nil
         }
+        self.optionsDigest = c.pointee.options_digest
+        self.judgedUsd = c.pointee.judged_usd
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AnswerRecord>, in arena: MessageArena) {
@@ -2747,5 +2759,7 @@ extension AnswerRecord: GeneratedMessage {
             graderValue.write(to: item, in: arena)
             c.pointee.grader = item
         }
+        c.pointee.options_digest = self.optionsDigest
+        c.pointee.judged_usd = self.judgedUsd
     }
 }

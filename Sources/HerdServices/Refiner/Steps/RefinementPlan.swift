@@ -48,7 +48,7 @@ package struct RefinementPlan: Sendable {
             throw CallError(
                 .invalidArgument, "limits.max_seconds must be 0 (no limit) to 86400, not \(limits.maxSeconds)")
         }
-        grader = try Self.grader(request)
+        grader = try Self.grader(request, question: input.text)
         reference = request.reference
         model = request.model
         refineModel = request.refineModel.isEmpty ? request.model : request.refineModel
@@ -60,7 +60,7 @@ package struct RefinementPlan: Sendable {
         decisionID = request.decisionId
     }
 
-    private static func grader(_ request: RefinementRequest) throws(CallError) -> AnswerGrader? {
+    private static func grader(_ request: RefinementRequest, question: String) throws(CallError) -> AnswerGrader? {
         guard let asked = request.grader else {
             guard request.reference.isEmpty else {
                 throw CallError(.invalidArgument, "reference is what a grader compares with, and no grader is given")
@@ -72,7 +72,7 @@ package struct RefinementPlan: Sendable {
             let grader = try AnswerGrader(specification)
             // A judge compares with the draft, and needs no reference for it.
             if !grader.needsJudge {
-                try grader.check(references: request.reference.isEmpty ? [] : [request.reference])
+                try grader.check(references: request.reference.isEmpty ? [] : [request.reference], prompt: question)
             }
             return grader
         } catch {
@@ -86,11 +86,28 @@ package struct RefinementPlan: Sendable {
             throw CallError(.invalidArgument, "prompt and messages are both empty; give exactly one of them")
         case (false, false):
             throw CallError(.invalidArgument, "prompt and messages are both given; give exactly one of them")
-        case (false, true): return RefinedInput(prompt: request.prompt)
+        case (false, true):
+            guard !isBlank(request.prompt) else { throw blank("prompt") }
+            return RefinedInput(prompt: request.prompt)
         case (true, false):
             try PromptText.check(request.messages)
+            let said = request.messages.filter { $0.role == "user" }.flatMap(\.content)
+            let isSomething = said.contains { part in
+                switch part.part {
+                case .text(let text)?: !isBlank(text)
+                case .imageUrl?: true
+                case nil: false
+                }
+            }
+            guard isSomething else { throw blank("messages") }
             return RefinedInput(messages: request.messages)
         }
+    }
+
+    private static func isBlank(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(\.properties.isWhitespace) }
+
+    private static func blank(_ field: String) -> CallError {
+        CallError(.invalidArgument, "\(field) holds nothing; write what is to be answered")
     }
 
     /// The fewest tokens that a critique may have, however short the answers are to be.

@@ -143,7 +143,7 @@ package struct RefinementRun: Sendable {
                     let what = outcome.round == 0 ? "draft" : "rewrite of round \(outcome.round)"
                     failure = CallError(
                         Self.code(ofLater: reason), "grading the \(what) failed: \(reason.message)",
-                        metadata: reason.metadata, cause: reason)
+                        metadata: reason.metadataOfModel, cause: reason)
                 }
             }
         }
@@ -199,7 +199,9 @@ package struct RefinementRun: Sendable {
         }
         var outcome = StepOutcome(
             step: request.step, round: request.round, text: text,
-            finished: RefinementStep(model: request.request.model, usage: usage, seconds: seconds - began))
+            finished: RefinementStep(
+                model: request.request.model, usage: usage,
+                seconds: seconds - began - (generated.finish?.secondsWaited ?? 0)))
         guard let failure = generated.failure else {
             state.finished(request, text: text, usage: usage, reason: generated.finish?.reason ?? "")
             return outcome
@@ -213,7 +215,7 @@ package struct RefinementRun: Sendable {
             outcome.failure = CallError(
                 request.step == .draft ? failure.code : Self.code(ofLater: failure),
                 "the \(name)\(request.round > 0 ? " of round \(request.round)" : "") by model "
-                    + "'\(request.request.model)' failed: \(failure.message)", metadata: failure.metadata,
+                    + "'\(request.request.model)' failed: \(failure.message)", metadata: failure.metadataOfModel,
                 cause: failure)
         }
         return outcome

@@ -130,7 +130,9 @@ struct RefineCall {
 
     /// A refiner that is gone is told of without its address, which is no matter of the caller's.
     private func told(of error: CallError) -> CallError {
-        guard error.code == .unavailable, !progress.isOver else { return error }
+        guard error.code == .unavailable, error.metadata[CallError.unavailableKey] == nil, !progress.isOver else {
+            return error
+        }
         guard progress.hasBegun else {
             return CallError(
                 .unavailable, "the refiner is away; try again once it is back", metadata: error.metadata, cause: error)

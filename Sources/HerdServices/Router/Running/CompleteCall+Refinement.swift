@@ -56,7 +56,10 @@ extension CompleteCall {
     private mutating func tell(_ failure: CallError?, _ candidate: Candidate, _ whatNow: String) async throws(CallError)
     {
         let what =
-            failure.map { $0.code == .unavailable ? "the refiner is away" : "refinement failed: \($0.message)" }
+            failure.map { failure in
+                let isAway = failure.code == .unavailable && failure.metadata[CallError.unavailableKey] == nil
+                return isAway ? "the refiner is away" : "refinement failed: \(failure.message)"
+            }
             ?? "the refiner ended without an answer"
         let attempt = Attempt(
             model: candidate.model, code: (failure?.code ?? .internal).rawValue, error: "\(what); \(whatNow)")

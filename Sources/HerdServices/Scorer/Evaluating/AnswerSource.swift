@@ -23,6 +23,8 @@ struct ModelAnswer: Sendable, Equatable {
     /// Of the model: without waiting for its turn where the router tells of that.
     var seconds = 0.0
     var firstTokenSeconds = 0.0
+    /// The limit on its length ended it.
+    var isCut = false
 }
 
 /// What a refinement came to.

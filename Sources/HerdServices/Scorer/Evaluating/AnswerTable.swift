@@ -82,6 +82,12 @@ extension AnswerRecord {
     /// Whether every text has a score. One may have fewer, where the judge failed or a round came later.
     var isGraded: Bool { !texts.isEmpty && scores.count == texts.count }
 
+    /// Whether it is known to have been asked for with other options than those of a digest.
+    func isOfOther(_ digest: UInt64) -> Bool { optionsDigest != 0 && optionsDigest != digest }
+
+    /// US dollars of the model and of all that judges said of it.
+    var spent: Double { costsUsd.reduce(judgedUsd, +) }
+
     /// Rounds of refinement it holds.
     var rounds: Int { max(0, texts.count - 1) }
 

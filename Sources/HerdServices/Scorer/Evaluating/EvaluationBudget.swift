@@ -11,52 +11,66 @@ final class EvaluationBudget: Sendable {
     }
 
     private enum Verdict {
-        case taken, later, exhausted
+        case granted(Double)
+        case later, exhausted
     }
 
-    private let ceiling: Double?
+    /// Whether there is one at all.
+    let isLimited: Bool
+    /// US dollars, for this run.
+    private let ceiling: Double
     private let state = NIOLockedValueBox(State())
     private let settled = ChangeSignal()
 
-    /// - Parameter ceiling: US dollars; nil = none.
-    init(ceiling: Double?) {
-        self.ceiling = ceiling
+    /// - Parameters:
+    ///   - ceiling: US dollars; nil = none.
+    ///   - before: of it, what earlier runs spent.
+    init(ceiling: Double?, spentBefore before: Double = 0) {
+        isLimited = ceiling != nil
+        self.ceiling = (ceiling ?? .infinity) - before
     }
 
+    /// By this run.
     var spent: Double { state.withLockedValue { $0.spent } }
 
-    /// Whether a call was not begun because of the ceiling.
-    var isExhausted: Bool { state.withLockedValue { $0.isExhausted } }
+    /// Whether a call was not begun because of the ceiling, or it was passed all the same.
+    var isExhausted: Bool {
+        // Sums of fractions are a little off.
+        state.withLockedValue { $0.isExhausted || $0.spent > max(0, ceiling) * (1 + 1e-9) + 1e-12 }
+    }
 
-    /// Puts aside what a call may cost. Where only calls under way stand against it, it waits for what they really cost.
+    /// Puts aside what a call may cost: all of `most` or, where nothing else is under way, what is left if that is at least
+    /// `least`. Where calls under way stand against it, it waits for what they really cost.
     ///
-    /// - Returns: false where the ceiling is reached: then no call of the run is begun any more.
-    func reserve(_ amount: Double) async throws -> Bool {
-        switch attempt(amount) {
-        case .taken: return true
-        case .exhausted: return false
-        case .later: break
-        }
+    /// - Returns: what was put aside; nil where the ceiling is reached: then no call of the run is begun any more.
+    func reserve(least: Double, most: Double) async throws -> Double? {
+        guard isLimited else { return most }
         for await _ in settled.changes() {
-            switch attempt(amount) {
-            case .taken: return true
-            case .exhausted: return false
+            switch attempt(least: least, most: most) {
+            case .granted(let amount): return amount
+            case .exhausted: return nil
             case .later: continue
             }
         }
         throw CancellationError()
     }
 
-    private func attempt(_ amount: Double) -> Verdict {
-        guard let ceiling else { return .taken }
+    private func attempt(least: Double, most: Double) -> Verdict {
         let verdict: Verdict = state.withLockedValue { state in
+            // What costs nothing can't pass it.
+            if most == 0 {
+                state.open += 1
+                return .granted(0)
+            }
             if state.isExhausted { return .exhausted }
-            if state.spent + state.reserved + amount <= ceiling {
+            let left = ceiling - state.spent
+            let amount = state.open == 0 ? min(most, left) : most
+            if amount >= least, state.reserved + amount <= left {
                 state.reserved += amount
                 state.open += 1
-                return .taken
+                return .granted(amount)
             }
-            if state.open > 0, state.spent + amount <= ceiling { return .later }
+            if state.open > 0, least <= left { return .later }
             state.isExhausted = true
             return .exhausted
         }
@@ -65,14 +79,16 @@ final class EvaluationBudget: Sendable {
         return verdict
     }
 
-    /// Ends a reservation with what the call really cost.
-    func settle(reserved amount: Double, spent: Double) {
+    /// Ends a reservation, or a part of it, with what the call really cost.
+    ///
+    /// - Parameter kept: what stays put aside for what comes next; nil = nothing comes.
+    func settle(reserved amount: Double, spent: Double, keeping kept: Double? = nil) {
         state.withLockedValue { state in
             state.spent += spent
-            guard ceiling != nil else { return }
-            state.open -= 1
+            guard isLimited else { return }
+            if kept == nil { state.open -= 1 }
             // Sums of fractions leave a little behind.
-            state.reserved = state.open == 0 ? 0 : max(0, state.reserved - amount)
+            state.reserved = state.open == 0 ? 0 : max(0, state.reserved - amount + (kept ?? 0))
         }
         settled.tell()
     }

@@ -7,17 +7,23 @@ import HerdStore
 struct EvaluationJob: Sendable {
     /// How it ended, and what it cost in US dollars.
     enum Outcome: Sendable {
-        /// - remark: what a person should know of the grade.
+        /// - remark: what a person should know of the answer or its grade.
         case stored(cost: Double, remark: String?)
+        /// The answer is stored and its judge is yet to be asked.
+        /// - failure: why rounds are missing from it.
+        case toBeJudged(cost: Double, remark: String?, failure: CallError?)
         /// There is no answer, or none that can be graded or kept under its id.
         case failed(CallError, cost: Double)
         /// The answer is lost: the store takes nothing, and to go on would be to pay for nothing.
         case notStored(CallError, cost: Double)
     }
 
-    /// What the call may cost, and what it probably does.
-    let costBound: Double
+    /// What it may cost; nil where it takes no call.
+    let bound: CostBound?
+    /// US dollars that it probably costs.
     let costEstimate: Double
+    /// The model that judges; nil where none does.
+    var judge: String? { grader.needsJudge ? grader.specification.judgeModel : nil }
     private let item: SuiteItemRecord
     private let model: String
     private let grader: AnswerGrader
@@ -41,7 +47,7 @@ struct EvaluationJob: Sendable {
         if let evaluation { try EvaluationTable.check(evaluation, isOf: item) }
         let stored = try run.answers.answer(run.settings.suite, id, model)
         work = QuestionWork(stored, settings: run.settings, grader: specification)
-        costBound = estimates.cost(of: work, item: item, grader: specification, model: model, isBound: true)
+        bound = estimates.bound(of: work, item: item, grader: specification, model: model)
         costEstimate = estimates.cost(of: work, item: item, grader: specification, model: model)
         self.item = item
         self.model = model
@@ -51,19 +57,51 @@ struct EvaluationJob: Sendable {
 
     private let stored: AnswerRecord?
 
-    func run() async -> Outcome {
+    /// Asks for what there is not, and grades it where that takes no judge.
+    ///
+    /// - Parameter longest: the most tokens of an answer where the caller set no limit; nil = as many as the model likes.
+    func answer(longest: Int?) async -> Outcome {
         var spent = 0.0
         var remark: String?
         do {
             var failure: (any Error)?
-            var record = try await answered(&spent, &failure)
+            var record = try await answered(longest, &spent, &remark, &failure)
+            if grader.needsJudge, record.scores(by: grader.specification).count < record.texts.count {
+                if record != stored { try await keep(record) }
+                return .toBeJudged(cost: spent, remark: remark, failure: failure.map { CallError(handlerError: $0) })
+            }
+            var unused = 0.0
+            try await grade(&record, &unused, &remark)
+            try await keep(record)
+            if let failure { throw failure }
+            return .stored(cost: spent, remark: remark)
+        } catch let lost as NotStored {
+            return .notStored(lost.error, cost: spent)
+        } catch {
+            return .failed(CallError(handlerError: error), cost: spent)
+        }
+    }
+
+    /// Has a judge grade what is stored.
+    ///
+    /// - Parameter failure: why rounds are missing from it.
+    func judge(failure: CallError?) async -> Outcome {
+        var spent = 0.0
+        var remark: String?
+        do {
+            guard var record = stored else {
+                throw CallError(.notFound, "its answer was removed before it was judged")
+            }
             do {
                 try await grade(&record, &spent, &remark)
             } catch {
-                // The judge was paid for these.
-                if !record.scores.isEmpty { try await keep(record) }
+                // The judge was paid all the same; a grade that another one gave stays until all of this one's are there.
+                if record.scores.isEmpty, let stored { record = stored }
+                record.judgedUsd += spent
+                if record != stored { try await keep(record) }
                 throw error
             }
+            record.judgedUsd += spent
             try await keep(record)
             if let failure { throw failure }
             return .stored(cost: spent, remark: remark)
@@ -98,7 +136,9 @@ struct EvaluationJob: Sendable {
     /// is asked: the next run goes on from there.
     ///
     /// - Parameter failure: why rounds are missing from the record.
-    private func answered(_ spent: inout Double, _ failure: inout (any Error)?) async throws -> AnswerRecord {
+    private func answered(
+        _ longest: Int?, _ spent: inout Double, _ remark: inout String?, _ failure: inout (any Error)?
+    ) async throws -> AnswerRecord {
         switch work {
         case .nothing:
             // Only the evaluation lacks it.
@@ -106,38 +146,46 @@ struct EvaluationJob: Sendable {
             return stored
         case .grade(let record): return record
         case .ask(let stored):
+            var options = run.settings.options
+            if let longest { options.maxTokens = UInt32(clamping: longest) }
             var record: AnswerRecord
             if let stored {
                 record = stored
             } else {
-                record = try await draft(&spent)
-                if run.settings.rounds > 0 || grader.needsJudge { try await keep(record) }
+                record = try await draft(options, &spent, &remark)
+                if run.settings.rounds > 0 { try await keep(record) }
             }
             guard record.rounds < run.settings.rounds else { return record }
             let refined = await run.source.refine(
                 item.prompt, model: model, draft: record.texts.last ?? "",
-                rounds: run.settings.rounds - record.rounds, options: run.settings.options)
+                rounds: run.settings.rounds - record.rounds, options: options)
             spent += refined.costUsd
             for answer in refined.answers { record.append(answer) }
             failure = refined.failure
             if failure == nil { record.fill(rounds: run.settings.rounds) }
-            if grader.needsJudge { try await keep(record) }
             return record
         }
     }
 
-    private func draft(_ spent: inout Double) async throws -> AnswerRecord {
+    private func draft(
+        _ options: GenerationOptions, _ spent: inout Double, _ remark: inout String?
+    ) async throws -> AnswerRecord {
         let answer: ModelAnswer
         do {
-            answer = try await run.source.answer(item.prompt, model: model, options: run.settings.options)
+            answer = try await run.source.answer(item.prompt, model: model, options: options)
         } catch let failure as AnswerFailure {
             spent += failure.costUsd
             throw failure.underlying
         }
         spent += answer.usage.costUsd
+        if answer.isCut, options.maxTokens != run.settings.options.maxTokens {
+            remark =
+                "cut off after \(options.maxTokens) tokens, which is what max_cost_usd left for it, and graded as it is; give "
+                + "max_tokens, or more money, and ask it again"
+        }
         var record = AnswerRecord(
             id: item.id, model: model, suite: run.settings.suite, timeUnixMs: WallClock.milliseconds(),
-            firstTokenSeconds: answer.firstTokenSeconds)
+            firstTokenSeconds: answer.firstTokenSeconds, optionsDigest: run.settings.optionsDigest)
         record.append(answer)
         return record
     }

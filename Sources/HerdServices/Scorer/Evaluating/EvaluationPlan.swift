@@ -24,6 +24,10 @@ struct EvaluationPlan: Sendable {
     var parts: [Part]
     /// Questions that can't be read.
     var failures: [EvaluationFailure] = []
+    /// The models that judge, with how many answers.
+    var judges: [String: Int] = [:]
+    /// Answers that count and were got with other generation options.
+    var otherOptions = 0
 
     var total: Int { parts.reduce(0) { $0 + $1.open.count } }
     var skipped: Int { parts.reduce(0) { $0 + $1.skipped } }
@@ -127,6 +131,7 @@ struct EvaluationPlan: Sendable {
             if case .replaced(let old) = change {
                 stored = stored.flatMap { AnswerTable.kept($0, from: old, to: item) }
             }
+            if let stored, !settings.asksAgain, stored.isOfOther(settings.optionsDigest) { otherOptions += 1 }
             let work = QuestionWork(stored, settings: settings, grader: grader)
             if case .nothing = work, scored.contains(model) {
                 parts[place].skipped += 1
@@ -135,6 +140,7 @@ struct EvaluationPlan: Sendable {
             if !isAsked { ids.append(item.id) }
             isAsked = true
             parts[place].open.append(Int32(ids.count - 1))
+            if grader.kind == .judge { judges[grader.judgeModel, default: 0] += 1 }
             parts[place].estimatedCost += estimates.cost(of: work, item: item, grader: grader, model: model)
         }
     }
@@ -200,30 +206,40 @@ struct EvaluationEstimates: Sendable {
             "the judge '\(grader.judgeModel)' is no model of the herd with an endpoint; herdctl model list shows them")
     }
 
-    /// US dollars.
-    ///
-    /// - Parameter isBound: what it may cost rather than what it probably does.
+    /// Calls at once that a judge's endpoints take.
+    func concurrency(of judge: String) -> Int { herd[judge]?.concurrency ?? 1 }
+
+    /// What a question probably costs, in US dollars.
     func cost(
-        of work: QuestionWork, item: SuiteItemRecord, grader: GraderSpecification, model: String, isBound: Bool = false
+        of work: QuestionWork, item: SuiteItemRecord, grader: GraderSpecification, model: String
     ) -> Double {
-        guard let evaluated = herd[model] else { return 0 }
-        let judge = grader.kind == .judge ? herd[grader.judgeModel]?.price ?? AssumedFacts.price : nil
-        let estimate = CostEstimate(evaluated, maxTokens: Int(settings.options.maxTokens), judgePrice: judge)
-        let references = item.allReferences.reduce(0) { $0 + $1.utf8.count }
-        func cost(hasDraft: Bool, rounds: Int?, gradings: Int) -> Double {
-            estimate.cost(
-                promptBytes: item.prompt.utf8.count, referenceBytes: references, hasDraft: hasDraft, rounds: rounds,
-                gradings: gradings * max(1, item.allReferences.count), isBound: isBound)
-        }
+        guard let bound = bound(of: work, item: item, grader: grader, model: model) else { return 0 }
+        return bound.estimate.cost(bound.question)
+    }
+
+    /// What it may cost; nil where there is nothing to do, or no such model.
+    func bound(
+        of work: QuestionWork, item: SuiteItemRecord, grader: GraderSpecification, model: String
+    ) -> CostBound? {
+        guard let evaluated = herd[model] else { return nil }
+        var question = CostEstimate.Question(
+            promptBytes: item.prompt.utf8.count,
+            referenceBytes: item.allReferences.reduce(0) { $0 + $1.utf8.count }, gradings: 0)
         switch work {
-        case .nothing: return 0
+        case .nothing: return nil
         case .grade(let stored):
             let ungraded = Set(stored.texts).subtracting(zip(stored.texts, stored.scores(by: grader)).map(\.0))
-            return cost(hasDraft: true, rounds: nil, gradings: ungraded.count)
+            question.draftBytes = ungraded.map(\.utf8.count).max() ?? 0
+            question.gradings = ungraded.count
         case .ask(let draft):
-            return cost(
-                hasDraft: draft != nil, rounds: settings.rounds - (draft?.rounds ?? 0),
-                gradings: settings.rounds + 1 - (draft?.scores(by: grader).count ?? 0))
+            question.draftBytes = draft?.texts.map(\.utf8.count).max()
+            question.rounds = settings.rounds - (draft?.rounds ?? 0)
+            question.gradings = settings.rounds + 1 - (draft?.scores(by: grader).count ?? 0)
         }
+        question.gradings *= max(1, item.allReferences.count)
+        let judge = grader.kind == .judge ? herd[grader.judgeModel]?.price ?? AssumedFacts.price : nil
+        return CostBound(
+            estimate: CostEstimate(evaluated, maxTokens: Int(settings.options.maxTokens), judgePrice: judge),
+            question: question)
     }
 }

@@ -53,6 +53,9 @@ final class EvaluationProgress: Sendable {
         }
     }
 
+    /// Whether a model is not asked any more, nor what it answered judged.
+    func isGivenUp(_ part: Int) -> Bool { state.withLockedValue { $0.parts[part].isGivenUp } }
+
     func answered(_ part: Int, estimate: Double, cost: Double) {
         state.withLockedValue { state in
             state.changes += 1

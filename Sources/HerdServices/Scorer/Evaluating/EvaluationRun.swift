@@ -29,8 +29,14 @@ struct EvaluationRun: Sendable {
         let estimates = EvaluationEstimates(settings, herd: herd)
         let plan = try EvaluationPlan(settings, models: models, estimates: estimates, answers: answers)
         let progress = EvaluationProgress(plan)
-        let budget = EvaluationBudget(ceiling: settings.ceiling)
+        var before = 0.0
+        if settings.ceiling != nil, !settings.asksAgain {
+            before = try EvaluationSummaries.spent(on: models.map(\.name), settings: settings, answers: answers)
+        }
+        let budget = EvaluationBudget(ceiling: settings.ceiling, spentBefore: before)
         var first = progress.event(cost: 0)
+        first.spentBeforeUsd = before
+        first.otherOptions = UInt64(clamping: plan.otherOptions)
         first.assumedPrices = models.filter { $0.price == nil }.map(\.name)
         try await send(first)
         if !settings.isDryRun, plan.total > 0 {
@@ -38,6 +44,8 @@ struct EvaluationRun: Sendable {
         }
         var last = progress.event(cost: budget.spent)
         last.ceilingReached = budget.isExhausted
+        last.spentBeforeUsd = before
+        last.otherOptions = UInt64(clamping: plan.otherOptions)
         last.secondsLeft = 0
         last.summaries = try EvaluationSummaries.of(models.map(\.name), settings: settings, answers: answers) {
             progress.failed($0)
@@ -45,11 +53,18 @@ struct EvaluationRun: Sendable {
         try await send(last)
     }
 
+    /// What a task of a run did.
+    private enum Ended {
+        case telling, answering, judging
+    }
+
     private func ask(
         _ plan: EvaluationPlan, _ estimates: EvaluationEstimates, _ progress: EvaluationProgress,
         _ budget: EvaluationBudget, _ send: @escaping @Sendable (EvaluateEvent) async throws -> Void
     ) async throws {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+        let stages = EvaluationStages(
+            run: self, plan: plan, estimates: estimates, progress: progress, budget: budget)
+        try await withThrowingTaskGroup(of: Ended.self) { group in
             group.addTask {
                 var told = progress.changes
                 while true {
@@ -59,59 +74,43 @@ struct EvaluationRun: Sendable {
                     told = changes
                     try await send(progress.event(cost: budget.spent))
                 }
+                return .telling
             }
-            var workers = 0
+            var answering = 0
             for (place, part) in plan.parts.enumerated() {
                 // More would only wait at the endpoints.
                 let atOnce = min(settings.concurrency ?? .max, part.model.concurrency)
                 for _ in 0..<min(atOnce, part.open.count) {
-                    workers += 1
+                    answering += 1
                     group.addTask {
-                        try await work(on: place, of: plan, estimates, progress, budget)
-                        return true
+                        try await stages.answer(place)
+                        return .answering
                     }
                 }
             }
-            while workers > 0 {
-                if try await group.next() == true { workers -= 1 }
+            var judging = 0
+            for (judge, count) in plan.judges {
+                for _ in 0..<min(settings.concurrency ?? .max, estimates.concurrency(of: judge), count) {
+                    judging += 1
+                    group.addTask {
+                        try await stages.judge(with: judge)
+                        return .judging
+                    }
+                }
+            }
+            while answering + judging > 0 {
+                switch try await group.next() {
+                case .answering?:
+                    answering -= 1
+                    if answering == 0 { stages.queue.close() }
+                case .judging?: judging -= 1
+                case .telling?, nil: break
+                }
             }
             // What the teller says of being ended is no failure of the run; a caller that is gone shows at the next event.
             group.cancelAll()
             while await group.nextResult() != nil {}
         }
         try Task.checkCancellation()
-    }
-
-    /// Asks one question of a model after the other until none is left.
-    private func work(
-        on place: Int, of plan: EvaluationPlan, _ estimates: EvaluationEstimates, _ progress: EvaluationProgress,
-        _ budget: EvaluationBudget
-    ) async throws {
-        let part = plan.parts[place]
-        while !budget.isExhausted, let next = progress.take(place) {
-            try Task.checkCancellation()
-            let id = plan.ids[Int(part.open[next])]
-            let job: EvaluationJob
-            do {
-                job = try EvaluationJob(id: id, model: part.model.name, run: self, estimates: estimates)
-            } catch {
-                progress.failed(place, id: id, error: CallError(handlerError: error), cost: 0)
-                continue
-            }
-            guard try await budget.reserve(job.costBound) else { return }
-            switch await job.run() {
-            case .stored(let cost, let remark):
-                budget.settle(reserved: job.costBound, spent: cost)
-                progress.answered(place, estimate: job.costEstimate, cost: cost)
-                if let remark { progress.remark(place, id: id, remark) }
-            case .failed(let error, let cost):
-                budget.settle(reserved: job.costBound, spent: cost)
-                try Task.checkCancellation()
-                progress.failed(place, id: id, error: error, cost: cost)
-            case .notStored(let error, let cost):
-                budget.settle(reserved: job.costBound, spent: cost)
-                throw error
-            }
-        }
     }
 }

@@ -11,6 +11,8 @@ struct EvaluationSettings: Sendable {
     /// Of questions without their own.
     let grader: GraderSpecification
     let options: GenerationOptions
+    /// Tells answers apart that were got with other options; never 0.
+    let optionsDigest: UInt64
     let ceiling: Double?
     let isDryRun: Bool
     let asksAgain: Bool
@@ -47,6 +49,7 @@ struct EvaluationSettings: Sendable {
         // Measured again, an answer should be the same again.
         if options.samplingTemperature == nil { options.samplingTemperature = .temperature(0) }
         self.options = options
+        optionsDigest = Self.digest(of: options)
         switch request.ceiling {
         case .maxCostUsd(let ceiling)?:
             try Check.amount(ceiling, field: "max_cost_usd")
@@ -62,6 +65,12 @@ struct EvaluationSettings: Sendable {
             throw CallError(.invalidArgument, "items are only for a dry_run; Scorer/PutSuite stores them")
         }
         items = try SuiteTable.checked(request.items)
+    }
+
+    private static func digest(of options: GenerationOptions) -> UInt64 {
+        var hash = SipHash128(key: (0, 0))
+        options.pack().withUnsafeBytes { hash.absorb($0) }
+        return max(1, hash.finish().0)
     }
 
     /// How a question is graded.

@@ -48,6 +48,19 @@ enum EvaluationSummaries {
         }
     }
 
+    /// US dollars that the stored answers of some models cost, their judges included.
+    static func spent(on models: [String], settings: EvaluationSettings, answers: AnswerTable) throws -> Double {
+        let models = Set(models)
+        var sum = 0.0
+        try forEach(suite: settings.suite, in: answers.store) { answer in
+            guard models.contains(answer.model), settings.ids.isEmpty || settings.ids.contains(answer.id) else {
+                return
+            }
+            sum += answer.spent
+        }
+        return sum
+    }
+
     /// Reads every answer of a suite, or of all suites where it is nil; damaged ones are passed over.
     static func forEach(
         suite: String?, in store: StoreEnvironment, _ body: (AnswerRecord) throws -> Void

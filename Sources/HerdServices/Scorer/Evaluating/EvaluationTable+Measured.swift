@@ -19,6 +19,7 @@ extension EvaluationTable {
         if let stored = try measured(item.id, in: transaction) {
             try check(stored, isOf: item)
             record = stored
+            record.domain = item.domain
         }
         record.scores.removeAll { $0.model == score.model }
         record.scores.append(score)
@@ -28,12 +29,15 @@ extension EvaluationTable {
     }
 
     /// Takes the scores of models out of the evaluation that a question was; it goes with its last score.
+    ///
+    /// - Returns: whether it had any of them.
+    @discardableResult
     static func withdraw(
         _ models: [String], of item: SuiteItemRecord, in transaction: inout WriteTransaction
-    ) throws {
-        guard !models.isEmpty, var record = try measured(item.id, in: transaction), record.prompt == item.prompt,
-            record.task == item.task
-        else { return }
+    ) throws -> Bool {
+        guard var record = try measured(item.id, in: transaction), record.prompt == item.prompt,
+            record.task == item.task, record.scores.contains(where: { models.contains($0.model) })
+        else { return false }
         record.scores.removeAll { models.contains($0.model) }
         if record.scores.isEmpty {
             _ = try transaction.remove(record.id, in: evaluations)
@@ -41,6 +45,7 @@ extension EvaluationTable {
         } else {
             try transaction.put(record.pack(), for: record.id, in: evaluations)
         }
+        return true
     }
 
     /// - Throws: ALREADY_EXISTS where the evaluation is of another prompt or task than the question.

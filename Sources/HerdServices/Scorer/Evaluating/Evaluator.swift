@@ -39,4 +39,9 @@ struct Evaluator: Sendable {
         guard !settings.isDryRun else { return try await run.run(send) }
         try await runs.run(settings.suite) { try await run.run(send) }
     }
+
+    /// Not while a run of the suite goes on.
+    func remove(_ request: RemoveSuiteRequest) async throws -> RemoveSuiteResponse {
+        try await runs.run(request.suite) { try await suites.remove(request) }
+    }
 }

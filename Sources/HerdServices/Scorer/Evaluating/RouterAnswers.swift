@@ -48,16 +48,21 @@ struct RouterAnswers: AnswerSource {
     private static let mostPauses = 5
     private static let longestPause = Duration.seconds(60)
 
-    /// A rate limit is no failure of a question: waits as long as the endpoint says, else longer each time.
+    /// A rate limit is no failure of a question: waits as long as the endpoint says, else longer each time. For a model that
+    /// is away, and is said to be back in a while, it waits once.
     private static func patiently<Answer>(_ ask: () async throws -> Answer) async throws -> Answer {
+        var wasAway = false
         for pauses in 0..<mostPauses {
             do {
                 return try await ask()
             } catch let failure as AnswerFailure where failure.costUsd == 0 {
-                guard let error = failure.underlying as? CallError, error.code == .resourceExhausted else {
-                    throw failure
-                }
+                guard let error = failure.underlying as? CallError else { throw failure }
                 let told = error.metadata["retry-after-ms"].flatMap { Int64($0) }.map { Duration.milliseconds($0) }
+                switch (error.code, told) {
+                case (.resourceExhausted, _): break
+                case (.unavailable, _?) where !wasAway: wasAway = true
+                default: throw failure
+                }
                 try await Task.sleep(for: min(longestPause, told ?? .milliseconds(500 << pauses)))
             }
         }
@@ -86,11 +91,10 @@ struct RouterAnswers: AnswerSource {
             throw CallError(.internal, "the answer of '\(model)' ended without its end; see the router's log")
         }
         answer.usage = finish.usage ?? Usage()
+        answer.isCut = finish.reason == "length"
         // A model is not slow because others wait at its endpoints too.
-        let attempt = finish.attempts.last?.seconds ?? 0
-        let waited = attempt > 0 ? max(0, finish.seconds - attempt) : 0
-        answer.seconds = finish.seconds - waited
-        answer.firstTokenSeconds = max(0, finish.firstTokenSeconds - waited)
+        answer.seconds = finish.seconds - finish.secondsWaited
+        answer.firstTokenSeconds = max(0, finish.firstTokenSeconds - finish.secondsWaited)
         return answer
     }
 

@@ -69,7 +69,7 @@ struct SuiteTable: Sendable {
     /// What putting a question does to the suite.
     enum Change {
         case none, added
-        /// Nil for a damaged one.
+        /// Nil for a damaged one of which nothing tells.
         case replaced(SuiteItemRecord?)
 
         fileprivate func count(in reply: inout PutSuiteResponse) {
@@ -94,7 +94,20 @@ struct SuiteTable: Sendable {
                 "question '\(record.id)' of suite '\(suite)' is stored with other content; put it with --replace to "
                     + "overwrite it")
         }
-        return .replaced(try? SuiteItemRecord(stored: stored))
+        return .replaced(try readable(stored, id: record.id, in: transaction))
+    }
+
+    /// A question, of its stored bytes or, where it is damaged, as the evaluation that came of it tells; nil where none did.
+    ///
+    /// - Parameter stored: as `existing` gives it.
+    static func readable(
+        _ stored: [UInt8], id: String, in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> SuiteItemRecord? {
+        if !stored.isEmpty, let record = try? SuiteItemRecord(stored: stored) { return record }
+        return try EvaluationTable.measured(id, in: transaction).map { evaluation in
+            SuiteItemRecord(
+                id: id, prompt: evaluation.prompt, task: evaluation.task, domain: evaluation.domain)
+        }
     }
 
     private static func count(
@@ -108,8 +121,8 @@ struct SuiteTable: Sendable {
         try Check.length(suite, field: "suite", atMost: SuiteQuestion.Limit.suite)
     }
 
-    /// A damaged question counts as one with other content, so that `replace` mends it.
-    private static func existing(
+    /// A damaged question counts as one with other content, none, so that `replace` mends it.
+    static func existing(
         _ key: OrderedBytes, in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> [UInt8]? {
         do {

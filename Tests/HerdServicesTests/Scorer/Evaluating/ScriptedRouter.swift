@@ -13,6 +13,17 @@ final class ScriptedRouter: Sendable {
     struct Call: Hashable, Sendable {
         var model: String
         var prompt: String
+        /// 0 = none was sent; tells no calls apart.
+        var maxTokens: UInt32 = 0
+
+        static func == (first: Call, second: Call) -> Bool {
+            first.model == second.model && first.prompt == second.prompt
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(model)
+            hasher.combine(prompt)
+        }
     }
 
     /// Gives the answer and what it costs; throws in place of one; may wait.
@@ -28,6 +39,8 @@ final class ScriptedRouter: Sendable {
         private var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
 
         var total: Int { order.count }
+        /// That each call was sent with.
+        var maxTokens: [UInt32] { order.map(\.maxTokens) }
 
         func begin(_ call: Call) -> Int {
             calls[call, default: 0] += 1
@@ -61,7 +74,8 @@ final class ScriptedRouter: Sendable {
         let book = book
         server.unary(Registry.listModels) { _, _ in ListModelsResponse(models: models) }
         server.stream(Router.generate) { request, _, writer in
-            let call = Call(model: request.model, prompt: request.prompt)
+            let call = Call(
+                model: request.model, prompt: request.prompt, maxTokens: request.options?.maxTokens ?? 0)
             let answer = try await Self.ask(call, book, script)
             // Models speak piece by piece.
             for piece in answer.text { try await writer.send(GenerateEvent(event: .delta(String(piece)))) }
@@ -104,7 +118,8 @@ final class ScriptedRouter: Sendable {
         _ request: RefinementRequest, _ book: Book, _ script: Script,
         _ send: (RefinementEvent) async throws -> Void
     ) async throws {
-        let call = Call(model: request.model, prompt: request.prompt)
+        let maxTokens = request.options?.maxTokens ?? 0
+        let call = Call(model: request.model, prompt: request.prompt, maxTokens: maxTokens)
         var result = RefinementResult(stoppedBecause: "rounds", usage: Usage())
         func finished(_ step: String, _ round: Int, _ cost: Double) -> RefinementEvent {
             result.usage?.costUsd += cost
@@ -130,7 +145,8 @@ final class ScriptedRouter: Sendable {
             let rewrite: (text: String, cost: Double)
             do {
                 rewrite = try await ask(
-                    Call(model: request.model, prompt: "\(request.prompt)#\(round)"), book, script)
+                    Call(model: request.model, prompt: "\(request.prompt)#\(round)", maxTokens: maxTokens), book, script
+                )
             } catch {
                 result.stoppedBecause = "error"
                 result.partial = true

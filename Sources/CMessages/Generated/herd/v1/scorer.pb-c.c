@@ -1117,6 +1117,231 @@ void   herd__v1__put_suite_response__free_unpacked
   assert(message->base.descriptor == &herd__v1__put_suite_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__list_suites_request__init
+                     (Herd__V1__ListSuitesRequest         *message)
+{
+  static const Herd__V1__ListSuitesRequest init_value = HERD__V1__LIST_SUITES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__list_suites_request__get_packed_size
+                     (const Herd__V1__ListSuitesRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__list_suites_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__list_suites_request__pack
+                     (const Herd__V1__ListSuitesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__list_suites_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__list_suites_request__pack_to_buffer
+                     (const Herd__V1__ListSuitesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__list_suites_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__ListSuitesRequest *
+       herd__v1__list_suites_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__ListSuitesRequest *)
+     protobuf_c_message_unpack (&herd__v1__list_suites_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__list_suites_request__free_unpacked
+                     (Herd__V1__ListSuitesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__list_suites_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__list_suites_response__init
+                     (Herd__V1__ListSuitesResponse         *message)
+{
+  static const Herd__V1__ListSuitesResponse init_value = HERD__V1__LIST_SUITES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__list_suites_response__get_packed_size
+                     (const Herd__V1__ListSuitesResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__list_suites_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__list_suites_response__pack
+                     (const Herd__V1__ListSuitesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__list_suites_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__list_suites_response__pack_to_buffer
+                     (const Herd__V1__ListSuitesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__list_suites_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__ListSuitesResponse *
+       herd__v1__list_suites_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__ListSuitesResponse *)
+     protobuf_c_message_unpack (&herd__v1__list_suites_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__list_suites_response__free_unpacked
+                     (Herd__V1__ListSuitesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__list_suites_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__suite_summary__init
+                     (Herd__V1__SuiteSummary         *message)
+{
+  static const Herd__V1__SuiteSummary init_value = HERD__V1__SUITE_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t herd__v1__suite_summary__get_packed_size
+                     (const Herd__V1__SuiteSummary *message)
+{
+  assert(message->base.descriptor == &herd__v1__suite_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__suite_summary__pack
+                     (const Herd__V1__SuiteSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__suite_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__suite_summary__pack_to_buffer
+                     (const Herd__V1__SuiteSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__suite_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__SuiteSummary *
+       herd__v1__suite_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__SuiteSummary *)
+     protobuf_c_message_unpack (&herd__v1__suite_summary__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__suite_summary__free_unpacked
+                     (Herd__V1__SuiteSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__suite_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__remove_suite_request__init
+                     (Herd__V1__RemoveSuiteRequest         *message)
+{
+  static const Herd__V1__RemoveSuiteRequest init_value = HERD__V1__REMOVE_SUITE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__remove_suite_request__get_packed_size
+                     (const Herd__V1__RemoveSuiteRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__remove_suite_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__remove_suite_request__pack
+                     (const Herd__V1__RemoveSuiteRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__remove_suite_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__remove_suite_request__pack_to_buffer
+                     (const Herd__V1__RemoveSuiteRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__remove_suite_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__RemoveSuiteRequest *
+       herd__v1__remove_suite_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__RemoveSuiteRequest *)
+     protobuf_c_message_unpack (&herd__v1__remove_suite_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__remove_suite_request__free_unpacked
+                     (Herd__V1__RemoveSuiteRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__remove_suite_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__remove_suite_response__init
+                     (Herd__V1__RemoveSuiteResponse         *message)
+{
+  static const Herd__V1__RemoveSuiteResponse init_value = HERD__V1__REMOVE_SUITE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__remove_suite_response__get_packed_size
+                     (const Herd__V1__RemoveSuiteResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__remove_suite_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__remove_suite_response__pack
+                     (const Herd__V1__RemoveSuiteResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__remove_suite_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__remove_suite_response__pack_to_buffer
+                     (const Herd__V1__RemoveSuiteResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__remove_suite_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__RemoveSuiteResponse *
+       herd__v1__remove_suite_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__RemoveSuiteResponse *)
+     protobuf_c_message_unpack (&herd__v1__remove_suite_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__remove_suite_response__free_unpacked
+                     (Herd__V1__RemoveSuiteResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__remove_suite_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__evaluate_request__init
                      (Herd__V1__EvaluateRequest         *message)
 {
@@ -3546,6 +3771,326 @@ const ProtobufCMessageDescriptor herd__v1__put_suite_response__descriptor =
   (ProtobufCMessageInit) herd__v1__put_suite_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor herd__v1__list_suites_request__field_descriptors[1] =
+{
+  {
+    "page",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ListSuitesRequest, page),
+    &herd__v1__page__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__list_suites_request__field_indices_by_name[] = {
+  0,   /* field[0] = page */
+};
+static const ProtobufCIntRange herd__v1__list_suites_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor herd__v1__list_suites_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.ListSuitesRequest",
+  "ListSuitesRequest",
+  "Herd__V1__ListSuitesRequest",
+  "herd.v1",
+  sizeof(Herd__V1__ListSuitesRequest),
+  1,
+  herd__v1__list_suites_request__field_descriptors,
+  herd__v1__list_suites_request__field_indices_by_name,
+  1,  herd__v1__list_suites_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__list_suites_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__list_suites_response__field_descriptors[2] =
+{
+  {
+    "suites",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__ListSuitesResponse, n_suites),
+    offsetof(Herd__V1__ListSuitesResponse, suites),
+    &herd__v1__suite_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__ListSuitesResponse, next),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__list_suites_response__field_indices_by_name[] = {
+  1,   /* field[1] = next */
+  0,   /* field[0] = suites */
+};
+static const ProtobufCIntRange herd__v1__list_suites_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor herd__v1__list_suites_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.ListSuitesResponse",
+  "ListSuitesResponse",
+  "Herd__V1__ListSuitesResponse",
+  "herd.v1",
+  sizeof(Herd__V1__ListSuitesResponse),
+  2,
+  herd__v1__list_suites_response__field_descriptors,
+  herd__v1__list_suites_response__field_indices_by_name,
+  1,  herd__v1__list_suites_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__list_suites_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__suite_summary__field_descriptors[5] =
+{
+  {
+    "suite",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteSummary, suite),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "questions",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteSummary, questions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answers",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteSummary, answers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_usd",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SuiteSummary, cost_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "models",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__SuiteSummary, n_models),
+    offsetof(Herd__V1__SuiteSummary, models),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__suite_summary__field_indices_by_name[] = {
+  2,   /* field[2] = answers */
+  3,   /* field[3] = cost_usd */
+  4,   /* field[4] = models */
+  1,   /* field[1] = questions */
+  0,   /* field[0] = suite */
+};
+static const ProtobufCIntRange herd__v1__suite_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor herd__v1__suite_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.SuiteSummary",
+  "SuiteSummary",
+  "Herd__V1__SuiteSummary",
+  "herd.v1",
+  sizeof(Herd__V1__SuiteSummary),
+  5,
+  herd__v1__suite_summary__field_descriptors,
+  herd__v1__suite_summary__field_indices_by_name,
+  1,  herd__v1__suite_summary__number_ranges,
+  (ProtobufCMessageInit) herd__v1__suite_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__remove_suite_request__field_descriptors[3] =
+{
+  {
+    "suite",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RemoveSuiteRequest, suite),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ids",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__V1__RemoveSuiteRequest, n_ids),
+    offsetof(Herd__V1__RemoveSuiteRequest, ids),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keep_evaluations",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RemoveSuiteRequest, keep_evaluations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__remove_suite_request__field_indices_by_name[] = {
+  1,   /* field[1] = ids */
+  2,   /* field[2] = keep_evaluations */
+  0,   /* field[0] = suite */
+};
+static const ProtobufCIntRange herd__v1__remove_suite_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor herd__v1__remove_suite_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.RemoveSuiteRequest",
+  "RemoveSuiteRequest",
+  "Herd__V1__RemoveSuiteRequest",
+  "herd.v1",
+  sizeof(Herd__V1__RemoveSuiteRequest),
+  3,
+  herd__v1__remove_suite_request__field_descriptors,
+  herd__v1__remove_suite_request__field_indices_by_name,
+  1,  herd__v1__remove_suite_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__remove_suite_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__remove_suite_response__field_descriptors[4] =
+{
+  {
+    "questions",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RemoveSuiteResponse, questions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answers",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RemoveSuiteResponse, answers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "evaluations",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RemoveSuiteResponse, evaluations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "left",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RemoveSuiteResponse, left),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__remove_suite_response__field_indices_by_name[] = {
+  1,   /* field[1] = answers */
+  2,   /* field[2] = evaluations */
+  3,   /* field[3] = left */
+  0,   /* field[0] = questions */
+};
+static const ProtobufCIntRange herd__v1__remove_suite_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__remove_suite_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.RemoveSuiteResponse",
+  "RemoveSuiteResponse",
+  "Herd__V1__RemoveSuiteResponse",
+  "herd.v1",
+  sizeof(Herd__V1__RemoveSuiteResponse),
+  4,
+  herd__v1__remove_suite_response__field_descriptors,
+  herd__v1__remove_suite_response__field_indices_by_name,
+  1,  herd__v1__remove_suite_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__remove_suite_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor herd__v1__evaluate_request__field_descriptors[11] =
 {
   {
@@ -3714,7 +4259,7 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor =
   (ProtobufCMessageInit) herd__v1__evaluate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptors[12] =
+static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptors[14] =
 {
   {
     "done",
@@ -3860,6 +4405,30 @@ static const ProtobufCFieldDescriptor herd__v1__evaluate_event__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "spent_before_usd",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, spent_before_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "other_options",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__EvaluateEvent, other_options),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__evaluate_event__field_indices_by_name[] = {
   11,   /* field[11] = assumed_prices */
@@ -3870,15 +4439,17 @@ static const unsigned herd__v1__evaluate_event__field_indices_by_name[] = {
   6,   /* field[6] = estimated_cost_usd */
   3,   /* field[3] = failed */
   8,   /* field[8] = failures */
+  13,   /* field[13] = other_options */
   7,   /* field[7] = seconds_left */
   2,   /* field[2] = skipped */
+  12,   /* field[12] = spent_before_usd */
   9,   /* field[9] = summaries */
   1,   /* field[1] = total */
 };
 static const ProtobufCIntRange herd__v1__evaluate_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor =
 {
@@ -3888,7 +4459,7 @@ const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor =
   "Herd__V1__EvaluateEvent",
   "herd.v1",
   sizeof(Herd__V1__EvaluateEvent),
-  12,
+  14,
   herd__v1__evaluate_event__field_descriptors,
   herd__v1__evaluate_event__field_indices_by_name,
   1,  herd__v1__evaluate_event__number_ranges,
@@ -4680,12 +5251,14 @@ const ProtobufCMessageDescriptor herd__v1__perfics_term__descriptor =
   (ProtobufCMessageInit) herd__v1__perfics_term__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor herd__v1__scorer__method_descriptors[11] =
+static const ProtobufCMethodDescriptor herd__v1__scorer__method_descriptors[13] =
 {
   { "Predict", &herd__v1__predict_request__descriptor, &herd__v1__predict_response__descriptor },
   { "Embed", &herd__v1__embed_request__descriptor, &herd__v1__embed_response__descriptor },
   { "Import", &herd__v1__import_request__descriptor, &herd__v1__import_response__descriptor },
   { "PutSuite", &herd__v1__put_suite_request__descriptor, &herd__v1__put_suite_response__descriptor },
+  { "ListSuites", &herd__v1__list_suites_request__descriptor, &herd__v1__list_suites_response__descriptor },
+  { "RemoveSuite", &herd__v1__remove_suite_request__descriptor, &herd__v1__remove_suite_response__descriptor },
   { "Evaluate", &herd__v1__evaluate_request__descriptor, &herd__v1__evaluate_event__descriptor },
   { "Train", &herd__v1__train_request__descriptor, &herd__v1__train_event__descriptor },
   { "ListPredictors", &herd__v1__list_predictors_request__descriptor, &herd__v1__list_predictors_response__descriptor },
@@ -4696,16 +5269,18 @@ static const ProtobufCMethodDescriptor herd__v1__scorer__method_descriptors[11] 
 };
 const unsigned herd__v1__scorer__method_indices_by_name[] = {
   1,        /* Embed */
-  4,        /* Evaluate */
+  6,        /* Evaluate */
   2,        /* Import */
-  6,        /* ListPredictors */
-  10,        /* Perfics */
+  8,        /* ListPredictors */
+  4,        /* ListSuites */
+  12,        /* Perfics */
   0,        /* Predict */
-  7,        /* PromotePredictor */
+  9,        /* PromotePredictor */
   3,        /* PutSuite */
-  8,        /* Rollback */
-  5,        /* Train */
-  9         /* WatchPredictor */
+  5,        /* RemoveSuite */
+  10,        /* Rollback */
+  7,        /* Train */
+  11         /* WatchPredictor */
 };
 const ProtobufCServiceDescriptor herd__v1__scorer__descriptor =
 {
@@ -4714,7 +5289,7 @@ const ProtobufCServiceDescriptor herd__v1__scorer__descriptor =
   "Scorer",
   "Herd__V1__Scorer",
   "herd.v1",
-  11,
+  13,
   herd__v1__scorer__method_descriptors,
   herd__v1__scorer__method_indices_by_name
 };
@@ -4750,13 +5325,29 @@ void herd__v1__scorer__put_suite(ProtobufCService *service,
   assert(service->descriptor == &herd__v1__scorer__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void herd__v1__scorer__list_suites(ProtobufCService *service,
+                                   const Herd__V1__ListSuitesRequest *input,
+                                   Herd__V1__ListSuitesResponse_Closure closure,
+                                   void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__scorer__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void herd__v1__scorer__remove_suite(ProtobufCService *service,
+                                    const Herd__V1__RemoveSuiteRequest *input,
+                                    Herd__V1__RemoveSuiteResponse_Closure closure,
+                                    void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__scorer__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void herd__v1__scorer__evaluate(ProtobufCService *service,
                                 const Herd__V1__EvaluateRequest *input,
                                 Herd__V1__EvaluateEvent_Closure closure,
                                 void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__train(ProtobufCService *service,
                              const Herd__V1__TrainRequest *input,
@@ -4764,7 +5355,7 @@ void herd__v1__scorer__train(ProtobufCService *service,
                              void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__list_predictors(ProtobufCService *service,
                                        const Herd__V1__ListPredictorsRequest *input,
@@ -4772,7 +5363,7 @@ void herd__v1__scorer__list_predictors(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__promote_predictor(ProtobufCService *service,
                                          const Herd__V1__PromotePredictorRequest *input,
@@ -4780,7 +5371,7 @@ void herd__v1__scorer__promote_predictor(ProtobufCService *service,
                                          void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__rollback(ProtobufCService *service,
                                 const Herd__V1__RollbackRequest *input,
@@ -4788,7 +5379,7 @@ void herd__v1__scorer__rollback(ProtobufCService *service,
                                 void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__watch_predictor(ProtobufCService *service,
                                        const Herd__V1__WatchPredictorRequest *input,
@@ -4796,7 +5387,7 @@ void herd__v1__scorer__watch_predictor(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 11, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__perfics(ProtobufCService *service,
                                const Herd__V1__PerficsRequest *input,
@@ -4804,7 +5395,7 @@ void herd__v1__scorer__perfics(ProtobufCService *service,
                                void *closure_data)
 {
   assert(service->descriptor == &herd__v1__scorer__descriptor);
-  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 12, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__scorer__init (Herd__V1__Scorer_Service *service,
                              Herd__V1__Scorer_ServiceDestroy destroy)

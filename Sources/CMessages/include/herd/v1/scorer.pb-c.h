@@ -45,6 +45,11 @@ typedef struct Herd__V1__PredictorEvent Herd__V1__PredictorEvent;
 typedef struct Herd__V1__SuiteItem Herd__V1__SuiteItem;
 typedef struct Herd__V1__PutSuiteRequest Herd__V1__PutSuiteRequest;
 typedef struct Herd__V1__PutSuiteResponse Herd__V1__PutSuiteResponse;
+typedef struct Herd__V1__ListSuitesRequest Herd__V1__ListSuitesRequest;
+typedef struct Herd__V1__ListSuitesResponse Herd__V1__ListSuitesResponse;
+typedef struct Herd__V1__SuiteSummary Herd__V1__SuiteSummary;
+typedef struct Herd__V1__RemoveSuiteRequest Herd__V1__RemoveSuiteRequest;
+typedef struct Herd__V1__RemoveSuiteResponse Herd__V1__RemoveSuiteResponse;
 typedef struct Herd__V1__EvaluateRequest Herd__V1__EvaluateRequest;
 typedef struct Herd__V1__EvaluateEvent Herd__V1__EvaluateEvent;
 typedef struct Herd__V1__EvaluationFailure Herd__V1__EvaluationFailure;
@@ -565,6 +570,94 @@ struct  Herd__V1__PutSuiteResponse
     , 0, 0, 0, 0 }
 
 
+struct  Herd__V1__ListSuitesRequest
+{
+  ProtobufCMessage base;
+  Herd__V1__Page *page;
+};
+#define HERD__V1__LIST_SUITES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__list_suites_request__descriptor) \
+    , NULL }
+
+
+struct  Herd__V1__ListSuitesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By name.
+   */
+  size_t n_suites;
+  Herd__V1__SuiteSummary **suites;
+  char *next;
+};
+#define HERD__V1__LIST_SUITES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__list_suites_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+struct  Herd__V1__SuiteSummary
+{
+  ProtobufCMessage base;
+  char *suite;
+  uint64_t questions;
+  /*
+   * Stored answers of all models, and what they and their judges cost.
+   */
+  uint64_t answers;
+  double cost_usd;
+  /*
+   * Those that answered, by name.
+   */
+  size_t n_models;
+  char **models;
+};
+#define HERD__V1__SUITE_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__suite_summary__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0,NULL }
+
+
+/*
+ * Removes a suite, or some questions of it, with the answers. NOT_FOUND where there is nothing of it; ABORTED while it is
+ * evaluated. The scores that the answers gave are taken out of the evaluations, which go with their last score.
+ */
+struct  Herd__V1__RemoveSuiteRequest
+{
+  ProtobufCMessage base;
+  char *suite;
+  /*
+   * Only these questions; empty = all.
+   */
+  size_t n_ids;
+  char **ids;
+  /*
+   * Leave the evaluations as they are, with their prompts: train and perfics go on using them.
+   */
+  protobuf_c_boolean keep_evaluations;
+};
+#define HERD__V1__REMOVE_SUITE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__remove_suite_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL, 0 }
+
+
+struct  Herd__V1__RemoveSuiteResponse
+{
+  ProtobufCMessage base;
+  uint64_t questions;
+  uint64_t answers;
+  /*
+   * Evaluations that went, or lost a score.
+   */
+  uint64_t evaluations;
+  /*
+   * Questions that are left in the suite.
+   */
+  uint64_t left;
+};
+#define HERD__V1__REMOVE_SUITE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__remove_suite_response__descriptor) \
+    , 0, 0, 0, 0 }
+
+
 typedef enum {
   HERD__V1__EVALUATE_REQUEST__CEILING__NOT_SET = 0,
   HERD__V1__EVALUATE_REQUEST__CEILING_MAX_COST_USD = 6
@@ -618,7 +711,8 @@ struct  Herd__V1__EvaluateRequest
   Herd__V1__EvaluateRequest__CeilingCase ceiling_case;
   union {
     /*
-     * No call is begun that may pass this; US dollars.
+     * US dollars for the suite and these models, what their stored answers cost included (not with `again`). No call is
+     * begun that may pass it: where options have no max_tokens, each is sent with one that what is left can pay.
      */
     double max_cost_usd;
   };
@@ -670,10 +764,18 @@ struct  Herd__V1__EvaluateEvent
    */
   size_t n_assumed_prices;
   char **assumed_prices;
+  /*
+   * What the stored answers of these models and their judges had cost before the run, where max_cost_usd counts it.
+   */
+  double spent_before_usd;
+  /*
+   * Of `skipped`, or to be refined or graded on: answers that were got with other generation options. `again` asks anew.
+   */
+  uint64_t other_options;
 };
 #define HERD__V1__EVALUATE_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__evaluate_event__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0,NULL }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0,NULL, 0, 0 }
 
 
 struct  Herd__V1__EvaluationFailure
@@ -710,7 +812,7 @@ struct  Herd__V1__EvaluationSummary
 
 
 /*
- * score = a*P + b*dR + g*B - d*I, every term min-max scaled over the models.
+ * score = a*P + b*dR + g*B - d*I, every term min-max scaled over the models that are ranked: those that have every term.
  */
 struct  Herd__V1__PerficsRequest
 {
@@ -887,7 +989,7 @@ struct  Herd__V1__PerficsTerm
    */
   double value;
   /*
-   * 0..1 over the models.
+   * 0..1 over the ranked models; 0 for one that is not ranked, as are its points.
    */
   double scaled;
   /*
@@ -1372,6 +1474,101 @@ Herd__V1__PutSuiteResponse *
 void   herd__v1__put_suite_response__free_unpacked
                      (Herd__V1__PutSuiteResponse *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__ListSuitesRequest methods */
+void   herd__v1__list_suites_request__init
+                     (Herd__V1__ListSuitesRequest         *message);
+size_t herd__v1__list_suites_request__get_packed_size
+                     (const Herd__V1__ListSuitesRequest   *message);
+size_t herd__v1__list_suites_request__pack
+                     (const Herd__V1__ListSuitesRequest   *message,
+                      uint8_t             *out);
+size_t herd__v1__list_suites_request__pack_to_buffer
+                     (const Herd__V1__ListSuitesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__ListSuitesRequest *
+       herd__v1__list_suites_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__list_suites_request__free_unpacked
+                     (Herd__V1__ListSuitesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__ListSuitesResponse methods */
+void   herd__v1__list_suites_response__init
+                     (Herd__V1__ListSuitesResponse         *message);
+size_t herd__v1__list_suites_response__get_packed_size
+                     (const Herd__V1__ListSuitesResponse   *message);
+size_t herd__v1__list_suites_response__pack
+                     (const Herd__V1__ListSuitesResponse   *message,
+                      uint8_t             *out);
+size_t herd__v1__list_suites_response__pack_to_buffer
+                     (const Herd__V1__ListSuitesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__ListSuitesResponse *
+       herd__v1__list_suites_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__list_suites_response__free_unpacked
+                     (Herd__V1__ListSuitesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__SuiteSummary methods */
+void   herd__v1__suite_summary__init
+                     (Herd__V1__SuiteSummary         *message);
+size_t herd__v1__suite_summary__get_packed_size
+                     (const Herd__V1__SuiteSummary   *message);
+size_t herd__v1__suite_summary__pack
+                     (const Herd__V1__SuiteSummary   *message,
+                      uint8_t             *out);
+size_t herd__v1__suite_summary__pack_to_buffer
+                     (const Herd__V1__SuiteSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__SuiteSummary *
+       herd__v1__suite_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__suite_summary__free_unpacked
+                     (Herd__V1__SuiteSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__RemoveSuiteRequest methods */
+void   herd__v1__remove_suite_request__init
+                     (Herd__V1__RemoveSuiteRequest         *message);
+size_t herd__v1__remove_suite_request__get_packed_size
+                     (const Herd__V1__RemoveSuiteRequest   *message);
+size_t herd__v1__remove_suite_request__pack
+                     (const Herd__V1__RemoveSuiteRequest   *message,
+                      uint8_t             *out);
+size_t herd__v1__remove_suite_request__pack_to_buffer
+                     (const Herd__V1__RemoveSuiteRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__RemoveSuiteRequest *
+       herd__v1__remove_suite_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__remove_suite_request__free_unpacked
+                     (Herd__V1__RemoveSuiteRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__RemoveSuiteResponse methods */
+void   herd__v1__remove_suite_response__init
+                     (Herd__V1__RemoveSuiteResponse         *message);
+size_t herd__v1__remove_suite_response__get_packed_size
+                     (const Herd__V1__RemoveSuiteResponse   *message);
+size_t herd__v1__remove_suite_response__pack
+                     (const Herd__V1__RemoveSuiteResponse   *message,
+                      uint8_t             *out);
+size_t herd__v1__remove_suite_response__pack_to_buffer
+                     (const Herd__V1__RemoveSuiteResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__RemoveSuiteResponse *
+       herd__v1__remove_suite_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__remove_suite_response__free_unpacked
+                     (Herd__V1__RemoveSuiteResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__V1__EvaluateRequest methods */
 void   herd__v1__evaluate_request__init
                      (Herd__V1__EvaluateRequest         *message);
@@ -1651,6 +1848,21 @@ typedef void (*Herd__V1__PutSuiteRequest_Closure)
 typedef void (*Herd__V1__PutSuiteResponse_Closure)
                  (const Herd__V1__PutSuiteResponse *message,
                   void *closure_data);
+typedef void (*Herd__V1__ListSuitesRequest_Closure)
+                 (const Herd__V1__ListSuitesRequest *message,
+                  void *closure_data);
+typedef void (*Herd__V1__ListSuitesResponse_Closure)
+                 (const Herd__V1__ListSuitesResponse *message,
+                  void *closure_data);
+typedef void (*Herd__V1__SuiteSummary_Closure)
+                 (const Herd__V1__SuiteSummary *message,
+                  void *closure_data);
+typedef void (*Herd__V1__RemoveSuiteRequest_Closure)
+                 (const Herd__V1__RemoveSuiteRequest *message,
+                  void *closure_data);
+typedef void (*Herd__V1__RemoveSuiteResponse_Closure)
+                 (const Herd__V1__RemoveSuiteResponse *message,
+                  void *closure_data);
 typedef void (*Herd__V1__EvaluateRequest_Closure)
                  (const Herd__V1__EvaluateRequest *message,
                   void *closure_data);
@@ -1704,6 +1916,14 @@ struct Herd__V1__Scorer_Service
                     const Herd__V1__PutSuiteRequest *input,
                     Herd__V1__PutSuiteResponse_Closure closure,
                     void *closure_data);
+  void (*list_suites)(Herd__V1__Scorer_Service *service,
+                      const Herd__V1__ListSuitesRequest *input,
+                      Herd__V1__ListSuitesResponse_Closure closure,
+                      void *closure_data);
+  void (*remove_suite)(Herd__V1__Scorer_Service *service,
+                       const Herd__V1__RemoveSuiteRequest *input,
+                       Herd__V1__RemoveSuiteResponse_Closure closure,
+                       void *closure_data);
   void (*evaluate)(Herd__V1__Scorer_Service *service,
                    const Herd__V1__EvaluateRequest *input,
                    Herd__V1__EvaluateEvent_Closure closure,
@@ -1744,6 +1964,8 @@ void herd__v1__scorer__init (Herd__V1__Scorer_Service *service,
       function_prefix__ ## embed,\
       function_prefix__ ## import,\
       function_prefix__ ## put_suite,\
+      function_prefix__ ## list_suites,\
+      function_prefix__ ## remove_suite,\
       function_prefix__ ## evaluate,\
       function_prefix__ ## train,\
       function_prefix__ ## list_predictors,\
@@ -1767,6 +1989,14 @@ void herd__v1__scorer__put_suite(ProtobufCService *service,
                                  const Herd__V1__PutSuiteRequest *input,
                                  Herd__V1__PutSuiteResponse_Closure closure,
                                  void *closure_data);
+void herd__v1__scorer__list_suites(ProtobufCService *service,
+                                   const Herd__V1__ListSuitesRequest *input,
+                                   Herd__V1__ListSuitesResponse_Closure closure,
+                                   void *closure_data);
+void herd__v1__scorer__remove_suite(ProtobufCService *service,
+                                    const Herd__V1__RemoveSuiteRequest *input,
+                                    Herd__V1__RemoveSuiteResponse_Closure closure,
+                                    void *closure_data);
 void herd__v1__scorer__evaluate(ProtobufCService *service,
                                 const Herd__V1__EvaluateRequest *input,
                                 Herd__V1__EvaluateEvent_Closure closure,
@@ -1827,6 +2057,11 @@ extern const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__suite_item__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__put_suite_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__put_suite_response__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__list_suites_request__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__list_suites_response__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__suite_summary__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__remove_suite_request__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__remove_suite_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__evaluate_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__evaluate_event__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__evaluation_failure__descriptor;

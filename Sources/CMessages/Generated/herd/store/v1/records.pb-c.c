@@ -4046,7 +4046,7 @@ const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor 
   (ProtobufCMessageInit) herd__store__v1__suite_item_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[11] =
+static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_descriptors[13] =
 {
   {
     "id",
@@ -4180,13 +4180,39 @@ static const ProtobufCFieldDescriptor herd__store__v1__answer_record__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "options_digest",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, options_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "judged_usd",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AnswerRecord, judged_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = {
   4,   /* field[4] = costs_usd */
   9,   /* field[9] = first_token_seconds */
   10,   /* field[10] = grader */
   0,   /* field[0] = id */
+  12,   /* field[12] = judged_usd */
   1,   /* field[1] = model */
+  11,   /* field[11] = options_digest */
   3,   /* field[3] = scores */
   5,   /* field[5] = seconds */
   6,   /* field[6] = suite */
@@ -4197,7 +4223,7 @@ static const unsigned herd__store__v1__answer_record__field_indices_by_name[] = 
 static const ProtobufCIntRange herd__store__v1__answer_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
 {
@@ -4207,7 +4233,7 @@ const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
   "Herd__Store__V1__AnswerRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__AnswerRecord),
-  11,
+  13,
   herd__store__v1__answer_record__field_descriptors,
   herd__store__v1__answer_record__field_indices_by_name,
   1,  herd__store__v1__answer_record__number_ranges,

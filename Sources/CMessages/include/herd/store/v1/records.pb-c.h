@@ -546,10 +546,18 @@ struct  Herd__Store__V1__AnswerRecord
    * What gave the scores.
    */
   Herd__Store__V1__GraderRecord *grader;
+  /*
+   * Of the generation options it was asked for with; 0 = not known, of a record from before they were kept.
+   */
+  uint64_t options_digest;
+  /*
+   * US dollars of all that judges said of it.
+   */
+  double judged_usd;
 };
 #define HERD__STORE__V1__ANSWER_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__answer_record__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0, NULL, 0, 0 }
 
 
 /* Herd__Store__V1__EndpointRecord methods */
