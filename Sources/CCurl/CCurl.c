@@ -47,6 +47,8 @@ CURLcode herd_curl_set_connect_timeout_ms(CURL *easy, long milliseconds) {
     return curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
 }
 
+CURLcode herd_curl_set_forbid_reuse(CURL *easy) { return curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); }
+
 CURLcode herd_curl_set_buffer_size(CURL *easy, long bytes) { return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, bytes); }
 
 static int bound_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
@@ -103,6 +105,11 @@ CURLcode herd_curl_set_header(CURL *easy, herd_curl_receive receive, void *conte
 long herd_curl_status(CURL *easy) {
     long status = 0;
     return curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK ? status : 0;
+}
+
+long herd_curl_new_connections(CURL *easy) {
+    long count = 0;
+    return curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &count) == CURLE_OK ? count : 0;
 }
 
 int64_t herd_curl_retry_after(CURL *easy) {

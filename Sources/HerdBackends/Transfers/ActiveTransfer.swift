@@ -15,6 +15,8 @@ final class ActiveTransfer {
 
     let id: TransferThread.ID
     private(set) var request: TransferRequest
+    /// Nil for a check.
+    let use: ConnectionHabits.Use?
     let easy: UnsafeMutableRawPointer
     private let mailbox: TransferMailbox
     private var headers: UnsafeMutablePointer<curl_slist>?
@@ -39,16 +41,21 @@ final class ActiveTransfer {
     private var lastToken: MonotonicInstant?
     /// When the phase that it is in has taken too long.
     private var phaseDue: MonotonicInstant
+    /// Since the loop was told.
+    private var hasNewTimes = false
 
     /// Kept of an answer that tells of an error.
     private static let excerptBytes = 4096
     /// Read of one, in the hope to use the connection again.
     private static let mostIgnoredBytes = 64 << 10
 
-    init?(_ id: TransferThread.ID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
+    init?(
+        _ id: TransferThread.ID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox
+    ) {
         guard let easy = curl_easy_init() else { return nil }
         self.id = id
         self.request = request
+        self.use = use
         self.easy = easy
         self.mailbox = mailbox
         decoder = ChatStreamDecoder(limits: request.limits)
@@ -93,6 +100,7 @@ final class ActiveTransfer {
                     return transfer.receiveHeader(size * count)
                 }, me),
         ]
+        if let use, !use.keeps { codes.append(herd_curl_set_forbid_reuse(easy)) }
         if let caFile = request.caFile { codes.append(herd_curl_set_ca_file(easy, caFile)) }
         // Without the empty Expect, libcurl would wait a second for a 100 before it sends a large body.
         var lines = ["Accept: text/event-stream, application/json", "Expect:"]
@@ -141,6 +149,13 @@ final class ActiveTransfer {
             failure = error
         }
         noteEvents(from: before)
+        if decoder.isDone, failure == nil {
+            // At once, because libcurl may be about to close the connection, which the caller need not wait for.
+            succeed()
+            phase = .draining
+            phaseDue = MonotonicInstant.now.advanced(by: request.limits.drainTimeout)
+            hasNewTimes = true
+        }
         return failure == nil ? bytes.count : 0
     }
 
@@ -179,12 +194,9 @@ final class ActiveTransfer {
     ///
     /// - Returns: whether its times have changed.
     func publish() -> Bool {
-        guard !events.isEmpty || isPaused || (decoder.isDone && phase == .streaming) else { return false }
-        if decoder.isDone, phase == .streaming, failure == nil {
-            succeed()
-            phase = .draining
-            phaseDue = MonotonicInstant.now.advanced(by: request.limits.drainTimeout)
-            return true
+        guard !events.isEmpty || isPaused else {
+            defer { hasNewTimes = false }
+            return hasNewTimes
         }
         let staysPaused = mailbox.publish(
             takeEvents(), cost: takeCost(), isPaused: isPaused, completionBytes: decoder.completionBytes)
@@ -210,6 +222,9 @@ final class ActiveTransfer {
         let code = herd_curl_resume(easy)
         if code != CURLE_OK, failure == nil { failure = .cutOff }
     }
+
+    /// Of an answer that was whole, once libcurl says that its body is, too: whether it had to make a connection.
+    var madeConnection: Bool? { phase == .draining ? herd_curl_new_connections(easy) > 0 : nil }
 
     /// Whether it has to be ended although libcurl has not said so: what fails while it is resumed goes unsaid.
     var hasFailed: Bool { failure != nil && phase != .over && phase != .draining }
