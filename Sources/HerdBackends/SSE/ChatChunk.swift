@@ -209,6 +209,7 @@ extension ChatChunk.Choice {
                 // Some servers say "" where others say null.
                 let reason = try ChatChunk.text(&cursor, "finish_reason") ?? ""
                 finishReason = reason.isEmpty || reason == "null" ? nil : reason
+                if reason == "function_call" { finishReason = FinishReason.toolCalls.rawValue }
             default: try cursor.skipValue()
             }
         }
@@ -232,6 +233,12 @@ extension ChatChunk.Choice {
                 try cursor.array("tool_calls") { (cursor) throws(JSONCursor.Failure) in
                     toolCalls.append(try ChatChunk.toolCall(&cursor, position: toolCalls.count))
                 }
+            // What tool_calls was called when there could be but one.
+            case "function_call":
+                guard try !cursor.null() else { return }
+                var delta = ChatEvent.ToolCallDelta(index: 0)
+                try ChatChunk.readFunction(&cursor, into: &delta)
+                toolCalls.append(delta)
             default: try cursor.skipValue()
             }
         }

@@ -25,6 +25,8 @@ final class ActiveTransfer {
     private var phase = Phase.waiting
     private var decoder: ChatStreamDecoder
     private var status = 0
+    /// Whether the body has begun with something that tells what it is.
+    private var hasForm = false
     private var headerBytes = 0
     /// The beginning of an answer that is no success.
     private var excerpt: [UInt8] = []
@@ -135,7 +137,8 @@ final class ActiveTransfer {
         case .waiting, .streaming: break
         }
         if decoder.isDone { return bytes.count }
-        if status == 0 { readHead(bytes.first { !Self.isBlank($0) }) }
+        if status == 0 { status = herd_curl_status(easy) }
+        if !hasForm, let first = bytes.first(where: { !Self.isBlank($0) }) { readForm(first) }
         guard case .chat = request.purpose, (200..<300).contains(status) else { return keepExcerpt(bytes) }
         guard cost + mailbox.backlog < request.limits.maximumBacklogBytes else {
             isPaused = true
@@ -159,11 +162,17 @@ final class ActiveTransfer {
         return failure == nil ? bytes.count : 0
     }
 
-    private static func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+    /// Also what a byte order mark is made of.
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF: true
+        default: false
+        }
+    }
 
     /// - Parameter first: The first byte of the body that is not blank.
-    private func readHead(_ first: UInt8?) {
-        status = herd_curl_status(easy)
+    private func readForm(_ first: UInt8) {
+        hasForm = true
         // Streams that call themselves JSON exist.
         guard first == UInt8(ascii: "{"), let type = herd_curl_content_type(easy) else { return }
         if String(cString: type).lowercased().hasPrefix("application/json") { decoder.expect(.wholeAnswer) }
@@ -259,7 +268,7 @@ final class ActiveTransfer {
     /// libcurl says that it is over.
     func end(_ code: CURLcode) {
         guard phase != .draining, phase != .over else { return }
-        if status == 0 { readHead(nil) }
+        if status == 0 { status = herd_curl_status(easy) }
         let words = TransferFailure(request)
         if case .probe = request.purpose {
             guard status != 0 else { return fail(words.curl(code, text)) }
