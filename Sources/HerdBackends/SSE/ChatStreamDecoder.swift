@@ -5,6 +5,8 @@ package struct ChatStreamDecoder {
     package enum Failure: Error, Equatable {
         case badResponse(String)
         case tooLarge(String)
+        /// Over so many bytes.
+        case answerTooLong(Int)
         /// The server says inside the stream that it failed.
         case server(code: Int?, message: String)
         case cutOff
@@ -47,7 +49,7 @@ package struct ChatStreamDecoder {
     package mutating func feed(_ bytes: UnsafeRawBufferPointer, into events: inout [ChatEvent]) throws(Failure) {
         received += bytes.count
         guard received <= limits.maximumAnswerBytes else {
-            throw .tooLarge("its answer is over \(limits.maximumAnswerBytes) bytes long")
+            throw .answerTooLong(limits.maximumAnswerBytes)
         }
         switch form {
         case .wholeAnswer:

@@ -127,6 +127,19 @@ struct ChatStreamDecoderTests {
         #expect(decoded.usage == TokenUsage(prompt: 10, completion: 2, isEstimated: true))
     }
 
+    @Test("What tool_calls was called once")
+    func functionCall() {
+        let decoded = Self.decode(
+            Self.chunk("{\"function_call\":{\"name\":\"f\",\"arguments\":\"{\"}}")
+                + Self.chunk("{\"function_call\":{\"arguments\":\"}\"}}")
+                + Self.chunk("{\"function_call\":null}", "\"function_call\"") + "data: [DONE]\n\n")
+        #expect(
+            decoded.events == [
+                .toolCall(.init(index: 0, name: "f", arguments: "{")), .toolCall(.init(index: 0, arguments: "}")),
+                .finish(.toolCalls),
+            ])
+    }
+
     @Test("Only the first choice is read")
     func choices() {
         let decoded = Self.decode(
@@ -212,10 +225,9 @@ struct ChatStreamDecoderTests {
         limits.maximumLineBytes = 100
         limits.maximumAnswerBytes = 300
         func failure(_ text: String, _ form: ChatStreamDecoder.Form = .events) -> Bool {
-            if case .tooLarge = Self.decode([Array(text.utf8)], limits: limits, form: form).failure {
-                true
-            } else {
-                false
+            switch Self.decode([Array(text.utf8)], limits: limits, form: form).failure {
+            case .tooLarge, .answerTooLong(300): true
+            default: false
             }
         }
         #expect(failure("data: " + String(repeating: "x", count: 95)))
@@ -233,5 +245,8 @@ struct ChatStreamDecoderTests {
             """, form: .wholeAnswer)
         #expect(decoded.events == [.role("assistant"), .text("hello"), .finish(.length)])
         #expect(decoded.usage == TokenUsage(prompt: 1, completion: 2))
+        let text = "{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"
+        let marked = Self.decode([[0xEF, 0xBB, 0xBF] + Array(text.utf8)], form: .wholeAnswer)
+        #expect(marked.events == [.text("a"), .finish(.stop)])
     }
 }
