@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 
 // MARK: - Of one transfer
@@ -169,14 +168,6 @@ uint64_t herd_monotonic_nanoseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-int herd_file_times(int descriptor, int64_t *modified, int64_t *changed) {
-    struct stat facts;
-    if (fstat(descriptor, &facts) != 0) return -1;
-    *modified = (int64_t)facts.st_mtim.tv_sec * 1000000000 + facts.st_mtim.tv_nsec;
-    *changed = (int64_t)facts.st_ctim.tv_sec * 1000000000 + facts.st_ctim.tv_nsec;
-    return 0;
 }
 
 void herd_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -97,9 +97,6 @@ CURLcode herd_curl_resume(CURL *_Nonnull easy);
 /// CLOCK_MONOTONIC in nanoseconds.
 uint64_t herd_monotonic_nanoseconds(void);
 
-/// When the open file was last changed, contents and attributes, in nanoseconds since 1970; 0, or -1 with errno.
-int herd_file_times(int descriptor, int64_t *_Nonnull modified, int64_t *_Nonnull changed);
-
 /// Names the calling thread, for people who look at the process.
 void herd_name_thread(const char *_Nonnull name);
 
