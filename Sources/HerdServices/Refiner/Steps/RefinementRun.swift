@@ -199,7 +199,9 @@ package struct RefinementRun: Sendable {
         }
         var outcome = StepOutcome(
             step: request.step, round: request.round, text: text,
-            finished: RefinementStep(model: request.request.model, usage: usage, seconds: seconds - began))
+            finished: RefinementStep(
+                model: request.request.model, usage: usage, seconds: seconds - began,
+                reason: generated.finish?.reason ?? ""))
         guard let failure = generated.failure else {
             state.finished(request, text: text, usage: usage, reason: generated.finish?.reason ?? "")
             return outcome
