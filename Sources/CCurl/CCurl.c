@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 
 // MARK: - Of one transfer
@@ -46,6 +45,8 @@ CURLcode herd_curl_set_proxy(CURL *easy, const char *proxy) {
 CURLcode herd_curl_set_connect_timeout_ms(CURL *easy, long milliseconds) {
     return curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
 }
+
+CURLcode herd_curl_set_forbid_reuse(CURL *easy) { return curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); }
 
 CURLcode herd_curl_set_buffer_size(CURL *easy, long bytes) { return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, bytes); }
 
@@ -105,6 +106,11 @@ long herd_curl_status(CURL *easy) {
     return curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK ? status : 0;
 }
 
+long herd_curl_new_connections(CURL *easy) {
+    long count = 0;
+    return curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &count) == CURLE_OK ? count : 0;
+}
+
 int64_t herd_curl_retry_after(CURL *easy) {
     curl_off_t seconds = 0;
     return curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK ? (int64_t)seconds : 0;
@@ -162,14 +168,6 @@ uint64_t herd_monotonic_nanoseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-int herd_file_times(int descriptor, int64_t *modified, int64_t *changed) {
-    struct stat facts;
-    if (fstat(descriptor, &facts) != 0) return -1;
-    *modified = (int64_t)facts.st_mtim.tv_sec * 1000000000 + facts.st_mtim.tv_nsec;
-    *changed = (int64_t)facts.st_ctim.tv_sec * 1000000000 + facts.st_ctim.tv_nsec;
-    return 0;
 }
 
 void herd_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -21,8 +21,10 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
         case badRequest(status: Int)
         /// Not the stream of a chat completion: wrong JSON, bad UTF-8, an error inside the stream.
         case badResponse
-        /// A line, the answer or its header is longer than allowed.
+        /// A line of the answer or its header is longer than any server has use for.
         case tooLarge
+        /// The answer is longer than this pool allows, in bytes, which is not the server's fault.
+        case answerTooLong(limit: Int)
         /// Redirects are not followed: a key must not travel to another host.
         case redirected(host: String)
         /// The connection ended before the answer did.
@@ -79,20 +81,12 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
         guard !hadOutput else { return .nowhere }
         switch kind {
         case .unreachable, .timeout(.connect), .status, .cutOff: return .anywhere
-        case .tls, .timeout(.firstToken), .timeout(.betweenTokens), .badResponse, .tooLarge, .redirected, .missingKey:
+        case .tls, .timeout(.firstToken), .timeout(.betweenTokens), .badResponse, .tooLarge, .answerTooLong,
+            .redirected, .missingKey:
             return .elsewhere
         case .badRequest, .timeout(.total), .cancelled, .overloaded, .breakerOpen, .unknownModel, .invalidRequest,
             .shutDown:
             return .nowhere
-        }
-    }
-
-    /// Whether another endpoint or model may be asked instead: nothing has come yet, and it is not the request's fault.
-    package var mayRetry: Bool {
-        guard !hadOutput else { return false }
-        switch kind {
-        case .badRequest, .timeout(.total), .cancelled, .invalidRequest, .shutDown: return false
-        default: return true
         }
     }
 
@@ -105,8 +99,7 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
             .cutOff:
             true
         case .timeout(.firstToken), .timeout(.total), .badRequest, .cancelled, .overloaded, .breakerOpen, .missingKey,
-            .unknownModel,
-            .invalidRequest, .shutDown:
+            .unknownModel, .answerTooLong, .invalidRequest, .shutDown:
             false
         }
     }
@@ -114,7 +107,7 @@ package struct BackendError: Error, Sendable, Equatable, CustomStringConvertible
     /// It answered as a server should that works, if not as the caller would like.
     var saysServerWorks: Bool {
         switch kind {
-        case .badRequest, .status(429, _): true
+        case .badRequest, .status(429, _), .answerTooLong: true
         default: false
         }
     }
@@ -144,6 +137,7 @@ extension BackendError.Kind {
         case .badRequest: "bad_request"
         case .badResponse: "bad_response"
         case .tooLarge: "too_large"
+        case .answerTooLong: "answer_too_long"
         case .redirected: "redirected"
         case .cutOff: "cut_off"
         case .cancelled: "cancelled"

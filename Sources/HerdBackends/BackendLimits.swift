@@ -61,13 +61,16 @@ package struct BackendLimits: Sendable, Equatable {
 
     // MARK: - Health, connections
 
-    /// Between two checks of an endpoint that failed lately or is idle (5 s).
+    /// Between two checks of an endpoint that failed lately (5 s), and before the first of one that is idle; each that finds
+    /// it well doubles the time before the next one.
     package var healthInterval: Duration = .seconds(5)
+    /// The longest such time (60 s).
+    package var longestHealthInterval: Duration = .seconds(60)
     /// For a check's answer (2 s).
     package var healthTimeout: Duration = .seconds(2)
     /// Idle connections that are kept for later calls (512).
     package var keptConnections = 512
-    /// Transfers that are open at a time, over all models (4,096).
+    /// Transfers that are open at a time, over all models; a quarter of them may be checks of health (4,096).
     package var maximumTransfers = 4096
 
     package init() {}

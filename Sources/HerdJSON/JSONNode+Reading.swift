@@ -19,12 +19,13 @@ extension JSONNode {
         guard path.depth <= maximumDepth else {
             throw JSONCursor.Failure("\(name) nests arrays and objects over \(maximumDepth) deep")
         }
-        let what = path.depth == 0 ? name : path.description
+        // A description takes its time, and only a failure needs it.
+        var what: String { path.depth == 0 ? name : path.description }
         switch cursor.peek() {
         case UInt8(ascii: "{"):
             var members: [(key: String, value: JSONNode)] = []
             var seen = Set<String>()
-            try cursor.object(what) { (cursor, key) throws(JSONCursor.Failure) in
+            try cursor.object(name) { (cursor, key) throws(JSONCursor.Failure) in
                 path.push(key: key)
                 guard seen.insert(key).inserted else { throw JSONCursor.Failure("\(path) is given twice") }
                 members.append((key, try read(&cursor, &path, name: name)))
@@ -33,14 +34,14 @@ extension JSONNode {
             return .object(members)
         case UInt8(ascii: "["):
             var items: [JSONNode] = []
-            try cursor.array(what) { (cursor) throws(JSONCursor.Failure) in
+            try cursor.array(name) { (cursor) throws(JSONCursor.Failure) in
                 path.push(index: items.count)
                 items.append(try read(&cursor, &path, name: name))
                 path.pop()
             }
             return .array(items)
         case UInt8(ascii: "\""): return .string(try cursor.string(what))
-        case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool(try cursor.boolean(what))
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool(try cursor.boolean(name))
         case UInt8(ascii: "n"):
             _ = try cursor.null()
             return .null

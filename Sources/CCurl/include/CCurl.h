@@ -34,6 +34,9 @@ CURLcode herd_curl_set_proxy(CURL *_Nonnull easy, const char *_Nullable proxy);
 
 CURLcode herd_curl_set_connect_timeout_ms(CURL *_Nonnull easy, long milliseconds);
 
+/// CURLOPT_FORBID_REUSE: the connection is closed when the transfer is over.
+CURLcode herd_curl_set_forbid_reuse(CURL *_Nonnull easy);
+
 CURLcode herd_curl_set_buffer_size(CURL *_Nonnull easy, long bytes);
 
 /// Bytes that the kernel keeps of an answer that nobody reads; left to itself, it would keep up to 6 MB of each.
@@ -59,6 +62,9 @@ CURLcode herd_curl_set_header(CURL *_Nonnull easy, herd_curl_receive _Nonnull re
 
 /// CURLINFO_RESPONSE_CODE; 0 where there was no answer.
 long herd_curl_status(CURL *_Nonnull easy);
+
+/// CURLINFO_NUM_CONNECTS: how many connections it made; 0 where it took one that was kept.
+long herd_curl_new_connections(CURL *_Nonnull easy);
 
 /// CURLINFO_RETRY_AFTER in seconds, from a number or a date; 0 where there is none.
 int64_t herd_curl_retry_after(CURL *_Nonnull easy);
@@ -90,9 +96,6 @@ CURLcode herd_curl_resume(CURL *_Nonnull easy);
 
 /// CLOCK_MONOTONIC in nanoseconds.
 uint64_t herd_monotonic_nanoseconds(void);
-
-/// When the open file was last changed, contents and attributes, in nanoseconds since 1970; 0, or -1 with errno.
-int herd_file_times(int descriptor, int64_t *_Nonnull modified, int64_t *_Nonnull changed);
 
 /// Names the calling thread, for people who look at the process.
 void herd_name_thread(const char *_Nonnull name);

@@ -18,12 +18,25 @@ extension ChatRequest {
     ///
     /// - Throws: `Invalid` for what is not JSON, not finite or reserved.
     package func body(model: String) throws(Invalid) -> [UInt8] {
+        let rest: [UInt8]
+        if let written { rest = written } else { rest = try bodyBehindName() }
+        var writer = JSONWriter(reserving: rest.count + model.utf8.count + 64)
+        writer.object { body in
+            body.key("model")
+            body.string(model)
+        }
+        var bytes = writer.bytes
+        bytes.removeLast()
+        bytes += rest
+        return bytes
+    }
+
+    /// All from the comma behind the model's name.
+    func bodyBehindName() throws(Invalid) -> [UInt8] {
         let extra = try extraMembers()
         let given = Set(extra.map(\.key))
         var writer = JSONWriter(reserving: promptBytes + extraJSON.count + 512)
         try writer.object { (body) throws(Invalid) in
-            body.key("model")
-            body.string(model)
             body.key("messages")
             try writeMessages(to: &body)
             try writeTools(to: &body, unless: given)
@@ -41,7 +54,9 @@ extension ChatRequest {
                 options.boolean(true)
             }
         }
-        return writer.bytes
+        var bytes = writer.bytes
+        bytes[0] = UInt8(ascii: ",")
+        return bytes
     }
 
     // MARK: - What is JSON already
@@ -150,6 +165,8 @@ extension ChatRequest {
             }
         }
         guard let toolChoice, !given.contains("tool_choice") else { return }
+        // Without tools there is nothing to choose, and OpenAI refuses a word about it.
+        if toolChoice == .auto || toolChoice == ToolChoice.none, tools.isEmpty, !given.contains("tools") { return }
         body.key("tool_choice")
         switch toolChoice {
         case .auto: body.string("auto")

@@ -1,7 +1,7 @@
 /// What a model is asked: one chat completion, with typed fields for what OpenAI-compatible servers share.
 ///
 /// The name of the model in the body is the one of the endpoint that is asked, so it is not part of this.
-package struct ChatRequest: Sendable, Equatable {
+package struct ChatRequest: Sendable {
     /// Who says a message.
     package struct Role: RawRepresentable, Hashable, Sendable {
         package var rawValue: String
@@ -91,22 +91,30 @@ package struct ChatRequest: Sendable, Equatable {
         case jsonSchema(name: String, schema: [UInt8], strict: Bool?)
     }
 
-    package var messages: [Message]
-    package var tools: [Tool] = []
-    package var toolChoice: ToolChoice?
-    package var responseFormat: ResponseFormat?
+    package var messages: [Message] { didSet { written = nil } }
+    package var tools: [Tool] = [] { didSet { written = nil } }
+    package var toolChoice: ToolChoice? { didSet { written = nil } }
+    package var responseFormat: ResponseFormat? { didSet { written = nil } }
     /// Texts that end the answer.
-    package var stop: [String] = []
-    package var seed: Int64?
-    package var temperature: Double?
-    package var topP: Double?
-    package var maxTokens: Int?
+    package var stop: [String] = [] { didSet { written = nil } }
+    package var seed: Int64? { didSet { written = nil } }
+    package var temperature: Double? { didSet { written = nil } }
+    package var topP: Double? { didSet { written = nil } }
+    package var maxTokens: Int? { didSet { written = nil } }
     /// The text of a JSON object whose keys go into the body as they are and win over the typed fields; empty for none.
     /// `model`, `messages`, `stream` and `stream_options` are refused.
-    package var extraJSON: [UInt8] = []
+    package var extraJSON: [UInt8] = [] { didSet { written = nil } }
+
+    /// The body behind the model's name, once `write` has been called.
+    private(set) var written: [UInt8]?
 
     package init(messages: [Message]) {
         self.messages = messages
+    }
+
+    /// Writes the body now and keeps it for all endpoints that are asked: to find out whether it can be written.
+    package mutating func write() throws(Invalid) {
+        written = try bodyBehindName()
     }
 
     /// About how many bytes of text the model has to read; the base of estimates.

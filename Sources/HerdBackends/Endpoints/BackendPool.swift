@@ -142,12 +142,12 @@ package final class BackendPool: Sendable {
             switch end {
             case .succeeded(let report):
                 endpoints.ended(grant, nil, report.latency)
-                revision.withLockedValue { $0 += 1 }
             case .failed(var error):
                 // Whoever made the caller's task gives it up when its time is over.
                 if error.kind == .cancelled, deadline <= .now { error.kind = .timeout(.total) }
                 endpoints.ended(grant, error)
             }
+            revision.withLockedValue { $0 += 1 }
         }
         switch await call.next() {
         case .events(let events):

@@ -3,6 +3,7 @@ struct EndpointAccess: Sendable {
     private let configuration: BackendConfiguration
     private let files: SecretFiles
     private let keys: KeyStore
+    private let certificates = RecentFinds<String>()
 
     init(_ configuration: BackendConfiguration) {
         self.configuration = configuration
@@ -21,13 +22,16 @@ struct EndpointAccess: Sendable {
             limits: endpoint.limits(configuration.limits))
     }
 
-    /// - Parameter url: One of the endpoint.
-    func probe(_ endpoint: EndpointConfiguration, url: String) throws(BackendError) -> TransferRequest {
+    /// - Parameters:
+    ///   - url: One of the endpoint.
+    ///   - hasKey: Whether its key is sent.
+    func probe(_ endpoint: EndpointConfiguration, url: String, hasKey: Bool) throws(BackendError) -> TransferRequest {
         var limits = endpoint.limits(configuration.limits)
         limits.connectTimeout = min(limits.connectTimeout, limits.healthTimeout)
         limits.firstTokenTimeout = limits.healthTimeout
         return TransferRequest(
-            purpose: .probe, endpoint: endpoint.baseURL, url: url, body: nil, key: try keys.key(of: endpoint),
+            purpose: .probe, endpoint: endpoint.baseURL, url: url, body: nil,
+            key: hasKey ? try keys.key(of: endpoint) : nil,
             caFile: try caFile(of: endpoint), proxy: configuration.proxy, userAgent: configuration.userAgent,
             deadline: MonotonicInstant.now.advanced(by: limits.healthTimeout), limits: limits)
     }
@@ -35,7 +39,7 @@ struct EndpointAccess: Sendable {
     private func caFile(of endpoint: EndpointConfiguration) throws(BackendError) -> String? {
         guard let path = endpoint.caFile else { return nil }
         do throws(SecretFiles.Refused) {
-            return try files.open(path).path
+            return try certificates.find(path) { () throws(SecretFiles.Refused) in try files.open(path).path }
         } catch {
             throw BackendError(
                 .tls, "\(endpoint.baseURL) cannot be trusted: the file \(path) \(error.reason).",

@@ -23,6 +23,9 @@ package struct EndpointSet: Sendable {
         package var lastAnswer: MonotonicInstant?
         package var lastFailure: MonotonicInstant?
         package var lastCall: MonotonicInstant?
+        package var lastCheck: MonotonicInstant?
+        /// Checks since the last call or failure that found it well.
+        package var wellChecks = 0
         package var figures = EndpointFigures()
     }
 
@@ -174,6 +177,8 @@ package struct EndpointSet: Sendable {
         if let index = members.firstIndex(where: { $0.id == grant.endpoint }) {
             let hung = verdict == .nothing && wasSilent && hung(members[index], grant, at: now)
             let verdict = hung ? .failure : verdict
+            // It may take longer than that, but so long at least.
+            if hung { members[index].figures.latency.note(givenUpAfter: grant.began.seconds(to: now)) }
             members[index].running -= 1
             members[index].lastCall = now
             switch verdict {
@@ -186,9 +191,12 @@ package struct EndpointSet: Sendable {
                 // A server that hangs may well answer checks all the while.
                 members[index].wasSilent = wasSilent && !hung
                 members[index].lastFailure = now
-            case .nothing:
+                members[index].wellChecks = 0
+            case .nothing where wasSilent:
                 // Perhaps the caller was only impatient: a check will tell.
-                if wasSilent { members[index].lastFailure = now }
+                members[index].lastFailure = now
+                members[index].wellChecks = 0
+            case .nothing: break
             }
             if let rest {
                 let until = now.advanced(by: min(rest, limits.longestRest))
@@ -231,10 +239,23 @@ package struct EndpointSet: Sendable {
     /// Endpoints that a check could tell something new about: those that failed lately and those that nobody calls.
     package func dueForCheck(at now: MonotonicInstant) -> [Member] {
         members.filter { member in
-            if member.isSuspect || member.lastFailure != nil || member.breaker.state != .closed { return true }
+            if member.isSuspect || member.breaker.state != .closed { return true }
+            if member.lastFailure != nil, member.wellChecks < Self.checksThatClear { return true }
             guard member.running == 0 else { return false }
-            return member.lastCall.map { $0.duration(to: now) >= limits.healthInterval } ?? true
+            guard let last = [member.lastCall, member.lastCheck].compactMap({ $0 }).max() else { return true }
+            return last.duration(to: now) >= idleInterval(member)
         }
+    }
+
+    /// After so many that found it well, a failure is no reason to look any more.
+    private static let checksThatClear = 2
+
+    /// What is well and idle is asked less and less often.
+    private func idleInterval(_ member: Member) -> Duration {
+        let interval = limits.healthInterval.inSeconds * Double(1 << min(member.wellChecks, 20))
+        return Duration(
+            clampingSeconds: max(limits.healthInterval.inSeconds, min(interval, limits.longestHealthInterval.inSeconds))
+        )
     }
 
     package mutating func checked(_ endpoint: EndpointID, isWell: Bool, at now: MonotonicInstant) -> [Decision] {
@@ -242,6 +263,8 @@ package struct EndpointSet: Sendable {
         // A server that answers health checks all the while and fails calls has to wait for its probe.
         if isWell, members[index].wasSilent || members[index].isSuspect { members[index].breaker.hurry(at: now) }
         members[index].isSuspect = !isWell
+        members[index].lastCheck = now
+        members[index].wellChecks = isWell ? members[index].wellChecks + 1 : 0
         members[index].figures.checks += 1
         return decide(at: now)
     }
@@ -280,6 +303,7 @@ package struct EndpointSet: Sendable {
         turn = (index + 1) % members.count
         members[index].running += 1
         members[index].lastCall = now
+        members[index].wellChecks = 0
         members[index].figures.attempts += 1
         let probe = members[index].breaker.began()
         return Grant(

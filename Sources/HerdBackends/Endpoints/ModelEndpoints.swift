@@ -105,9 +105,10 @@ final class ModelEndpoints: Sendable {
             }
             let verdict: CircuitBreaker.Verdict =
                 error.map { $0.countsAgainstEndpoint ? .failure : $0.saysServerWorks ? .success : .nothing } ?? .success
+            // Chance is a system call, and what succeeds has no use for it.
             return endpoints.ended(
                 grant, verdict, wasSilent: error?.isSilence ?? false, rest: rest, at: now,
-                chance: Double.random(in: 0..<1))
+                chance: error == nil ? 0 : Double.random(in: 0..<1))
         }
     }
 

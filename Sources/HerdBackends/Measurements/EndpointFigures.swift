@@ -12,15 +12,17 @@ package struct EndpointFigures: Sendable, Equatable {
     package init() {}
 }
 
-/// Exponentially weighted means of a server's speed, of calls that succeeded.
+/// Exponentially weighted means of a server's speed, of calls that succeeded or were given up as hung.
 package struct LatencyMeasurement: Sendable, Equatable {
     /// The weight of a new value (0.2): five calls make two thirds of the mean.
     package static let weight = 0.2
 
-    /// From the start of an attempt, connection included and waiting in Herd's queue not, to its first token; nil before
-    /// there was one.
+    /// From the start of an attempt, connection included and waiting in Herd's queue not, to its first token, or to when it
+    /// was given up; nil before there was one.
     package private(set) var firstTokenSeconds: Double?
-    /// The mean distance of the same from its mean; half of the first value at first.
+    /// The same of those alone that got their first token, for what to expect of one that does well.
+    package private(set) var answeredSeconds: Double?
+    /// The mean distance of these from their mean; half of the first value at first.
     package private(set) var firstTokenDeviation = 0.0
     /// From the first token to the last, of answers of 4 tokens or more.
     package private(set) var tokensPerSecond: Double?
@@ -32,16 +34,23 @@ package struct LatencyMeasurement: Sendable, Equatable {
     package mutating func note(firstTokenSeconds: Double, tokensPerSecond: Double?) {
         samples += 1
         firstTokenDeviation =
-            self.firstTokenSeconds.map { Self.mean(firstTokenDeviation, abs(firstTokenSeconds - $0)) }
+            answeredSeconds.map { Self.mean(firstTokenDeviation, abs(firstTokenSeconds - $0)) }
             ?? firstTokenSeconds / 2
+        answeredSeconds = Self.mean(answeredSeconds, firstTokenSeconds)
         self.firstTokenSeconds = Self.mean(self.firstTokenSeconds, firstTokenSeconds)
         if let tokensPerSecond { self.tokensPerSecond = Self.mean(self.tokensPerSecond, tokensPerSecond) }
+    }
+
+    /// A call that had no token after so many seconds, and was given up.
+    package mutating func note(givenUpAfter seconds: Double) {
+        samples += 1
+        firstTokenSeconds = Self.mean(firstTokenSeconds, seconds)
     }
 
     /// How long a first token may take, going by those before: the mean and four mean deviations, as TCP's retransmission
     /// timer has it (RFC 6298), and never less than twice the mean; nil before there was one.
     package var longestFirstTokenSeconds: Double? {
-        firstTokenSeconds.map { max(2 * $0, $0 + 4 * firstTokenDeviation) }
+        answeredSeconds.map { max(2 * $0, $0 + 4 * firstTokenDeviation) }
     }
 
     private static func mean(_ before: Double?, _ value: Double) -> Double {

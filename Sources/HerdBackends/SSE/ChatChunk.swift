@@ -18,13 +18,18 @@ struct ChatChunk {
         var text: String { name.isEmpty || message.contains(name) ? message : "\(message) (\(name))" }
     }
 
-    var role: String?
-    var text = ""
-    var reasoning = ""
-    var toolCalls: [ChatEvent.ToolCallDelta] = []
-    var finishReason: String?
-    var usage: Usage?
-    var error: ServerError?
+    /// What the first choice says.
+    struct Choice {
+        var role: String?
+        var text = ""
+        var reasoning = ""
+        var toolCalls: [ChatEvent.ToolCallDelta] = []
+        var finishReason: String?
+    }
+
+    private(set) var choice = Choice()
+    private(set) var usage: Usage?
+    private(set) var error: ServerError?
     /// Whether any key of a completion was there: other JSON is no chunk.
     private(set) var isChunk = false
     /// `{}` or `{"type":"ping"}`, by which some servers show that they are still there.
@@ -32,133 +37,73 @@ struct ChatChunk {
 
     /// - Throws: what is wrong with the JSON or with a value in it.
     init(reading bytes: [UInt8]) throws(JSONCursor.Failure) {
-        var cursor = JSONCursor(bytes, name: "the event")
-        var chunk = Partial()
-        var (keys, isPing) = (0, false)
-        try cursor.object("the event") { (cursor, key) throws(JSONCursor.Failure) in
-            keys += 1
+        var cursor = JSONCursor(bytes, name: "the event", isLenient: true)
+        var (isEmpty, isPing) = (true, false)
+        try cursor.fields("the event") { (cursor, key) throws(JSONCursor.Failure) in
+            isEmpty = false
             switch key {
-            case "type" where cursor.peek() == UInt8(ascii: "\""): isPing = try cursor.string("type") == "ping"
             case "choices":
-                chunk.isChunk = true
-                try chunk.readChoices(&cursor)
-            case "usage":
-                chunk.isChunk = true
-                chunk.usage = try Self.usage(&cursor)
-            case "error":
-                chunk.error = try Self.error(&cursor)
+                isChunk = true
+                if let first = try Self.choices(&cursor) { choice = first }
             case "id", "object", "created", "model":
-                chunk.isChunk = true
+                isChunk = true
                 try cursor.skipValue()
+            case "usage":
+                isChunk = true
+                usage = try Self.usage(&cursor)
+            case "error": error = try Self.error(&cursor)
+            case "type" where cursor.peek() == UInt8(ascii: "\""): isPing = try cursor.string("type") == "ping"
             default: try cursor.skipValue()
             }
         }
         try cursor.finish()
-        role = chunk.role
-        text = chunk.text
-        reasoning = chunk.reasoning
-        toolCalls = chunk.toolCalls
-        finishReason = chunk.finishReason
-        usage = chunk.usage
-        error = chunk.error
-        isChunk = chunk.isChunk
-        isKeepAlive = keys == 0 || (isPing && !isChunk)
+        isKeepAlive = isEmpty || (isPing && !isChunk)
     }
 
     // MARK: - Choices
 
-    private struct Partial {
-        var role: String?
-        var text = ""
-        var reasoning = ""
-        var toolCalls: [ChatEvent.ToolCallDelta] = []
-        var finishReason: String?
-        var usage: Usage?
-        var error: ServerError?
-        var isChunk = false
-
-        mutating func readChoices(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) {
-            guard try !cursor.null() else { return }
-            var position = 0
-            var chosen: Partial?
-            try cursor.array("choices") { (cursor) throws(JSONCursor.Failure) in
-                var choice = Partial()
-                let index = try choice.readChoice(&cursor) ?? position
-                // Others come only where `n` is asked for in extra_json.
-                if index == 0 { chosen = choice }
-                position += 1
-            }
-            guard let chosen else { return }
-            role = chosen.role
-            text = chosen.text
-            reasoning = chosen.reasoning
-            toolCalls = chosen.toolCalls
-            finishReason = chosen.finishReason
+    /// - Returns: the one with the index 0.
+    private static func choices(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> Choice? {
+        guard try !cursor.null() else { return nil }
+        var position = 0
+        var first: Choice?
+        try cursor.array("choices") { (cursor) throws(JSONCursor.Failure) in
+            var choice = Choice()
+            let index = try choice.read(&cursor) ?? position
+            // Others come only where `n` is asked for in extra_json.
+            if index == 0 { first = choice }
+            position += 1
         }
-
-        /// - Returns: the choice's index where it tells.
-        private mutating func readChoice(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> Int? {
-            var index: Int?
-            try cursor.object("a choice") { (cursor, key) throws(JSONCursor.Failure) in
-                switch key {
-                case "index": index = try ChatChunk.integer(&cursor, "index")
-                // `message` is what a server sends that answers in one piece although it was asked for a stream.
-                case "delta", "message": try readDelta(&cursor)
-                case "finish_reason":
-                    // Some servers say "" where others say null.
-                    let reason = try ChatChunk.text(&cursor, "finish_reason") ?? ""
-                    finishReason = reason.isEmpty || reason == "null" ? nil : reason
-                default: try cursor.skipValue()
-                }
-            }
-            return index
-        }
-
-        private mutating func readDelta(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) {
-            guard try !cursor.null() else { return }
-            try cursor.object("delta") { (cursor, key) throws(JSONCursor.Failure) in
-                switch key {
-                case "role": role = try ChatChunk.text(&cursor, "role")
-                case "content": text += try ChatChunk.content(&cursor)
-                // What a model says that will not answer, instead of its answer.
-                case "refusal": text += try ChatChunk.text(&cursor, "refusal") ?? ""
-                case "reasoning_content", "reasoning":
-                    // Servers that send both send the same twice.
-                    let more = try ChatChunk.text(&cursor, key) ?? ""
-                    if !more.isEmpty { reasoning = more }
-                case "tool_calls":
-                    guard try !cursor.null() else { return }
-                    try cursor.array("tool_calls") { (cursor) throws(JSONCursor.Failure) in
-                        toolCalls.append(try ChatChunk.toolCall(&cursor, position: toolCalls.count))
-                    }
-                default: try cursor.skipValue()
-                }
-            }
-        }
+        return first
     }
 
-    private static func toolCall(
+    fileprivate static func toolCall(
         _ cursor: inout JSONCursor, position: Int
     ) throws(JSONCursor.Failure) -> ChatEvent.ToolCallDelta {
         var delta = ChatEvent.ToolCallDelta(index: position)
-        try cursor.object("a tool call") { (cursor, key) throws(JSONCursor.Failure) in
+        try cursor.fields("a tool call") { (cursor, key) throws(JSONCursor.Failure) in
             switch key {
             case "index": delta.index = try integer(&cursor, "index") ?? position
             case "id": delta.id = try text(&cursor, "id")
-            case "function":
-                guard try !cursor.null() else { return }
-                try cursor.object("function") { (cursor, key) throws(JSONCursor.Failure) in
-                    switch key {
-                    case "name": delta.name = try text(&cursor, "name")
-                    case "arguments": delta.arguments = try text(&cursor, "arguments") ?? ""
-                    default: try cursor.skipValue()
-                    }
-                }
+            case "function": try readFunction(&cursor, into: &delta)
             default: try cursor.skipValue()
             }
         }
         guard (0..<1024).contains(delta.index) else { throw JSONCursor.Failure("index of a tool call is out of range") }
         return delta
+    }
+
+    fileprivate static func readFunction(
+        _ cursor: inout JSONCursor, into delta: inout ChatEvent.ToolCallDelta
+    ) throws(JSONCursor.Failure) {
+        guard try !cursor.null() else { return }
+        try cursor.fields("function") { (cursor, key) throws(JSONCursor.Failure) in
+            switch key {
+            case "name": delta.name = try text(&cursor, "name")
+            case "arguments": delta.arguments = try text(&cursor, "arguments") ?? ""
+            default: try cursor.skipValue()
+            }
+        }
     }
 
     // MARK: - Usage and errors
@@ -170,14 +115,14 @@ struct ChatChunk {
             return nil
         }
         var usage = Usage()
-        try cursor.object("usage") { (cursor, key) throws(JSONCursor.Failure) in
+        try cursor.fields("usage") { (cursor, key) throws(JSONCursor.Failure) in
             switch key {
-            case "prompt_tokens": usage.prompt = try count(&cursor, key)
-            case "completion_tokens": usage.completion = try count(&cursor, key)
+            case "prompt_tokens": usage.prompt = try count(&cursor)
+            case "completion_tokens": usage.completion = try count(&cursor)
             case "prompt_tokens_details" where cursor.peek() == UInt8(ascii: "{"):
-                try cursor.object(key) { (cursor, key) throws(JSONCursor.Failure) in
+                try cursor.fields("prompt_tokens_details") { (cursor, key) throws(JSONCursor.Failure) in
                     switch key {
-                    case "cached_tokens": usage.cached = try count(&cursor, key)
+                    case "cached_tokens": usage.cached = try count(&cursor)
                     default: try cursor.skipValue()
                     }
                 }
@@ -190,12 +135,12 @@ struct ChatChunk {
     /// More tokens are nowhere in one call.
     private static let mostTokens = 1e8
 
-    private static func count(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> Int? {
+    private static func count(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> Int? {
         guard let first = cursor.peek(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
             try cursor.skipValue()
             return nil
         }
-        let value = try cursor.number(what)
+        let value = try cursor.number("a count")
         return value <= mostTokens ? Int(value) : nil
     }
 
@@ -203,7 +148,7 @@ struct ChatChunk {
         guard try !cursor.null() else { return nil }
         if cursor.peek() == UInt8(ascii: "\"") { return ServerError(message: try cursor.string("error")) }
         var error = ServerError(message: "")
-        try cursor.object("error") { (cursor, key) throws(JSONCursor.Failure) in
+        try cursor.fields("error") { (cursor, key) throws(JSONCursor.Failure) in
             let first = cursor.peek() ?? 0
             switch key {
             case "message" where first == UInt8(ascii: "\""): error.message = try cursor.string("message")
@@ -225,22 +170,25 @@ struct ChatChunk {
     // MARK: - Values
 
     /// Text, or a list of parts of which those with text count.
-    private static func content(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> String {
+    fileprivate static func content(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> String {
         guard cursor.peek() == UInt8(ascii: "[") else { return try text(&cursor, "content") ?? "" }
         var joined = ""
         try cursor.array("content") { (cursor) throws(JSONCursor.Failure) in
-            try cursor.object("a part of content") { (cursor, key) throws(JSONCursor.Failure) in
-                if key == "text" { joined += try text(&cursor, "text") ?? "" } else { try cursor.skipValue() }
+            try cursor.fields("a part of content") { (cursor, key) throws(JSONCursor.Failure) in
+                switch key {
+                case "text": joined += try text(&cursor, "text") ?? ""
+                default: try cursor.skipValue()
+                }
             }
         }
         return joined
     }
 
-    private static func text(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> String? {
+    fileprivate static func text(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> String? {
         try cursor.null() ? nil : try cursor.string(what)
     }
 
-    private static func integer(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> Int? {
+    fileprivate static func integer(_ cursor: inout JSONCursor, _ what: String) throws(JSONCursor.Failure) -> Int? {
         guard try !cursor.null() else { return nil }
         let value = try cursor.number(what)
         guard value >= 0, value <= 9e15 else { throw JSONCursor.Failure("\(what) is out of range") }
@@ -248,10 +196,59 @@ struct ChatChunk {
     }
 }
 
+extension ChatChunk.Choice {
+    /// - Returns: its index where it tells.
+    fileprivate mutating func read(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) -> Int? {
+        var index: Int?
+        try cursor.fields("a choice") { (cursor, key) throws(JSONCursor.Failure) in
+            switch key {
+            case "index": index = try ChatChunk.integer(&cursor, "index")
+            // `message` is what a server sends that answers in one piece although it was asked for a stream.
+            case "delta", "message": try readDelta(&cursor)
+            case "finish_reason":
+                // Some servers say "" where others say null.
+                let reason = try ChatChunk.text(&cursor, "finish_reason") ?? ""
+                finishReason = reason.isEmpty || reason == "null" ? nil : reason
+                if reason == "function_call" { finishReason = FinishReason.toolCalls.rawValue }
+            default: try cursor.skipValue()
+            }
+        }
+        return index
+    }
+
+    private mutating func readDelta(_ cursor: inout JSONCursor) throws(JSONCursor.Failure) {
+        guard try !cursor.null() else { return }
+        try cursor.fields("delta") { (cursor, key) throws(JSONCursor.Failure) in
+            switch key {
+            case "content": text += try ChatChunk.content(&cursor)
+            case "role": role = try ChatChunk.text(&cursor, "role")
+            // What a model says that will not answer, instead of its answer.
+            case "refusal": text += try ChatChunk.text(&cursor, "refusal") ?? ""
+            case "reasoning_content", "reasoning":
+                // Servers that send both send the same twice.
+                let more = try ChatChunk.text(&cursor, "reasoning") ?? ""
+                if !more.isEmpty { reasoning = more }
+            case "tool_calls":
+                guard try !cursor.null() else { return }
+                try cursor.array("tool_calls") { (cursor) throws(JSONCursor.Failure) in
+                    toolCalls.append(try ChatChunk.toolCall(&cursor, position: toolCalls.count))
+                }
+            // What tool_calls was called when there could be but one.
+            case "function_call":
+                guard try !cursor.null() else { return }
+                var delta = ChatEvent.ToolCallDelta(index: 0)
+                try ChatChunk.readFunction(&cursor, into: &delta)
+                toolCalls.append(delta)
+            default: try cursor.skipValue()
+            }
+        }
+    }
+}
+
 extension ChatChunk.ServerError {
     /// An event that is an error as a whole; nil where it is no object with a message.
     init?(reading bytes: [UInt8]) {
-        var cursor = JSONCursor(bytes, name: "the error")
+        var cursor = JSONCursor(bytes, name: "the error", isLenient: true)
         guard let error = try? ChatChunk.error(&cursor), !error.message.isEmpty else { return nil }
         self = error
     }

@@ -5,6 +5,8 @@ package struct ChatStreamDecoder {
     package enum Failure: Error, Equatable {
         case badResponse(String)
         case tooLarge(String)
+        /// Over so many bytes.
+        case answerTooLong(Int)
         /// The server says inside the stream that it failed.
         case server(code: Int?, message: String)
         case cutOff
@@ -47,7 +49,7 @@ package struct ChatStreamDecoder {
     package mutating func feed(_ bytes: UnsafeRawBufferPointer, into events: inout [ChatEvent]) throws(Failure) {
         received += bytes.count
         guard received <= limits.maximumAnswerBytes else {
-            throw .tooLarge("its answer is over \(limits.maximumAnswerBytes) bytes long")
+            throw .answerTooLong(limits.maximumAnswerBytes)
         }
         switch form {
         case .wholeAnswer:
@@ -126,11 +128,12 @@ package struct ChatStreamDecoder {
 
     private mutating func add(_ chunk: ChatChunk, to events: inout [ChatEvent]) {
         if let usage = chunk.usage { self.usage = usage }
-        if let role = chunk.role, !role.isEmpty, !hasOutput { pendingRole = role }
-        let hasContent = !chunk.text.isEmpty || !chunk.reasoning.isEmpty || !chunk.toolCalls.isEmpty
+        let choice = chunk.choice
+        if let role = choice.role, !role.isEmpty, !hasOutput { pendingRole = role }
+        let hasContent = !choice.text.isEmpty || !choice.reasoning.isEmpty || !choice.toolCalls.isEmpty
         // It was not the end after all: some servers give a reason with every chunk.
         if hasContent { finishReason = nil }
-        if hasContent || chunk.finishReason != nil {
+        if hasContent || choice.finishReason != nil {
             hasOutput = true
             // Kept until now, so that a server that fails before its first token can still be replaced.
             if let role = pendingRole {
@@ -138,19 +141,19 @@ package struct ChatStreamDecoder {
                 pendingRole = nil
             }
         }
-        if !chunk.reasoning.isEmpty {
-            events.append(.reasoning(chunk.reasoning))
-            completionBytes += chunk.reasoning.utf8.count
+        if !choice.reasoning.isEmpty {
+            events.append(.reasoning(choice.reasoning))
+            completionBytes += choice.reasoning.utf8.count
         }
-        if !chunk.text.isEmpty {
-            events.append(.text(chunk.text))
-            completionBytes += chunk.text.utf8.count
+        if !choice.text.isEmpty {
+            events.append(.text(choice.text))
+            completionBytes += choice.text.utf8.count
         }
-        for call in chunk.toolCalls {
+        for call in choice.toolCalls {
             events.append(.toolCall(call))
             completionBytes += call.arguments.utf8.count + (call.name?.utf8.count ?? 0)
         }
-        if let reason = chunk.finishReason, finishReason == nil {
+        if let reason = choice.finishReason, finishReason == nil {
             finishReason = FinishReason(rawValue: reason)
             events.append(.finish(FinishReason(rawValue: reason)))
         }

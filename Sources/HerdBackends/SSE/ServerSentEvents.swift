@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts a byte stream into server-sent events, however the bytes are cut (WHATWG HTML, "Server-sent events").
 ///
 /// Lines end with LF, CR LF or CR; a byte order mark at the start and comments are left out; a space behind the colon is
@@ -42,19 +44,15 @@ package struct ServerSentEvents {
         _ bytes: UnsafeRawBufferPointer, _ handle: (Event) throws(E) -> Void
     ) throws(E) -> TooLong? {
         var start = 0
-        var index = 0
         if afterCarriageReturn, let first = bytes.first {
             afterCarriageReturn = false
-            if first == 0x0A {
-                start = 1
-                index = 1
-            }
+            if first == 0x0A { start = 1 }
         }
-        while index < bytes.count {
-            let byte = bytes[index]
-            index += 1
-            guard byte == 0x0A || byte == 0x0D else { continue }
-            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<index - 1])
+        var ends = LineEnds(bytes)
+        while let end = ends.next(from: start) {
+            let byte = bytes[end]
+            var index = end + 1
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             guard line.count + piece.count <= limit else { return TooLong(limit: limit) }
             if line.isEmpty {
                 if let event = endLine(piece) { try handle(event) }
@@ -132,5 +130,32 @@ package struct ServerSentEvents {
         if hasData { data.append(0x0A) }
         data.append(contentsOf: value)
         hasData = true
+    }
+}
+
+/// Finds the LF and CR of a text one after another, each kind with one pass of `memchr` over it.
+private struct LineEnds {
+    private let bytes: UnsafeRawBufferPointer
+    /// The first of each that has not been passed; `bytes.count` for none.
+    private var lineFeed = -1
+    private var carriageReturn = -1
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    /// - Parameter start: Never less than the time before.
+    mutating func next(from start: Int) -> Int? {
+        if lineFeed < start { lineFeed = place(of: 0x0A, from: start) }
+        if carriageReturn < start { carriageReturn = place(of: 0x0D, from: start) }
+        let end = min(lineFeed, carriageReturn)
+        return end < bytes.count ? end : nil
+    }
+
+    private func place(of byte: Int32, from start: Int) -> Int {
+        guard start < bytes.count, let base = bytes.baseAddress,
+            let found = memchr(base + start, byte, bytes.count - start)
+        else { return bytes.count }
+        return UnsafeRawPointer(found) - base
     }
 }

@@ -1,19 +1,11 @@
 import Glibc
-import NIOConcurrencyHelpers
 
-/// Reads keys where they are kept, at use. A file is read again when it has changed; nothing is ever stored.
+/// Reads keys where they are kept, at use, a file once a second at most; nothing is ever stored.
 final class KeyStore: Sendable {
-    private struct Cached {
-        var version: SecretFiles.Version
-        var key: Secret
-    }
-
     private let files: SecretFiles
-    private let cache = NIOLockedValueBox<[String: Cached]>([:])
+    private let finds = RecentFinds<Secret>()
 
     private static let longestKey = 8192
-    /// Endpoints with files of their own; more are not to be expected.
-    private static let mostCached = 1024
 
     init(_ files: SecretFiles) {
         self.files = files
@@ -39,7 +31,9 @@ final class KeyStore: Sendable {
     func key(of endpoint: EndpointConfiguration) throws(BackendError) -> Secret? {
         do throws(SecretFiles.Refused) {
             if let name = endpoint.apiKeyEnv { return try Self.key(inVariable: name) }
-            if let path = endpoint.apiKeyFile { return try key(inFile: path) }
+            if let path = endpoint.apiKeyFile {
+                return try finds.find(path) { () throws(SecretFiles.Refused) in try key(inFile: path) }
+            }
             return nil
         } catch {
             let place =
@@ -57,18 +51,11 @@ final class KeyStore: Sendable {
 
     private func key(inFile path: String) throws(SecretFiles.Refused) -> Secret {
         let file = try files.open(path)
-        if let known = cache.withLockedValue({ $0[file.path] }), known.version == file.version { return known.key }
         // Two more for the end of the line, one more to see that it is too long.
         var bytes = [UInt8](repeating: 0, count: Self.longestKey + 3)
         let count = bytes.withUnsafeMutableBytes { read(file.descriptor, $0.baseAddress, $0.count) }
         guard count >= 0 else { throw SecretFiles.Refused(reason: "cannot be read") }
-        let key = try Self.secret(String(decoding: bytes.prefix(count), as: UTF8.self))
-        let cached = Cached(version: file.version, key: key)
-        cache.withLockedValue { [path = file.path] cache in
-            if cache.count >= Self.mostCached { cache.removeAll() }
-            cache[path] = cached
-        }
-        return key
+        return try Self.secret(String(decoding: bytes.prefix(count), as: UTF8.self))
     }
 
     /// A key as it goes into a header: visible ASCII only, so that it cannot begin another line.

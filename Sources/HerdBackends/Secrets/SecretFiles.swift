@@ -1,4 +1,3 @@
-import CCurl
 import Glibc
 
 /// The folder in which files that endpoints refer to have to lie, so that a registered endpoint cannot make Herd send any
@@ -9,20 +8,10 @@ struct SecretFiles: Sendable {
         var reason: String
     }
 
-    /// Tells one state of a file from another.
-    struct Version: Equatable, Sendable {
-        var device: UInt64
-        var inode: UInt64
-        var size: Int
-        var modified: Int64
-        var changed: Int64
-    }
-
     /// A file that is open for reading, closed with the value.
     struct Open: ~Copyable {
         let descriptor: Int32
         let path: String
-        let version: Version
 
         deinit {
             close(descriptor)
@@ -57,18 +46,11 @@ struct SecretFiles: Sendable {
         let descriptor = Glibc.open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { throw Refused(reason: "cannot be read: \(String(cString: strerror(errno)))") }
         var facts = stat()
-        var (modified, changed) = (Int64(0), Int64(0))
-        guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG,
-            herd_file_times(descriptor, &modified, &changed) == 0
-        else {
+        guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
             throw Refused(reason: "is no regular file")
         }
-        return Open(
-            descriptor: descriptor, path: real,
-            version: Version(
-                device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), size: Int(facts.st_size), modified: modified,
-                changed: changed))
+        return Open(descriptor: descriptor, path: real)
     }
 
     private static func resolved(_ path: String) -> String? {

@@ -15,6 +15,8 @@ final class ActiveTransfer {
 
     let id: TransferThread.ID
     private(set) var request: TransferRequest
+    /// Nil for a check.
+    let use: ConnectionHabits.Use?
     let easy: UnsafeMutableRawPointer
     private let mailbox: TransferMailbox
     private var headers: UnsafeMutablePointer<curl_slist>?
@@ -23,6 +25,8 @@ final class ActiveTransfer {
     private var phase = Phase.waiting
     private var decoder: ChatStreamDecoder
     private var status = 0
+    /// Whether the body has begun with something that tells what it is.
+    private var hasForm = false
     private var headerBytes = 0
     /// The beginning of an answer that is no success.
     private var excerpt: [UInt8] = []
@@ -39,16 +43,21 @@ final class ActiveTransfer {
     private var lastToken: MonotonicInstant?
     /// When the phase that it is in has taken too long.
     private var phaseDue: MonotonicInstant
+    /// Since the loop was told.
+    private var hasNewTimes = false
 
     /// Kept of an answer that tells of an error.
     private static let excerptBytes = 4096
     /// Read of one, in the hope to use the connection again.
     private static let mostIgnoredBytes = 64 << 10
 
-    init?(_ id: TransferThread.ID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
+    init?(
+        _ id: TransferThread.ID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox
+    ) {
         guard let easy = curl_easy_init() else { return nil }
         self.id = id
         self.request = request
+        self.use = use
         self.easy = easy
         self.mailbox = mailbox
         decoder = ChatStreamDecoder(limits: request.limits)
@@ -93,6 +102,7 @@ final class ActiveTransfer {
                     return transfer.receiveHeader(size * count)
                 }, me),
         ]
+        if let use, !use.keeps { codes.append(herd_curl_set_forbid_reuse(easy)) }
         if let caFile = request.caFile { codes.append(herd_curl_set_ca_file(easy, caFile)) }
         // Without the empty Expect, libcurl would wait a second for a 100 before it sends a large body.
         var lines = ["Accept: text/event-stream, application/json", "Expect:"]
@@ -127,7 +137,8 @@ final class ActiveTransfer {
         case .waiting, .streaming: break
         }
         if decoder.isDone { return bytes.count }
-        if status == 0 { readHead(bytes.first { !Self.isBlank($0) }) }
+        if status == 0 { status = herd_curl_status(easy) }
+        if !hasForm, let first = bytes.first(where: { !Self.isBlank($0) }) { readForm(first) }
         guard case .chat = request.purpose, (200..<300).contains(status) else { return keepExcerpt(bytes) }
         guard cost + mailbox.backlog < request.limits.maximumBacklogBytes else {
             isPaused = true
@@ -141,14 +152,27 @@ final class ActiveTransfer {
             failure = error
         }
         noteEvents(from: before)
+        if decoder.isDone, failure == nil {
+            // At once, because libcurl may be about to close the connection, which the caller need not wait for.
+            succeed()
+            phase = .draining
+            phaseDue = MonotonicInstant.now.advanced(by: request.limits.drainTimeout)
+            hasNewTimes = true
+        }
         return failure == nil ? bytes.count : 0
     }
 
-    private static func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+    /// Also what a byte order mark is made of.
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF: true
+        default: false
+        }
+    }
 
     /// - Parameter first: The first byte of the body that is not blank.
-    private func readHead(_ first: UInt8?) {
-        status = herd_curl_status(easy)
+    private func readForm(_ first: UInt8) {
+        hasForm = true
         // Streams that call themselves JSON exist.
         guard first == UInt8(ascii: "{"), let type = herd_curl_content_type(easy) else { return }
         if String(cString: type).lowercased().hasPrefix("application/json") { decoder.expect(.wholeAnswer) }
@@ -179,12 +203,9 @@ final class ActiveTransfer {
     ///
     /// - Returns: whether its times have changed.
     func publish() -> Bool {
-        guard !events.isEmpty || isPaused || (decoder.isDone && phase == .streaming) else { return false }
-        if decoder.isDone, phase == .streaming, failure == nil {
-            succeed()
-            phase = .draining
-            phaseDue = MonotonicInstant.now.advanced(by: request.limits.drainTimeout)
-            return true
+        guard !events.isEmpty || isPaused else {
+            defer { hasNewTimes = false }
+            return hasNewTimes
         }
         let staysPaused = mailbox.publish(
             takeEvents(), cost: takeCost(), isPaused: isPaused, completionBytes: decoder.completionBytes)
@@ -210,6 +231,9 @@ final class ActiveTransfer {
         let code = herd_curl_resume(easy)
         if code != CURLE_OK, failure == nil { failure = .cutOff }
     }
+
+    /// Of an answer that was whole, once libcurl says that its body is, too: whether it had to make a connection.
+    var madeConnection: Bool? { phase == .draining ? herd_curl_new_connections(easy) > 0 : nil }
 
     /// Whether it has to be ended although libcurl has not said so: what fails while it is resumed goes unsaid.
     var hasFailed: Bool { failure != nil && phase != .over && phase != .draining }
@@ -244,7 +268,7 @@ final class ActiveTransfer {
     /// libcurl says that it is over.
     func end(_ code: CURLcode) {
         guard phase != .draining, phase != .over else { return }
-        if status == 0 { readHead(nil) }
+        if status == 0 { status = herd_curl_status(easy) }
         let words = TransferFailure(request)
         if case .probe = request.purpose {
             guard status != 0 else { return fail(words.curl(code, text)) }

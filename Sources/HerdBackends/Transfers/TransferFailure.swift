@@ -49,6 +49,11 @@ struct TransferFailure {
             return error(
                 .badResponse, "\(request.endpoint) answered, but \(reason). Is it an OpenAI-compatible server?")
         case .tooLarge(let reason): return error(.tooLarge, "\(request.endpoint) answered, but \(reason).")
+        case .answerTooLong(let limit):
+            return error(
+                .answerTooLong(limit: limit),
+                "\(request.endpoint) answered with over \(limit) bytes, the most that max_answer_bytes allows. "
+                    + "Ask for less, as by max_tokens, or raise it.")
         case .server(let code, let message):
             let said = excerpt(Array(message.utf8))
             let sentence = "\(request.endpoint) gave up inside its answer\(said)."

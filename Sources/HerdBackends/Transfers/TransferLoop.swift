@@ -9,6 +9,7 @@ final class TransferLoop {
     /// No time-out or alarm is due before; what is looked at is O(all), so it is looked at only then.
     private var nextDue = MonotonicInstant.distantFuture
     private var isStopping = false
+    private var habits = ConnectionHabits()
     /// When connections that servers have closed are let go.
     private var pruneDue: MonotonicInstant?
     private var pruning: UnsafeMutableRawPointer?
@@ -61,7 +62,9 @@ final class TransferLoop {
     }
 
     private func start(_ id: TransferThread.ID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
-        guard let transfer = ActiveTransfer(id, request, mailbox) else {
+        var use: ConnectionHabits.Use?
+        if case .chat = request.purpose { use = habits.began(request.endpoint, at: .now) }
+        guard let transfer = ActiveTransfer(id, request, use, mailbox) else {
             let error = BackendError(
                 .unreachable, "No transfer to \(request.endpoint) can be made: is there memory left?",
                 endpoint: request.endpoint)
@@ -97,6 +100,12 @@ final class TransferLoop {
     }
 
     private func end(_ transfer: ActiveTransfer, _ code: CURLcode) {
+        let endpoint = transfer.request.endpoint
+        if code == CURLE_OK, let use = transfer.use, let madeConnection = transfer.madeConnection {
+            habits.ended(endpoint, use, madeConnection: madeConnection, at: .now)
+        } else {
+            habits.disturbed(endpoint)
+        }
         transfer.end(code)
         remove(transfer)
     }

@@ -215,6 +215,8 @@ public struct RefinementStep: Message {
     /// Of a rewrite: an earlier answer stays the one to give, as this one is blank, the same but for white space, cut off, or
     /// not graded as better.
     public var notTaken: Bool
+    /// Why the model ended it, as in GenerationFinish; empty for a draft that was given, and in transcripts.
+    public var reason: String
 
     /// Every field at its default.
     public init() {
@@ -223,6 +225,7 @@ public struct RefinementStep: Message {
         self.seconds = 0
         self.graded = nil
         self.notTaken = false
+        self.reason = ""
     }
 
     /// The given fields, the others at their defaults.
@@ -231,13 +234,15 @@ public struct RefinementStep: Message {
         usage: Usage? = nil,
         seconds: Double = 0,
         graded: Graded? = nil,
-        notTaken: Bool = false
+        notTaken: Bool = false,
+        reason: String = ""
     ) {
         self.model = model
         self.usage = usage
         self.seconds = seconds
         self.graded = graded
         self.notTaken = notTaken
+        self.reason = reason
     }
 
     public static var fullName: String { "herd.v1.RefinementStep" }
@@ -756,6 +761,7 @@ extension RefinementStep: GeneratedMessage {
         default: self.graded = nil
         }
         self.notTaken = c.pointee.not_taken != 0
+        self.reason = readText(c.pointee.reason)
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__RefinementStep>, in arena: MessageArena) {
@@ -776,6 +782,9 @@ extension RefinementStep: GeneratedMessage {
         case nil: break
         }
         c.pointee.not_taken = self.notTaken ? 1 : 0
+        if !self.reason.isEmpty {
+            c.pointee.reason = arena.text(self.reason)
+        }
     }
 }
 

@@ -60,6 +60,9 @@ struct ChatRequestTests {
         for (choice, word) in [(ChatRequest.ToolChoice.auto, "auto"), (.none, "none"), (.required, "required")] {
             var request = ChatRequest(messages: [.init(.user, "")])
             request.toolChoice = choice
+            // Where there is nothing to choose from, only what cannot be met is told.
+            #expect(try Self.body(request).contains("tool_choice") == (choice == .required))
+            request.tools = [.init(name: "f")]
             #expect(try Self.body(request).contains("\"tool_choice\":\"\(word)\""))
         }
         for (format, word) in [(ChatRequest.ResponseFormat.text, "text"), (.jsonObject, "json_object")] {
@@ -67,6 +70,19 @@ struct ChatRequestTests {
             request.responseFormat = format
             #expect(try Self.body(request).contains("\"response_format\":{\"type\":\"\(word)\"}"))
         }
+    }
+
+    @Test("What has been written is kept until something changes")
+    func written() throws {
+        var request = ChatRequest(messages: [.init(.user, "Hi")])
+        request.extraJSON = Array("{\"min_p\":1}".utf8)
+        let fresh = try Self.body(request)
+        try request.write()
+        #expect(try Self.body(request) == fresh)
+        request.seed = 7
+        #expect(try Self.body(request).contains("\"seed\":7"))
+        request.extraJSON = Array("7".utf8)
+        #expect(throws: ChatRequest.Invalid.self) { try request.write() }
     }
 
     @Test("Every character comes out as it went in")

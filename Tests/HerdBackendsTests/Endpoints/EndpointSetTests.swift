@@ -290,6 +290,46 @@ struct EndpointSetTests {
         #expect(try grant().endpoint == first.endpoint)
     }
 
+    @Test mutating func oneThatIsWellAndIdleIsCheckedLessAndLessOften() throws {
+        _ = set.replace([Self.endpoint("a", 1)], at: now)
+        func gap() -> Int {
+            (1...100).first { !set.dueForCheck(at: now.advanced(by: .seconds($0))).isEmpty } ?? 0
+        }
+        let id = set.members[0].id
+        var gaps: [Int] = []
+        for _ in 0..<6 {
+            _ = set.checked(id, isWell: true, at: now)
+            gaps.append(gap())
+            now = now.advanced(by: .seconds(gaps.last ?? 0))
+        }
+        #expect(gaps == [10, 20, 40, 60, 60, 60])
+        // A call begins it anew, and one that fails is looked at until it has been found well twice.
+        _ = end(try grant(), .success)
+        #expect(gap() == 5)
+        _ = end(try grant(), .failure)
+        for _ in 0..<2 {
+            #expect(gap() == 1)
+            _ = set.checked(id, isWell: true, at: now)
+        }
+        #expect(gap() == 20)
+    }
+
+    @Test mutating func callsThatAreGivenUpMakeItSlow() throws {
+        _ = set.replace([Self.endpoint("a", 8)], at: now)
+        let id = set.members[0].id
+        var latency: LatencyMeasurement { self.set.members[0].figures.latency }
+        set.note(id) { $0.latency.note(firstTokenSeconds: 0.1, tokensPerSecond: 50) }
+        // What its callers gave up soon says nothing of it.
+        try giveUp(3, after: .milliseconds(300))
+        #expect(latency.firstTokenSeconds == 0.1)
+        try giveUp(4, after: .seconds(2))
+        #expect(latency.firstTokenSeconds ?? 0 > 1 && latency.samples == 5)
+        // It is not expected to be any slower for that.
+        #expect(latency.longestFirstTokenSeconds ?? 9 < 0.5)
+        try giveUp(1, after: .seconds(2))
+        #expect(isOpen)
+    }
+
     @Test mutating func aCallThatGaveUpOnASilentServerHasItChecked() throws {
         _ = set.replace([Self.endpoint("a", 2)], at: now)
         _ = set.ended(try grant(), .nothing, wasSilent: false, at: now, chance: 1)

@@ -81,7 +81,6 @@ struct FaultTests {
             let error = try await #require(throws: BackendError.self) { _ = try await pool.ask("m", "a b c") }
             #expect(error.kind == fault.kind)
             #expect(error.hadOutput == fault.hadOutput)
-            #expect(error.mayRetry == (fault.failsOver && !fault.hadOutput))
             #expect(error.message.contains(fault.says), "\(error.message)")
             #expect(error.attempts.map(\.failure) == [fault.kind])
             let figures = pool.status().models[0].endpoints[0].figures

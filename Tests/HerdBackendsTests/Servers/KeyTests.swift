@@ -38,8 +38,10 @@ struct KeyTests {
                         "Authorization", "User-Agent", "Content-Type", "Host", "Accept", "Content-Length",
                     ])
                 try Data("another-key".utf8).write(to: file)
-                let later = try await Self.headers(pool)
-                #expect(later["Authorization"] == "Bearer another-key")
+                try await eventually("the new key is sent") {
+                    let later = try await Self.headers(pool)
+                    return later["Authorization"] == "Bearer another-key"
+                }
             }
         }
     }

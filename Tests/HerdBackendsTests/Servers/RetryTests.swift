@@ -96,7 +96,7 @@ struct RetryTests {
             for _ in 0..<5 { _ = try? await pool.ask("m", "a") }
             #expect(breaker() == .open)
             let error = try await #require(throws: BackendError.self) { _ = try await pool.ask("m", "a") }
-            #expect(error.kind == .breakerOpen && error.mayRetry && error.retryAfterSeconds != nil)
+            #expect(error.kind == .breakerOpen && error.retryAfterSeconds != nil)
             #expect(try await server.figures().requests[name] == 5)
             // Each pause ends with one probe, which fails and opens it again.
             try await eventually("a probe has failed") {
@@ -237,7 +237,7 @@ struct RetryTests {
                 call.cancel()
                 let result = await call.result
                 let error = #expect(throws: BackendError.self) { try result.get() }
-                #expect(error?.kind == .cancelled && error?.mayRetry == false)
+                #expect(error?.kind == .cancelled)
                 try await eventually("the server is rid of it") { try await server.figures().open[name] == 0 }
                 // Nor is a call sent by a task that is cancelled already.
                 let late = Task {

@@ -22,6 +22,9 @@ struct RefinedCompletionTests {
             let finish = try #require(answer.finish)
             #expect(finish.refineRounds == 1 && !finish.transcriptId.isEmpty)
             #expect(finish.generation?.usage?.completionTokens ?? 0 >= 10)
+            let generation = try #require(finish.generation)
+            #expect(generation.reason == "stop" && generation.firstTokenSeconds > 0)
+            #expect(generation.firstTokenSeconds < generation.seconds)
             let run = try await herd.run(of: answer)
             #expect(run.refineRounds == 1 && run.transcriptId == finish.transcriptId && run.code == 0)
         }

@@ -85,13 +85,19 @@ final class ModelServer: Sendable {
     var baseURL: String { greeting + "/v1" }
 
     /// Of the faulty server: the base URL under which it behaves so.
-    func behaving(_ behaviour: String) throws -> String {
-        struct Greeting: Decodable {
-            var ports: [String: Int]
-        }
-        let greeting = try JSONDecoder().decode(Greeting.self, from: Data(greeting.utf8))
-        return "http://127.0.0.1:\(try #require(greeting.ports["plain"]))/\(behaviour)/v1"
+    func behaving(_ behaviour: String, port: String = "plain", scheme: String = "http") throws -> String {
+        "\(scheme)://127.0.0.1:\(try #require(faulty.ports[port]))/\(behaviour)/v1"
     }
+
+    /// Of the faulty server: the folder with its CA's certificate, ca.pem.
+    var folder: String { get throws { try faulty.folder } }
+
+    private struct Faulty: Decodable {
+        var ports: [String: Int]
+        var folder: String
+    }
+
+    private var faulty: Faulty { get throws { try JSONDecoder().decode(Faulty.self, from: Data(greeting.utf8)) } }
 
     /// Of llama.cpp: how many slots work on an answer. Blocks.
     func busySlots() throws -> Int {

@@ -201,7 +201,8 @@ package struct RefinementRun: Sendable {
             step: request.step, round: request.round, text: text,
             finished: RefinementStep(
                 model: request.request.model, usage: usage,
-                seconds: seconds - began - (generated.finish?.secondsWaited ?? 0)))
+                seconds: seconds - began - (generated.finish?.secondsWaited ?? 0),
+                reason: generated.finish?.reason ?? ""))
         guard let failure = generated.failure else {
             state.finished(request, text: text, usage: usage, reason: generated.finish?.reason ?? "")
             return outcome

@@ -2,6 +2,7 @@ import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdServer
+import NIOCore
 
 /// One call of Router/Refine: routes unless a model is named, has the refiner do the rest, and passes its events on.
 ///
@@ -17,6 +18,8 @@ struct RefineCall {
     /// Nil where the call belongs to no conversation or was not routed.
     private let session: Conversation?
     private var progress: RefinementProgress
+    private let began = NIODeadline.now()
+    private var firstToken: NIODeadline?
 
     /// Checks the request; decides and logs the decision.
     init(
@@ -109,6 +112,7 @@ struct RefineCall {
                 throw told(of: error)
             }
             progress.take(event)
+            if firstToken == nil, progress.hasOutput { firstToken = .now() }
             try await send(RefineEvent(event: .step(event)))
         }
         guard progress.isOver else {
@@ -148,7 +152,8 @@ struct RefineCall {
     private func log(code: StatusCode, error: String) {
         guard let decided else { return }
         let generation = GenerationFinish(
-            reason: code == .ok ? "stop" : "error", usage: progress.usage, model: refinement.model,
+            reason: code != .ok ? "error" : progress.reason.isEmpty ? "stop" : progress.reason, usage: progress.usage,
+            model: refinement.model, firstTokenSeconds: firstToken.map { Double(($0 - began).nanoseconds) / 1e9 } ?? 0,
             seconds: progress.seconds)
         _ = router.decisions.appendRun(
             decided.id,

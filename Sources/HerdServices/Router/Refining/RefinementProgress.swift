@@ -11,6 +11,8 @@ package struct RefinementProgress {
     /// How many rounds were finished.
     package private(set) var rounds: UInt32 = 0
     package private(set) var usage = Usage()
+    /// Why the model ended `text`; empty where that is not known.
+    package private(set) var reason = ""
     /// Of the steps together.
     package private(set) var seconds = 0.0
     package private(set) var scores: [Double] = []
@@ -27,6 +29,8 @@ package struct RefinementProgress {
     private var step = ""
     private var stepRound: UInt32 = 0
     private var stepText = ""
+    /// Of the draft and the rewrites, by their rounds.
+    private var reasons: [UInt32: String] = [:]
 
     package init() {}
 
@@ -36,6 +40,7 @@ package struct RefinementProgress {
             (text, round, rounds, scores) = (result.text, result.round, result.rounds, result.scores)
             (seconds, transcriptID, isOver) = (result.seconds, result.transcriptId, true)
             if let usage = result.usage { self.usage = usage }
+            reason = reasons[result.round] ?? ""
             isPartial = result.partial
             if !result.text.isEmpty { hasOutput = true }
             return
@@ -51,7 +56,8 @@ package struct RefinementProgress {
         if event.step == RefinementStepKind.draft.rawValue || event.step == RefinementStepKind.rewrite.rawValue {
             rounds = event.round
             if case .score(let score)? = finished.graded { scores.append(score) }
-            if !finished.notTaken { (text, round, hasAnswer) = (stepText, rounds, true) }
+            reasons[event.round] = finished.reason
+            if !finished.notTaken { (text, round, reason, hasAnswer) = (stepText, rounds, finished.reason, true) }
         }
         stepText = ""
     }

@@ -7,11 +7,12 @@ package import HerdFrames
 /// |---|---|---|
 /// | not reached, TLS, broken off, no token in time, all endpoints rest, 5xx | UNAVAILABLE | yes |
 /// | busy: 429, queue full, all endpoints asked for a pause | RESOURCE_EXHAUSTED, `retry-after-ms` where known | yes |
+/// | the answer is over `router.backends.max_answer_bytes` | RESOURCE_EXHAUSTED | yes |
 /// | key missing or refused (401, 402, 403), model or path unknown (404, 405, 410), no endpoint, a redirect | FAILED_PRECONDITION | yes |
 /// | prompt over the model's context | INVALID_ARGUMENT | yes |
 /// | request refused (other 4xx), wrong JSON in it | INVALID_ARGUMENT | no |
 /// | the caller's deadline passed | DEADLINE_EXCEEDED | no |
-/// | what came was no chat completion, or too long | UNAVAILABLE; once something was passed on, DATA_LOSS | yes |
+/// | what came was no chat completion, or has lines too long for one | UNAVAILABLE; once something was passed on, DATA_LOSS | yes |
 /// | broken off or silent once something was passed on | UNAVAILABLE | no |
 package struct BackendFailure: Sendable {
     package let code: StatusCode
@@ -43,7 +44,7 @@ package struct BackendFailure: Sendable {
             (.unavailable, true)
         // The longest time an answer may take, which is the router's and not the caller's.
         case .timeout(.total): (.unavailable, false)
-        case .status(429, _), .overloaded: (.resourceExhausted, true)
+        case .status(429, _), .overloaded, .answerTooLong: (.resourceExhausted, true)
         case .status: (.unavailable, true)
         case .badRequest(401), .badRequest(402), .badRequest(403), .badRequest(404), .badRequest(405),
             .badRequest(410), .missingKey, .unknownModel, .redirected:

@@ -55,7 +55,7 @@ extension ChatRequest {
         // What is JSON inside is looked at before anybody is asked; the rest cannot be wrong.
         guard !tools.isEmpty || responseFormat != nil || !extraJSON.isEmpty else { return }
         do throws(Invalid) {
-            _ = try body(model: "")
+            try write()
         } catch {
             throw CallError(.invalidArgument, "options.\(error.field) \(error.reason)")
         }

@@ -2,6 +2,7 @@ import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdServer
+import NIOCore
 
 extension CompleteCall {
     /// Has the refiner draft and refine with the candidate, as the decision says, and passes its events on.
@@ -16,6 +17,8 @@ extension CompleteCall {
         request.options = options
         var progress = RefinementProgress()
         var failure: CallError?
+        let began = NIODeadline.now()
+        var firstToken: NIODeadline?
         let events = router.refiner.stream(
             Refiner.refine, request, timeout: others > 0 ? context.remaining / 2 : context.remaining,
             metadata: context.forwardedMetadata)
@@ -30,6 +33,7 @@ extension CompleteCall {
             }
             guard let event else { break }
             progress.take(event)
+            if firstToken == nil, progress.hasOutput { firstToken = .now() }
             try await send(CompleteEvent(event: .refinement(event)))
         }
         if context.isOver {
@@ -46,7 +50,9 @@ extension CompleteCall {
         hasOutput = true
         attempts.append(Attempt(model: candidate.model, seconds: progress.seconds))
         generation = GenerationFinish(
-            reason: "stop", usage: progress.usage, model: candidate.model, seconds: progress.seconds)
+            reason: progress.reason.isEmpty ? "stop" : progress.reason, usage: progress.usage, model: candidate.model,
+            firstTokenSeconds: firstToken.map { Double(($0 - began).nanoseconds) / 1e9 } ?? 0,
+            seconds: progress.seconds)
         refineRounds = progress.rounds
         transcriptID = progress.transcriptID
         try await finish(with: candidate.model)

@@ -70,7 +70,7 @@ final class ModelRunner: Sendable {
                         try await send(piece)
                     } catch {
                         answer.cancel()
-                        count(failed: false, usage: answer.usageSoFar, price)
+                        count(.cancelled, usage: answer.usageSoFar, price)
                         let attempt = Attempt(
                             model: model.name, endpoint: answer.endpoint, code: error.code.rawValue,
                             error: error.message, seconds: Self.seconds(from: started, to: .now()))
@@ -82,7 +82,7 @@ final class ModelRunner: Sendable {
                 }
             }
             let outcome = answer.outcome
-            count(failed: false, usage: outcome?.usage, price)
+            count(.answered, usage: outcome?.usage, price)
             let reason = outcome.map { $0.finishReason == .unstated ? "stop" : $0.finishReason.rawValue } ?? "stop"
             return ModelRun(
                 finish: finish(
@@ -91,7 +91,8 @@ final class ModelRunner: Sendable {
                 failure: nil, hasOutput: hasOutput)
         } catch {
             let failure = BackendFailure(error, hadOutput: hasOutput, isPastDeadline: deadline <= .now())
-            count(failed: true, usage: hasOutput ? stream?.usageSoFar : nil, price)
+            count(
+                failure.code == .cancelled ? .cancelled : .failed, usage: hasOutput ? stream?.usageSoFar : nil, price)
             var attempts = [Attempt](error.attempts, model: model.name, failure: failure)
             if attempts.isEmpty {
                 attempts.append(
@@ -117,6 +118,8 @@ final class ModelRunner: Sendable {
     struct RunCounters: Sendable {
         var runs = 0
         var failedRuns = 0
+        /// Those that the caller took back, which is no failure.
+        var cancelledRuns = 0
         /// Times another model was asked instead.
         var failovers = 0
         var promptTokens = 0
@@ -128,10 +131,20 @@ final class ModelRunner: Sendable {
 
     func noteFailover() { counters.withLockedValue { $0.failovers += 1 } }
 
-    private func count(failed: Bool, usage: TokenUsage?, _ price: GenerationPrice) {
+    private enum RunEnd {
+        case answered
+        case failed
+        case cancelled
+    }
+
+    private func count(_ end: RunEnd, usage: TokenUsage?, _ price: GenerationPrice) {
         counters.withLockedValue { counters in
             counters.runs += 1
-            if failed { counters.failedRuns += 1 }
+            switch end {
+            case .answered: break
+            case .failed: counters.failedRuns += 1
+            case .cancelled: counters.cancelledRuns += 1
+            }
             guard let usage else { return }
             counters.promptTokens += usage.prompt
             counters.completionTokens += usage.completion

@@ -921,7 +921,7 @@ const ProtobufCMessageDescriptor herd__v1__refinement_event__descriptor =
   (ProtobufCMessageInit) herd__v1__refinement_event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descriptors[5] =
+static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descriptors[6] =
 {
   {
     "model",
@@ -983,10 +983,23 @@ static const ProtobufCFieldDescriptor herd__v1__refinement_step__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reason",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__RefinementStep, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__refinement_step__field_indices_by_name[] = {
   0,   /* field[0] = model */
   4,   /* field[4] = not_taken */
+  5,   /* field[5] = reason */
   3,   /* field[3] = score */
   2,   /* field[2] = seconds */
   1,   /* field[1] = usage */
@@ -994,7 +1007,7 @@ static const unsigned herd__v1__refinement_step__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__refinement_step__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor herd__v1__refinement_step__descriptor =
 {
@@ -1004,7 +1017,7 @@ const ProtobufCMessageDescriptor herd__v1__refinement_step__descriptor =
   "Herd__V1__RefinementStep",
   "herd.v1",
   sizeof(Herd__V1__RefinementStep),
-  5,
+  6,
   herd__v1__refinement_step__field_descriptors,
   herd__v1__refinement_step__field_indices_by_name,
   1,  herd__v1__refinement_step__number_ranges,

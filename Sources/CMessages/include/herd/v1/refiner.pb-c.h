@@ -140,6 +140,10 @@ struct  Herd__V1__RefinementStep
    * not graded as better.
    */
   protobuf_c_boolean not_taken;
+  /*
+   * Why the model ended it, as in GenerationFinish; empty for a draft that was given, and in transcripts.
+   */
+  char *reason;
   Herd__V1__RefinementStep__GradedCase graded_case;
   union {
     /*
@@ -150,7 +154,7 @@ struct  Herd__V1__RefinementStep
 };
 #define HERD__V1__REFINEMENT_STEP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__refinement_step__descriptor) \
-    , (char *)protobuf_c_empty_string, NULL, 0, 0, HERD__V1__REFINEMENT_STEP__GRADED__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, NULL, 0, 0, (char *)protobuf_c_empty_string, HERD__V1__REFINEMENT_STEP__GRADED__NOT_SET, {0} }
 
 
 struct  Herd__V1__RefinementResult
