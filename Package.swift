@@ -128,7 +128,7 @@ let package = Package(
         .target(
             name: "HerdLoad",
             dependencies: [
-                "CPrecisePoll", "HerdClient", "HerdMessages", "HerdFrames", "HerdJSON",
+                "CPrecisePoll", "HerdMessages", "HerdFrames", "HerdJSON",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ]),
         .executableTarget(
@@ -236,7 +236,7 @@ let package = Package(
         .testTarget(
             name: "HerdLoadTests",
             dependencies: [
-                "HerdLoad", "HerdClient", "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
+                "HerdLoad", "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

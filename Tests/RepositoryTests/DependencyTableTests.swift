@@ -8,7 +8,7 @@ import Testing
         "herdd": ["HerdServices"],
         "herdctl": ["HerdCommands"],
         "herd-load": ["HerdLoad"],
-        "HerdLoad": ["CPrecisePoll", "HerdClient", "HerdMessages", "HerdFrames", "HerdJSON"],
+        "HerdLoad": ["CPrecisePoll", "HerdMessages", "HerdFrames", "HerdJSON"],
         "HerdCommands": [
             "HerdClient", "HerdDatasets", "HerdPrediction", "HerdPolicy", "HerdReflection", "HerdJSON",
             "HerdMessages", "HerdFrames",
