@@ -3,7 +3,8 @@ import HerdFrames
 
 /// What came of the requests that the connections of one thread made.
 final class LoopTally {
-    var total = LoadTally()
+    // As for OutputBuffer.
+    @exclusivity(unchecked) var total = LoadTally()
     /// When the last request begins; what is answered until then is answered in time.
     var end = Int64.max
 
@@ -44,22 +45,23 @@ final class LoadConnection {
 
     private let address: ServerAddress
     private let prepared: PreparedRequests
-    private var source: RequestSource
+    // As for OutputBuffer.
+    @exclusivity(unchecked) private var source: RequestSource
     private let tally: LoopTally
-    private var state = State.idle(until: 0)
+    @exclusivity(unchecked) private var state = State.idle(until: 0)
     private var attempts = 0
-    private var open = OpenCalls()
-    private var waiting = RequestQueue()
+    @exclusivity(unchecked) private var open = OpenCalls()
+    @exclusivity(unchecked) private var waiting = RequestQueue()
     private let input = InputBuffer()
     private let output = OutputBuffer()
-    private var maximumCalls = LoadPlan.serverCalls
+    @exclusivity(unchecked) private var maximumCalls = LoadPlan.serverCalls
     /// What a GOAWAY said.
     private var farewell: (code: StatusCode, message: String)?
 
     /// Whether it has been ready, or failed to be, once.
     private(set) var isSettled = false
     /// Requests that failed since the loop last looked.
-    var failures = 0
+    @exclusivity(unchecked) var failures = 0
 
     init(_ address: ServerAddress, _ prepared: PreparedRequests, seed: UInt64, _ tally: LoopTally) {
         (self.address, self.prepared, self.tally) = (address, prepared, tally)

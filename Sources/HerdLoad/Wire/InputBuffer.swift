@@ -2,9 +2,11 @@ import HerdFrames
 
 /// Bytes read from a socket until whole frames are taken out of them.
 final class InputBuffer {
-    private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-    private var start = 0
-    private var end = 0
+    // As for OutputBuffer.
+    @exclusivity(unchecked) private var memory = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 1 << 16, alignment: 16)
+    @exclusivity(unchecked) private var start = 0
+    @exclusivity(unchecked) private var end = 0
     private let decoder = FrameDecoder()
 
     deinit { memory.deallocate() }

@@ -2,8 +2,9 @@ import HerdFrames
 
 /// Frames on their way to a socket.
 final class OutputBuffer {
-    private var bytes: [UInt8] = []
-    private var sent = 0
+    // One thread uses it: looking for overlapping accesses took a quarter of the generator's time.
+    @exclusivity(unchecked) private var bytes: [UInt8] = []
+    @exclusivity(unchecked) private var sent = 0
 
     init() { bytes.reserveCapacity(1 << 16) }
 
