@@ -250,6 +250,18 @@ struct LoadRunTests {
         }
     }
 
+    @Test func aRateBeyondAllReasonEnds() async throws {
+        try await withServer { address, _ in
+            var plan = plan(address, milliseconds: 100)
+            plan.warmUp = .zero
+            plan.timeout = .milliseconds(200)
+            plan.pace = .rate(5e6, .constant)
+            let report = try await LoadRun(plan, .echo).run()
+            #expect(report.latencies.count + report.failed == 500_000)
+            #expect(report.warnings.contains { $0.contains("do not keep the rate") }, "\(report.warnings)")
+        }
+    }
+
     @Test func aRateThatCannotBeKeptIsTold() async throws {
         try await withServer({ server in
             server.unary(Router.route) { _, _ in

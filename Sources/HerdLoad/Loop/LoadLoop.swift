@@ -1,5 +1,6 @@
 import CPrecisePoll
 import Glibc
+import HerdFrames
 import struct NIOConcurrencyHelpers.NIOLockedValueBox
 import Synchronization
 
@@ -58,6 +59,8 @@ final class LoadLoop {
     /// A server that is away or refuses is not to be asked as fast as the machine can.
     private static let pauseAfterFailure: Int64 = 10_000_000
     private static let longestWait: Int64 = 100_000_000
+    /// Requests of an open loop that begin before sockets are looked at again.
+    private static let mostAtOnce = 1_024
 
     private let plan: LoopPlan
     private let control: RunControl
@@ -73,7 +76,9 @@ final class LoadLoop {
     private var schedule: ArrivalSchedule?
     private var nextArrival = Int64.max
     private var nextConnection = 0
-    private var expiryPeriod: Int64
+    /// Of an open loop, requests that one connection keeps.
+    private let backlog: Int
+    private let expiryPeriod: Int64
     private var nextExpiry = Int64.max
 
     private var sockets: [pollfd] = []
@@ -88,6 +93,7 @@ final class LoadLoop {
             LoadConnection(address, prepared, seed: plan.seed &+ UInt64(index) &* 7_919, tally)
         }
         paused = connections.map { _ in 0 }
+        backlog = max(LoadPlan.serverCalls, LoadPlan.mostInAll / max(1, connections.count))
         expiryPeriod = min(Self.longestWait, max(1_000_000, prepared.timeout.nanoseconds / 10))
     }
 
@@ -172,19 +178,34 @@ final class LoadLoop {
             paused[index] -= 1
             fill(index, at: now)
         }
-        while nextArrival <= now, mayBegin(at: nextArrival) {
-            let request = request(at: nextArrival)
-            if request.counts { tally.total.pacing.record(nanoseconds: now - nextArrival) }
-            connections[nextConnection].begin(request, at: now)
-            nextConnection = (nextConnection + 1) % connections.count
-            advanceSchedule()
-        }
+        beginArrivals(at: now)
         if now >= nextExpiry {
             nextExpiry = now + expiryPeriod
             for connection in connections { connection.expire(at: now) }
             for index in connections.indices { fill(index, at: now) }
         }
         for connection in connections { connection.tick(at: now) }
+    }
+
+    /// Of an open loop, begins what is due; of much that is overdue a part, so that answers are taken between.
+    private func beginArrivals(at now: Int64) {
+        var left = Self.mostAtOnce
+        while left > 0, nextArrival <= now, mayBegin(at: nextArrival) {
+            left -= 1
+            let request = request(at: nextArrival)
+            if request.counts { tally.total.pacing.record(nanoseconds: now - nextArrival) }
+            let connection = connections[nextConnection]
+            if connection.outstanding < backlog {
+                connection.begin(request, at: now)
+            } else {
+                tally.fail(
+                    request, .resourceExhausted,
+                    "\(backlog) requests waited for the connection already; lower --rate or open more --connections",
+                    at: now)
+            }
+            nextConnection = (nextConnection + 1) % connections.count
+            advanceSchedule()
+        }
     }
 
     private func advanceSchedule() {

@@ -156,8 +156,11 @@ extension LoadReport {
 
     private var rateWarnings: [String] {
         var warnings: [String] = []
+        // Requests that were refused at once are no matter of speed; those that took too long or waited too many are.
+        let refused = failures.filter { !["DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"].contains($0.code) }
+            .reduce(0) { $0 + $1.count }
         if let offeredRate, let answeredRate, let plannedSeconds,
-            answeredRate + Double(failed) / plannedSeconds < 0.95 * offeredRate
+            answeredRate + Double(refused) / plannedSeconds < 0.95 * offeredRate
         {
             warnings.append(
                 "of \(FixedDecimals.short(offeredRate)) requests/s only \(FixedDecimals.short(answeredRate)) were answered "

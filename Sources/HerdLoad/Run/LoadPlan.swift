@@ -40,7 +40,7 @@ extension LoadPlan {
     /// Requests that one connection can have open.
     private static let mostInFlight = 16_384
     /// Of all connections together: each takes memory.
-    private static let mostInAll = 1 << 22
+    static let mostInAll = 1 << 22
 
     /// - Throws: what cannot be done, and what to do instead.
     func check() throws(LoadFailure) {
@@ -69,8 +69,8 @@ extension LoadPlan {
                         + "lower --connections or --in-flight", exitCode: 64)
             }
         case .rate(let rate, _):
-            guard rate > 0, rate <= 1e8 else {
-                throw LoadFailure("--rate must be over 0 and at most 1e8 requests/s, not \(rate)", exitCode: 64)
+            guard rate > 0, rate <= 1e7 else {
+                throw LoadFailure("--rate must be over 0 and at most 1e7 requests/s, not \(rate)", exitCode: 64)
             }
         }
     }

@@ -80,6 +80,35 @@ import Testing
         }
     }
 
+    @Test func thePeerOfTheBenchmarkSpeaksTheProtocol() async throws {
+        let program = FileManager.default.temporaryDirectory.appending(path: "epoll-echo-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: program) }
+        let source = ProjectPython.root.appending(path: "Benchmarks/epoll/epoll_echo.c")
+        let built = try await Programs.run(
+            URL(filePath: "/usr/bin/env"),
+            ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", source.path, "-o", program.path])
+        try #require(built.status == 0, "\(built.errors)")
+        let peer = Process()
+        let output = Pipe()
+        (peer.executableURL, peer.arguments, peer.standardOutput) = (program, ["0"], output)
+        try Blocking.start(peer)
+        defer {
+            peer.terminate()
+            peer.waitUntilExit()
+        }
+        let greeting = output.fileHandleForReading
+        let port = await Blocking.onThread { String(decoding: greeting.availableData, as: UTF8.self) }
+        for shape in [["--connections", "16"], ["--in-flight", "64"], ["--rate", "1000", "--connections", "3"]] {
+            let result = try await Programs.run(
+                Programs.herdLoad,
+                ["--server", "127.0.0.1:\(port.dropLast())", "--requests", "500", "--warm-up", "0", "--json"] + shape)
+            #expect(result.status == 0, "\(result.errors)")
+            let report = try PrintedJSON.object(result.output)
+            #expect(report["requests"] as? Double == 500 && report["failed"] as? Double == 0, "\(result.output)")
+            #expect(report["server_cpu_us_per_request"] is Double)
+        }
+    }
+
     @Test func nobodyThereAndWrongUseAreTold() async throws {
         let nobody = try await Programs.run(
             Programs.herdLoad, ["--server", "127.0.0.1:1", "--seconds", "1", "--warm-up", "0", "--json"])
