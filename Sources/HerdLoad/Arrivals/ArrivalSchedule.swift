@@ -28,6 +28,9 @@ package struct ArrivalSchedule: Sendable {
         random = SeededRandom(seed: seed)
     }
 
+    /// Nanoseconds between two arrivals on average.
+    package var meanPause: Double { 1e9 / rate }
+
     /// Nanoseconds from the start of the schedule to the next arrival.
     package mutating func next() -> Int64 {
         switch pattern {

@@ -48,8 +48,10 @@ struct LoopResult: Sendable {
     var countedFrom: Int64?
     /// When all was answered.
     var ended: Int64
-    /// Share of a processor that the thread kept busy.
+    /// Share of a processor that the thread kept busy with requests and answers.
     var busy: Double
+    /// Share of a processor that it spent awake for the next request's moment to come.
+    var awake: Double
     var cpu: CPUMeter.Used?
 }
 
@@ -61,6 +63,8 @@ final class LoadLoop {
     private static let longestWait: Int64 = 100_000_000
     /// Requests of an open loop that begin before sockets are looked at again.
     private static let mostAtOnce = 1_024
+    /// How late the kernel may wake a thread.
+    private static let wakeTime: Int64 = 60_000
 
     private let plan: LoopPlan
     private let control: RunControl
@@ -70,10 +74,15 @@ final class LoadLoop {
     private var paused: [Int]
     private var resumptions = ResumptionQueue()
     private var looksServed = 0
+    /// Time spent awake, waiting.
+    private var awake: Int64 = 0
 
     private var countFrom = Int64.max
     private var end = Int64.max
     private var schedule: ArrivalSchedule?
+    /// So long before the next request's moment it is waited for awake. Not where that took all the thread's time, which
+    /// the scheduler would take back from it, or the only processor.
+    private var wakeTime: Int64 = 0
     private var nextArrival = Int64.max
     private var nextConnection = 0
     /// Of an open loop, requests that one connection keeps.
@@ -102,11 +111,11 @@ final class LoadLoop {
         precise_poll_prepare_thread()
         settle()
         start(at: control.begin.load(ordering: .sequentiallyConsistent))
-        var measured: (threadTime: Int64, from: Int64, meter: CPUMeter?)?
+        var measured: (threadTime: Int64, awake: Int64, from: Int64, meter: CPUMeter?)?
         while !control.isCancelled.load(ordering: .relaxed) {
             let now = MonotonicTime.now
             if measured == nil, now >= countFrom {
-                measured = (MonotonicTime.ofThread, now, plan.servers.map { CPUMeter($0) })
+                measured = (MonotonicTime.ofThread, awake, now, plan.servers.map { CPUMeter($0) })
             }
             beginDue(at: now)
             flush(at: now)
@@ -115,12 +124,15 @@ final class LoadLoop {
             wait(until: nextEvent(after: now))
         }
         let ended = MonotonicTime.now
-        let busy = measured.map { start in
-            Double(MonotonicTime.ofThread - start.threadTime) / Double(max(1, ended - start.from))
+        let shares = measured.map { start in
+            let (elapsed, awake) = (Double(max(1, ended - start.from)), Double(awake - start.awake))
+            // Awake the thread may have been without a processor.
+            let used = Double(MonotonicTime.ofThread - start.threadTime)
+            return (busy: max(0, used - awake) / elapsed, awake: min(used, awake) / elapsed)
         }
         return LoopResult(
-            tally: tally.total, countedFrom: measured == nil ? nil : countFrom, ended: ended, busy: busy ?? 0,
-            cpu: measured?.meter?.used())
+            tally: tally.total, countedFrom: measured == nil ? nil : countFrom, ended: ended, busy: shares?.busy ?? 0,
+            awake: shares?.awake ?? 0, cpu: measured?.meter?.used())
     }
 
     // MARK: - Phases
@@ -152,6 +164,7 @@ final class LoadLoop {
         case .schedule(var schedule):
             nextArrival = begin + schedule.next()
             self.schedule = schedule
+            if ProcessorTime.processors > 1, schedule.meanPause > Double(Self.wakeTime) { wakeTime = Self.wakeTime }
         }
     }
 
@@ -257,9 +270,19 @@ final class LoadLoop {
             sockets.append(interest)
             owners.append(index)
         }
-        let pause = deadline - MonotonicTime.now
-        guard precise_poll(&sockets, nfds_t(sockets.count), pause) > 0 else { return }
-        let now = MonotonicTime.now
+        let waitsAwake = wakeTime > 0 && deadline == nextArrival
+        let pause = deadline - (waitsAwake ? wakeTime : 0) - MonotonicTime.now
+        var ready = precise_poll(&sockets, nfds_t(sockets.count), pause)
+        var now = MonotonicTime.now
+        if waitsAwake, ready == 0, now < deadline {
+            let start = now
+            repeat {
+                ready = precise_poll(&sockets, nfds_t(sockets.count), 0)
+                now = MonotonicTime.now
+            } while ready == 0 && now < deadline
+            awake += now - start
+        }
+        guard ready > 0 else { return }
         for (place, socket) in sockets.enumerated() where socket.revents != 0 {
             connections[owners[place]].handle(socket.revents, at: now)
             fill(owners[place], at: now)

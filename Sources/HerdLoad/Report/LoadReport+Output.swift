@@ -28,7 +28,9 @@ extension LoadReport {
         if let serverMicroseconds {
             rows.append(("server CPU", "\(FixedDecimals.short(serverMicroseconds)) us/request"))
         }
-        rows.append(("own CPU", "\(FixedDecimals.short(ownProcessors)) of \(processors) processors"))
+        let awake =
+            awakeProcessors > 0 ? ", \(FixedDecimals.short(awakeProcessors)) of it waiting for the schedule" : ""
+        rows.append(("own CPU", "\(FixedDecimals.short(ownProcessors)) of \(processors) processors\(awake)"))
         return TextTable.text(rows.map { [$0.0, $0.1] })
     }
 
@@ -63,7 +65,8 @@ extension LoadReport {
             ("megabytes_per_second", .number(Double(messageBytes) / 1e6 / elapsedSeconds)),
             ("server_cpu_seconds", serverSeconds.map { .number($0) } ?? .null),
             ("server_cpu_us_per_request", serverMicroseconds.map { .number($0) } ?? .null),
-            ("own_cpu_processors", .number(ownProcessors)), ("processors", .number(processors)),
+            ("own_cpu_processors", .number(ownProcessors)), ("own_waiting_processors", .number(awakeProcessors)),
+            ("processors", .number(processors)),
             ("warnings", .array(warnings.map(JSONNode.string))),
         ]
         return JSONNode.object(members).text() + "\n"

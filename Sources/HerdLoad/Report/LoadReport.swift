@@ -33,6 +33,8 @@ package struct LoadReport: Sendable {
     package let answeredRate: Double?
     /// Processors that the load generator kept busy.
     package let ownProcessors: Double
+    /// Of these, what went into waiting awake for the next request's moment.
+    package let awakeProcessors: Double
     package let processors: Int
     /// Processor time of the servers, in seconds; nil where it is not known.
     package let serverSeconds: Double?
@@ -49,7 +51,7 @@ package struct LoadReport: Sendable {
 
     init(
         workload: String, plan: LoadPlan, tally: LoadTally, elapsed: Double, cpu: CPUMeter.Used?, busiestThread: Double,
-        wasInterrupted: Bool
+        awake: Double, wasInterrupted: Bool
     ) {
         self.workload = workload
         servers = plan.servers
@@ -78,10 +80,12 @@ package struct LoadReport: Sendable {
             (offeredRate, answeredRate) = (nil, nil)
         }
         ownProcessors = cpu?.ownProcessors ?? 0
+        awakeProcessors = awake
         processors = ProcessorTime.processors
         serverSeconds = cpu?.serverSeconds
         shares = ProcessorShares(
-            own: cpu?.ownProcessors ?? 0, busiestThread: busiestThread, servers: cpu?.serverProcessors,
+            own: max(0, (cpu?.ownProcessors ?? 0) - awake), busiestThread: busiestThread,
+            servers: cpu?.serverProcessors,
             all: ProcessorTime.processors)
     }
 

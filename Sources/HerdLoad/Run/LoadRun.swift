@@ -103,6 +103,7 @@ package final class LoadRun: Sendable {
         return LoadReport(
             workload: workload.name, plan: plan, tally: tally, elapsed: Double(last - countedFrom) / 1e9,
             cpu: results.lazy.compactMap(\.cpu).first, busiestThread: results.map(\.busy).max() ?? 0,
+            awake: results.reduce(0) { $0 + $1.awake },
             wasInterrupted: control.isCancelled.load(ordering: .relaxed))
     }
 }
