@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 
+import machine_use
 import results
 import servers
 
@@ -28,6 +29,8 @@ KNOWN = {(16, 1): (88, 223), (1, 64): (92, 2600)}
 LEAST_SHARE = 0.7
 # Of the prompts of cached Route, those that must be cached.
 LEAST_CACHED = 0.995
+# Of the two cores' time, what others may have.
+MOST_OTHERS = 0.05
 # What an open loop asks of the measured capacity.
 OPEN_SHARE = 0.6
 
@@ -66,6 +69,8 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.loads = servers.Loads(options.bin, options.peers, options.load_core, options.seconds, warm_up=0.3)
+        # Share of the two cores' time that others had.
+        self.others = 0.0
         # (subject, what) to one measurement a round.
         self.measured = {}
 
@@ -85,9 +90,12 @@ class Bench:
             self.route = ["--workload", "route", "--prompts", prompts]
             # Enough draws that next to every prompt was asked.
             self.loads.frames(herd, 16, 16, workload=self.route, requests=200_000)
+            cores = (options.server_core, options.load_core)
+            meter = machine_use.OthersMeter(cores, [server.process.pid for server in (epoll, grpc, herd)])
             for number in range(options.rounds):
                 print(f"round {number + 1} of {options.rounds}", flush=True)
                 self.round(epoll, grpc, herd)
+            self.others = meter.share()
 
     def round(self, epoll, grpc, herd):
         for connections, in_flight in SHAPES:
@@ -182,16 +190,6 @@ class Bench:
         return weak
 
 
-def machine():
-    model = "an unknown processor"
-    with open("/proc/cpuinfo") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{model}, {os.cpu_count()} cores"
-
-
 def build_peers(folder):
     result = subprocess.run(["make", "-C", str(ROOT / "Benchmarks"), f"OUT={folder.resolve()}"], capture_output=True, text=True)
     if result.returncode != 0:
@@ -210,7 +208,7 @@ def main():
     bench = Bench(options)
     bench.run()
     rows = results.Results(
-        machine(), datetime.date.today().isoformat(), options, bench.measured, bench.claims(), bench.ratios())
+        machine_use.name(), datetime.date.today().isoformat(), options, bench.measured, bench.claims(), bench.ratios())
     (options.out / "bench.json").write_text(json.dumps(rows.json(), indent=2) + "\n")
     (options.out / "bench.svg").write_text(rows.svg())
     print()
@@ -218,6 +216,10 @@ def main():
     print(f"In full: {options.out / 'bench.json'}, {options.out / 'bench.svg'}")
     if options.readme:
         results.put_into_readme(ROOT / "README.md", rows.markdown())
+    if bench.others > MOST_OTHERS:
+        print(
+            f"bench: other processes and machines had {bench.others:.0%} of the two cores' time: repeat it when they are "
+            "quiet; until then trust no figure", file=sys.stderr)
     for warning in rows.warnings():
         print(f"bench: {warning}", file=sys.stderr)
     if weak := bench.weak_peers():
