@@ -3,8 +3,8 @@
 
 Each server has one core and all loads share another one, so nobody can hide work. A server's cost is the processor time
 of all its threads. Ratios are taken within a round, where all had the same machine; their median is what is reported,
-because absolute figures are worth little on shared machines. Fails if gRPC does worse, beside the C echo, than 70 % of
-what is known of it: then it was not built or run as it should be, and a comparison would flatter Herd.
+because absolute figures are worth little on shared machines. Fails if gRPC does worse, beside the C echo, than a share
+of what is known of it: then it was not built or run as it should be, and a comparison would flatter Herd.
 """
 
 import argparse
@@ -26,7 +26,6 @@ SHAPES = [(1, 64), (16, 1), (1, 1)]
 # Thousand requests per second of server processor, gRPC C++ 1.51 async and the C echo, measured on two cores of an EPYC
 # (Zen 5) under Debian 12.
 KNOWN = {(16, 1): (88, 223), (1, 64): (92, 2600)}
-LEAST_SHARE = 0.7
 # Of the prompts of cached Route, those that must be cached.
 LEAST_CACHED = 0.995
 # Of the two cores' time, what others may have.
@@ -45,6 +44,10 @@ def arguments():
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / ".build/release", help="folder of herdd and herd-load")
     parser.add_argument("--peers", type=pathlib.Path, default=ROOT / ".build/bench", help="folder of the peers")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / ".build/bench", help="folder for bench.json, bench.svg")
+    parser.add_argument(
+        "--peer-share", type=float, default=0.7,
+        help="the least share of what is known of gRPC beside the C echo (default 0.7; on another processor than an EPYC gRPC may "
+        "honestly have less)")
     parser.add_argument("--readme", action="store_true", help="also put the table between README.md's marks")
     options = parser.parse_args()
     if options.quick:
@@ -185,7 +188,7 @@ class Bench:
             what = f"{connections} x {in_flight}"
             # Requests per CPU second are the inverse of CPU per request.
             share = self.ratio("C epoll", "gRPC C++", what, "cpu_us") / (grpc / epoll)
-            if share < LEAST_SHARE:
+            if share < self.options.peer_share:
                 weak.append(f"gRPC C++, {what}: {share:.0%} of its known share of the C echo's requests per CPU second")
         return weak
 
@@ -223,7 +226,8 @@ def main():
     for warning in rows.warnings():
         print(f"bench: {warning}", file=sys.stderr)
     if weak := bench.weak_peers():
-        raise servers.Failure("a peer is slower than it should be: " + "; ".join(weak))
+        raise servers.Failure(
+            "a peer is slower than it should be (--peer-share, if this processor is the reason): " + "; ".join(weak))
 
 
 if __name__ == "__main__":

@@ -134,7 +134,8 @@ class Results:
 def put_into_readme(path, table):
     """Replaces what stands between the marks."""
     text = path.read_text()
-    start, end = text.find(MARKS[0]), text.find(MARKS[1])
-    if start < 0 or end < start:
+    # Marks stand on lines of their own; elsewhere they are spoken of.
+    start, end = text.find(f"\n{MARKS[0]}\n") + 1, text.find(f"\n{MARKS[1]}\n") + 1
+    if start == 0 or end < start:
         raise SystemExit(f"bench: {path} has no place for the table; put {MARKS[0]} and {MARKS[1]} where it belongs")
     path.write_text(text[:start + len(MARKS[0])] + "\n" + table + "\n" + text[end:])
