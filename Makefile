@@ -4,7 +4,7 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-complete kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-complete bench kill-loop power-loss hostile fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -41,6 +41,10 @@ measure: build ## Print the figures of README's table (needs the evaluation data
 measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
 	.venv/bin/python Scripts/measure_complete.py
 	.venv/bin/python Scripts/measure_complete.py --cached
+
+bench: build ## Herd beside a C epoll echo and gRPC C++, on pinned cores (QUICK=1: a first look; README=1: into README).
+	@Scripts/install.sh --bench
+	python3 Benchmarks/bench.py $(if $(QUICK),--quick) $(if $(README),--readme)
 
 hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000

@@ -42,6 +42,7 @@ let package = Package(
         .target(name: "CCurl", dependencies: ["CCurlSystem"]),
         .target(name: "CPCRE2", dependencies: ["CPCRE2System"]),
         .target(name: "CVectors"),
+        .target(name: "CPrecisePoll"),
 
         // MARK: - The wire and the client
         .target(name: "HerdMessages", dependencies: ["CMessages"]),
@@ -127,7 +128,7 @@ let package = Package(
         .target(
             name: "HerdLoad",
             dependencies: [
-                "HerdClient", "HerdMessages", "HerdFrames", "HerdJSON",
+                "CPrecisePoll", "HerdMessages", "HerdFrames", "HerdJSON",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ]),
         .executableTarget(
@@ -235,7 +236,8 @@ let package = Package(
         .testTarget(
             name: "HerdLoadTests",
             dependencies: [
-                "HerdLoad", "HerdClient", "HerdServer", "HerdTransport", "HerdFrames",
+                "HerdLoad", "HerdServer", "HerdTransport", "HerdFrames", "HerdMessages",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "RepositoryTests"),

@@ -2,16 +2,19 @@
 # Installs what a Debian 12 with the Swift toolchain lacks for building, testing and running Herd:
 # system packages by apt, and the pinned Python packages of Scripts/requirements.txt into .venv.
 # Safe to repeat: what is there is left alone, and then nothing is downloaded and no root is needed.
+# With --bench also gRPC C++, which Herd is measured against by make bench and which nothing else needs.
 set -euo pipefail
 
+bench=
 case "${1:-}" in
 "") ;;
+--bench) bench=yes ;;
 -h | --help)
-    sed -n '2,4s/^# //p' "$0"
+    sed -n '2,5s/^# //p' "$0"
     exit 0
     ;;
 *)
-    echo "install.sh: unknown argument '$1'; it takes none but --help" >&2
+    echo "install.sh: unknown argument '$1'; it takes --bench or --help" >&2
     exit 64
     ;;
 esac
@@ -24,6 +27,7 @@ packages=(
     protobuf-c-compiler protobuf-compiler
     libgomp1 python3 python3-venv
 )
+[ -z "$bench" ] || packages+=(libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc)
 
 # Prints the packages that are not installed.
 missing_packages() {

@@ -8,7 +8,7 @@ import Testing
         "herdd": ["HerdServices"],
         "herdctl": ["HerdCommands"],
         "herd-load": ["HerdLoad"],
-        "HerdLoad": ["HerdClient", "HerdMessages", "HerdFrames", "HerdJSON"],
+        "HerdLoad": ["CPrecisePoll", "HerdMessages", "HerdFrames", "HerdJSON"],
         "HerdCommands": [
             "HerdClient", "HerdDatasets", "HerdPrediction", "HerdPolicy", "HerdReflection", "HerdJSON",
             "HerdMessages", "HerdFrames",
@@ -34,6 +34,7 @@ import Testing
         "CCurl": ["CCurlSystem"],
         "CPCRE2": ["CPCRE2System"],
         "CVectors": [],
+        "CPrecisePoll": [],
         "CProtobufC": [],
         "CLMDBSystem": [],
         "CCurlSystem": [],

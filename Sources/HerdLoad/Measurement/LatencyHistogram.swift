@@ -1,8 +1,8 @@
-/// Counts durations in buckets of equal relative width, 128 to each power of two, so that every percentile is within
-/// 0.8 % of the exact one whatever the range; the idea is Gil Tene's HdrHistogram.
+/// Counts durations in buckets of equal relative width, 1,024 to each power of two, so that every percentile is within
+/// 0.1 % of the exact one whatever the range; the idea is Gil Tene's HdrHistogram.
 package struct LatencyHistogram: Sendable {
     /// Of the buckets of one power of two.
-    private static let subBucketBits = 7
+    private static let subBucketBits = 10
     private static let subBuckets = 1 << subBucketBits
 
     package private(set) var count = 0
@@ -43,10 +43,36 @@ package struct LatencyHistogram: Sendable {
         return 0
     }
 
+    /// The durations, in nanoseconds, that the given shares of all do not exceed, and how many do not.
+    ///
+    /// - Parameter shares: 0..1, rising.
+    package func percentiles(_ shares: [Double]) -> [(value: Int64, count: Int)] {
+        var found: [(value: Int64, count: Int)] = []
+        var seen: UInt64 = 0
+        for (index, counted) in buckets.enumerated() where counted > 0 {
+            seen += counted
+            while found.count < shares.count, Double(seen) >= (Double(count) * shares[found.count]).rounded(.up) {
+                found.append((min(maximum, Self.upperBound(of: index)), Int(seen)))
+            }
+        }
+        return found
+    }
+
+    /// Nanoseconds, to the precision of the buckets.
+    package var standardDeviation: Double {
+        guard count > 0 else { return 0 }
+        var sum = 0.0
+        for (index, counted) in buckets.enumerated() where counted > 0 {
+            let difference = Double(min(maximum, Self.upperBound(of: index))) - mean
+            sum += difference * difference * Double(counted)
+        }
+        return (sum / Double(count)).squareRoot()
+    }
+
     /// Nanoseconds.
     package var mean: Double { count == 0 ? 0 : total / Double(count) }
 
-    /// Up to twice the number of sub-buckets each value has a bucket; from there on a power of two has 128 of them.
+    /// Up to twice the number of sub-buckets each value has a bucket; from there on a power of two has 1,024 of them.
     private static func bucket(of value: UInt64) -> Int {
         let shift = max(0, UInt64.bitWidth - value.leadingZeroBitCount - subBucketBits - 1)
         return shift << subBucketBits + Int(value >> UInt64(shift))

@@ -1,3 +1,4 @@
+import HerdFrames
 import HerdJSON
 
 /// What a run came to.
@@ -13,42 +14,55 @@ package struct LoadReport: Sendable {
     package let workload: String
     package let servers: [String]
     package let connections: Int
-    package let inFlight: Int
-    /// From the first request that counts to the end of the last.
+    package let pace: LoadPlan.Pace
+    /// From the first request that counts to the end of the last that succeeded.
     package let elapsedSeconds: Double
     package let wasInterrupted: Bool
-    /// Of the requests that succeeded.
+    /// Of the requests that succeeded, in an open loop from the moment when they were to begin.
     package let latencies: LatencyHistogram
+    /// Of streams that succeeded, to the first token or message.
+    package let firstTokens: LatencyHistogram
+    /// Open loops: how long after the moment when they were to begin requests were sent.
+    package let sendDelays: LatencyHistogram
     /// By status code, the most frequent first.
     package let failures: [Failure]
     package let messages: UInt64
     package let messageBytes: UInt64
+    /// Open loops: requests that began for each second that counts, and how many of them were answered in it.
+    package let offeredRate: Double?
+    package let answeredRate: Double?
     /// Processors that the load generator kept busy.
     package let ownProcessors: Double
+    /// Of these, what went into waiting awake for the next request's moment.
+    package let awakeProcessors: Double
     package let processors: Int
     /// Processor time of the servers, in seconds; nil where it is not known.
     package let serverSeconds: Double?
 
     /// Processors kept busy, by whom.
     private let shares: ProcessorShares
-    /// Seconds that requests were to be counted.
-    private let plannedSeconds: Double
+    /// How late this program itself was.
+    private let pacing: LatencyHistogram
+    /// Seconds that requests were to be counted; nil where a number of them was.
+    private let plannedSeconds: Double?
 
-    /// Calls of one connection that a server answers at once; the client holds back what is over.
-    private static let serverCalls = 1_024
     /// Characters of a failure's message that are shown.
     private static let longestMessage = 300
 
     init(
-        workload: String, plan: LoadPlan, tally: LoadTally, elapsed: Double, cpu: CPUMeter.Used, wasInterrupted: Bool
+        workload: String, plan: LoadPlan, tally: LoadTally, elapsed: Double, cpu: CPUMeter.Used?, busiestThread: Double,
+        awake: Double, wasInterrupted: Bool
     ) {
         self.workload = workload
         servers = plan.servers
         connections = plan.connections
-        inFlight = plan.inFlight
+        pace = plan.pace
         elapsedSeconds = max(1e-9, elapsed)
         self.wasInterrupted = wasInterrupted
         latencies = tally.latencies
+        firstTokens = tally.firstTokens
+        sendDelays = tally.sendDelays
+        pacing = tally.pacing
         failures = tally.failures.map { code, failure in
             let message = failure.message.unicodeScalars
             let isLong = message.count > Self.longestMessage
@@ -56,15 +70,23 @@ package struct LoadReport: Sendable {
                 code: "\(code)", count: failure.count,
                 message: isLong ? String(message.prefix(Self.longestMessage)) + "..." : failure.message)
         }.sorted { ($1.count, $0.code) < ($0.count, $1.code) }
-        messages = tally.transfer.messages
-        messageBytes = tally.transfer.bytes
-        ownProcessors = cpu.ownProcessors
+        messages = tally.messages
+        messageBytes = tally.messageBytes
+        plannedSeconds = plan.requests == nil ? plan.duration.map { $0 / .seconds(1) } : nil
+        if case .rate = plan.pace, let seconds = plannedSeconds, !wasInterrupted {
+            offeredRate = Double(tally.begun) / seconds
+            answeredRate = Double(tally.answeredInTime) / seconds
+        } else {
+            (offeredRate, answeredRate) = (nil, nil)
+        }
+        ownProcessors = cpu?.ownProcessors ?? 0
+        awakeProcessors = awake
         processors = ProcessorTime.processors
-        serverSeconds = cpu.serverSeconds
+        serverSeconds = cpu?.serverSeconds
         shares = ProcessorShares(
-            own: cpu.ownProcessors, busiestThread: cpu.busiestThread, servers: cpu.serverProcessors,
+            own: max(0, (cpu?.ownProcessors ?? 0) - awake), busiestThread: busiestThread,
+            servers: cpu?.serverProcessors,
             all: ProcessorTime.processors)
-        plannedSeconds = plan.duration / .seconds(1)
     }
 
     package var failed: Int { failures.reduce(0) { $0 + $1.count } }
@@ -78,121 +100,84 @@ package struct LoadReport: Sendable {
         return ended == 0 ? nil : serverSeconds.map { $0 / Double(ended) * 1e6 }
     }
 
+    /// 0 unless all requests failed, or there was none.
+    package var exitCode: Int32 { latencies.count > 0 ? 0 : 69 }
+
+    static let percentiles = [
+        ("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999),
+    ]
+
+    /// What was done to the servers, in a few words.
+    package var title: String {
+        let loop =
+            switch pace {
+            case .inFlight(let count): "\(connections) connections x \(count) in flight"
+            case .rate(let rate, let pattern):
+                "\(FixedDecimals.short(rate)) requests/s (\(pattern.rawValue)) on \(connections) connections"
+            }
+        return "\(workload), \(loop)"
+    }
+
+    /// A server's words, which must not play tricks on a terminal.
+    static func quoted(_ message: String) -> String { JSONNode.string(message).text() }
+}
+
+// MARK: - What to mind
+
+extension LoadReport {
     /// What to mind in reading the figures.
     package var warnings: [String] {
         var warnings: [String] = []
-        if latencies.count == 0 {
-            if let first = failures.first {
-                warnings.append(
-                    "no request succeeded; the first that failed: \(first.code): \(Self.quoted(first.message))")
-            } else if wasInterrupted {
-                warnings.append("interrupted before a request that counts had ended")
-            } else {
-                warnings.append(
-                    "no request began and ended in the \(Self.text(plannedSeconds)) s that count; let it run longer "
-                        + "(--seconds), or make requests smaller or fewer (--count, --bytes, --in-flight)")
-            }
-        }
+        if latencies.count == 0 { warnings.append(emptiness) }
         if shares.generatorIsTheLimit {
             warnings.append(
-                "the load generator itself used \(Self.text(ownProcessors)) of \(processors) processors, its busiest "
-                    + "thread \(Int(shares.busiestThread * 100)) % of one: it may be what is measured; use fewer requests "
-                    + "in flight, more connections, or another machine")
+                "the load generator itself used \(FixedDecimals.short(ownProcessors)) of \(processors) processors, its "
+                    + "busiest thread \(Int(shares.busiestThread * 100)) % of one: it may be what is measured; use more "
+                    + "threads (--threads) or another machine")
         }
-        if inFlight > Self.serverCalls {
+        if case .inFlight(let count) = pace, count > LoadPlan.serverCalls {
             warnings.append(
-                "a server answers \(Self.serverCalls) calls of a connection at once, so \(inFlight) in flight measure the "
-                    + "client's queue; use more connections with fewer each")
+                "a server answers \(LoadPlan.serverCalls) calls of a connection at once, so \(count) in flight measure "
+                    + "the queue before it; use more connections with fewer each")
         }
+        warnings += rateWarnings
         if latencies.count > 0, latencies.count < 1_000 {
             warnings.append("\(latencies.count) requests are too few for p99.9; let it run longer")
         }
         return warnings
     }
 
-    /// 0 unless all requests failed, or there was none.
-    package var exitCode: Int32 { latencies.count > 0 ? 0 : 69 }
-
-    private static let percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)]
-}
-
-// MARK: - For people and programs
-
-extension LoadReport {
-    package var table: String {
-        var rows = [
-            ("workload", "\(workload), \(connections) connections x \(inFlight) in flight"),
-            ("servers", servers.joined(separator: ", ")),
-            ("time", "\(Self.text(elapsedSeconds)) s\(wasInterrupted ? ", interrupted" : "")"),
-            ("requests", "\(latencies.count) ok, \(failed) failed"),
-            ("requests/s", Self.text(requestsPerSecond)),
-        ]
-        if messages > 0 {
-            rows.append(("messages/s", Self.text(Double(messages) / elapsedSeconds)))
-            rows.append(("MB/s", Self.text(Double(messageBytes) / 1e6 / elapsedSeconds)))
+    private var emptiness: String {
+        if let first = failures.first {
+            return "no request succeeded; the first that failed: \(first.code): \(Self.quoted(first.message))"
         }
-        if latencies.count > 0 {
-            for (name, share) in Self.percentiles {
-                rows.append((name, "\(Self.milliseconds(latencies.percentile(share))) ms"))
-            }
-            rows.append(("max", "\(Self.milliseconds(latencies.maximum)) ms"))
-        }
-        for failure in failures {
-            rows.append((failure.code, "\(failure.count), the first: \(Self.quoted(failure.message))"))
-        }
-        if let serverMicroseconds { rows.append(("server CPU", "\(Self.text(serverMicroseconds)) us/request")) }
-        rows.append(("own CPU", "\(Self.text(ownProcessors)) of \(processors) processors"))
-        let width = rows.map(\.0.count).max() ?? 0
-        return rows.map { name, value in
-            "\(name)\(String(repeating: " ", count: width - name.count + 2))\(value)\n"
-        }.joined()
-    }
-
-    /// JSON in several lines, with latencies in milliseconds.
-    package var json: String {
-        var percentiles: [(key: String, value: JSONNode)] = Self.percentiles.map { name, share in
-            (name, .number(Double(latencies.percentile(share)) / 1e6))
-        }
-        percentiles.append(("max", .number(Double(latencies.maximum) / 1e6)))
-        percentiles.append(("mean", .number(latencies.mean / 1e6)))
-        let report = JSONNode.object([
-            ("workload", .string(workload)), ("servers", .array(servers.map(JSONNode.string))),
-            ("connections", .number(connections)), ("in_flight", .number(inFlight)),
-            ("seconds", .number(elapsedSeconds)), ("interrupted", .bool(wasInterrupted)),
-            ("requests", .number(latencies.count)), ("requests_per_second", .number(requestsPerSecond)),
-            ("latency_ms", .object(percentiles)),
-            ("failures", .object(failures.map { ($0.code, .number($0.count)) })),
-            ("failure_messages", .object(failures.map { ($0.code, .string($0.message)) })),
-            ("messages_per_second", .number(Double(messages) / elapsedSeconds)),
-            ("megabytes_per_second", .number(Double(messageBytes) / 1e6 / elapsedSeconds)),
-            ("server_cpu_us_per_request", serverMicroseconds.map { .number($0) } ?? .null),
-            ("own_cpu_processors", .number(ownProcessors)), ("processors", .number(processors)),
-            ("warnings", .array(warnings.map(JSONNode.string))),
-        ])
-        return report.text() + "\n"
-    }
-
-    /// Three digits that count, or all before the point.
-    static func text(_ value: Double) -> String {
-        var scale = 1.0
-        while value * scale < 100, scale < 1_000 { scale *= 10 }
-        let rounded = (value * scale).rounded() / scale
-        return rounded.truncatingRemainder(dividingBy: 1) == 0 ? "\(Int(rounded))" : "\(Float(rounded))"
-    }
-
-    /// A server's words, which must not play tricks on a terminal.
-    private static func quoted(_ message: String) -> String { JSONNode.string(message).text() }
-
-    private static func milliseconds(_ nanoseconds: Int64) -> String { text(Double(nanoseconds) / 1e6) }
-}
-
-extension LoadProgress {
-    /// One line for a terminal.
-    package func line(of duration: Duration) -> String {
-        let seconds = max(1e-9, elapsed / .seconds(1))
-        let failed = failures == 0 ? "" : ", \(failures) failed"
+        if wasInterrupted { return "interrupted before a request that counts had ended" }
+        let time = plannedSeconds.map { "the \(FixedDecimals.short($0)) s that count" } ?? "the time that counts"
         return
-            "\(Int(seconds)) s of \(Int(duration / .seconds(1))) s: \(Int(Double(requests) / seconds)) requests/s, p50 "
-            + "\(LoadReport.text(median / .milliseconds(1))) ms\(failed)"
+            "no request began and ended in \(time); let it run longer (--seconds), or make requests smaller or fewer "
+            + "(--messages, --bytes, --in-flight)"
+    }
+
+    private var rateWarnings: [String] {
+        var warnings: [String] = []
+        // Requests that were refused at once are no matter of speed; those that took too long or waited too many are.
+        let refused = failures.filter { !["DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"].contains($0.code) }
+            .reduce(0) { $0 + $1.count }
+        if let offeredRate, let answeredRate, let plannedSeconds,
+            answeredRate + Double(refused) / plannedSeconds < 0.95 * offeredRate
+        {
+            warnings.append(
+                "of \(FixedDecimals.short(offeredRate)) requests/s only \(FixedDecimals.short(answeredRate)) were answered "
+                    + "in time: the servers do not keep the rate, and latencies grow with the length of the run; ask "
+                    + "for less (--rate)")
+        }
+        let late = pacing.percentile(0.99)
+        if pacing.count > 0, late > 1_000_000 {
+            warnings.append(
+                "the load generator itself began one request in a hundred over "
+                    + "\(FixedDecimals.short(Double(late) / 1e6)) ms late, which counts in the latencies; use more threads "
+                    + "(--threads), a lower --rate or a machine with time to spare")
+        }
+        return warnings
     }
 }

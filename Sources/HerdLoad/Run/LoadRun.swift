@@ -1,172 +1,122 @@
-import HerdClient
 import HerdFrames
-import NIOConcurrencyHelpers
+import struct NIOConcurrencyHelpers.NIOLockedValueBox
+import Synchronization
 
-/// Makes requests in a closed loop: each connection keeps so many open, and a new one follows as soon as one is
-/// answered. A server that stalls is so asked less often; the latencies are those of the requests that were made.
+/// Makes requests as a plan says and reports what came of them.
 package final class LoadRun: Sendable {
     private let plan: LoadPlan
-    private let workload: any Workload
-    private let clients: [HerdClient]
-    private let recorders: [LoadRecorder]
-    private let phase = NIOLockedValueBox(Phase())
-    /// A server that is away is not to be asked as fast as the machine can.
-    private static let pauseAfterFailure = Duration.milliseconds(10)
+    private let workload: Workload
+    private let addresses: [ServerAddress]
+    private let control: RunControl
+    private let snapshots: [NIOLockedValueBox<LoadTally>]
 
-    private struct Phase {
-        var number = 0
-        /// Requests that begin from then on count; nil during the warm-up.
-        var start: ContinuousClock.Instant?
-        var isOver = false
-    }
-
-    /// Of all connections together: each is a task, and memory.
-    private static let mostInFlight = 262_144
-
-    /// - Throws: for an address that is none, a plan without connections or with fewer than servers, and more requests in
-    ///   flight than a connection or this program takes.
-    package init(_ plan: LoadPlan, _ workload: any Workload) throws(LoadFailure) {
-        guard plan.connections > 0, plan.inFlight > 0, plan.duration > .zero, !plan.servers.isEmpty else {
-            throw LoadFailure(
-                "connections, in-flight requests and seconds must be over 0, and a server be named", exitCode: 64)
-        }
-        guard plan.connections >= plan.servers.count else {
-            throw LoadFailure(
-                "\(plan.connections) connection(s) reach only as many of the \(plan.servers.count) servers; open at least "
-                    + "one to each (--connections)", exitCode: 64)
-        }
-        let most = ClientConfiguration().maximumCallsPerConnection
-        guard plan.inFlight <= most else {
-            throw LoadFailure(
-                "--in-flight \(plan.inFlight) is more than the \(most) requests that a connection takes; open more "
-                    + "connections with fewer each", exitCode: 64)
-        }
-        let (inAll, overflow) = plan.connections.multipliedReportingOverflow(by: plan.inFlight)
-        guard !overflow, inAll <= Self.mostInFlight else {
-            throw LoadFailure(
-                "\(plan.connections) connections x \(plan.inFlight) in flight are more than \(Self.mostInFlight) requests "
-                    + "at once; lower --connections or --in-flight", exitCode: 64)
-        }
+    /// - Throws: for an address that is none or can't be looked up, and a plan that makes no sense.
+    package init(_ plan: LoadPlan, _ workload: Workload) throws(LoadFailure) {
+        try plan.check()
         self.plan = plan
         self.workload = workload
-        var configuration = ClientConfiguration()
-        configuration.name = "herd-load"
-        configuration.defaultTimeout = plan.timeout
-        // What fails is to be seen, not mended.
-        configuration.retryWindow = .zero
-        configuration.maximumRetries = 0
-        var clients: [HerdClient] = []
-        for index in 0..<plan.connections {
-            do throws(AddressError) {
-                clients.append(
-                    try HerdClient(
-                        addresses: [plan.servers[index % plan.servers.count]], configuration: configuration))
-            } catch {
-                throw LoadFailure("\(error)", exitCode: 64)
+        var addresses: [ServerAddress] = []
+        for server in plan.servers { addresses.append(try ServerAddress(server)) }
+        self.addresses = addresses
+        let threads = min(plan.threads, plan.connections)
+        control = RunControl(threads: threads)
+        snapshots = (0..<threads).map { _ in NIOLockedValueBox(LoadTally()) }
+    }
+
+    /// Runs to the end of the plan, or until the task is cancelled, and reports what was counted. Once only.
+    package func run() async throws(LoadFailure) -> LoadReport {
+        let results: Result<[LoopResult], LoadFailure> = await withTaskCancellationHandler {
+            let prepared = PreparedRequests(workload, timeout: plan.timeout)
+            return await withTaskGroup(of: Result<LoopResult, LoadFailure>.self) { group in
+                for thread in snapshots.indices {
+                    group.addTask { [control, snapshots, plan = loopPlan(of: thread)] in
+                        do throws(LoadFailure) {
+                            return .success(
+                                try await LoopThread.run {
+                                    LoadLoop(plan, prepared, control, snapshots[thread]).run()
+                                })
+                        } catch {
+                            // The others would wait for it.
+                            control.isCancelled.store(true, ordering: .relaxed)
+                            return .failure(error)
+                        }
+                    }
+                }
+                var results: [LoopResult] = []
+                var failure: LoadFailure?
+                for await result in group {
+                    switch result {
+                    case .success(let result): results.append(result)
+                    case .failure(let error): failure = error
+                    }
+                }
+                return failure.map { .failure($0) } ?? .success(results)
             }
+        } onCancel: {
+            control.isCancelled.store(true, ordering: .relaxed)
         }
-        self.clients = clients
-        recorders = clients.map { _ in LoadRecorder() }
+        return report(of: try results.get())
     }
 
-    deinit {
-        for client in clients { client.close() }
-    }
-
-    /// Runs to the end of the plan, or until the task is cancelled, and reports what was counted.
-    package func run() async -> LoadReport {
-        let processes = await serverProcesses()
-        let meter = NIOLockedValueBox(CPUMeter(servers: []))
-        return await withTaskGroup(of: Void.self) { group in
-            for (client, recorder) in zip(clients, recorders) {
-                for _ in 0..<plan.inFlight { group.addTask { await self.repeatRequests(on: client, recorder) } }
-            }
-            // Cancelled sleeps end at once, and so does the run.
-            try? await Task.sleep(for: plan.warmUp)
-            meter.withLockedValue { $0 = CPUMeter(servers: processes) }
-            let start = ContinuousClock.now
-            phase.withLockedValue { $0.start = start }
-            try? await Task.sleep(for: plan.duration)
-            phase.withLockedValue { $0.isOver = true }
-            let wasCancelled = Task.isCancelled
-            // Requests that began in time are waited for, however slow, or the slowest would not count.
-            await group.waitForAll()
-            let end = ContinuousClock.now
-            return report(from: start, to: end, meter.withLockedValue { $0 }, wasCancelled: wasCancelled)
-        }
-    }
-
-    /// What was counted so far, for a progress line; nil during the warm-up.
+    /// What was counted so far, for a progress line; nil during the warm-up. The figures are those of the last call.
     package var progress: LoadProgress? {
-        guard let start = phase.withLockedValue({ $0.start }) else { return nil }
-        let tally = total()
+        control.looks.add(1, ordering: .relaxed)
+        let begin = control.begin.load(ordering: .relaxed)
+        let elapsed = MonotonicTime.now - begin - plan.warmUp.nanoseconds
+        guard begin > 0, elapsed >= 0 else { return nil }
+        let tally = snapshots.reduce(into: LoadTally()) { sum, snapshot in sum.add(snapshot.withLockedValue { $0 }) }
         return LoadProgress(
-            elapsed: ContinuousClock.now - start, requests: tally.latencies.count,
-            failures: tally.failures.values.reduce(0) { $0 + $1.count },
-            median: .nanoseconds(tally.latencies.percentile(0.5)))
+            elapsed: .nanoseconds(elapsed), planned: plan.duration, plannedRequests: plan.requests,
+            requests: tally.latencies.count, failures: tally.failures.values.reduce(0) { $0 + $1.count },
+            median: .nanoseconds(tally.latencies.percentile(0.5)), p99: .nanoseconds(tally.latencies.percentile(0.99)))
     }
 
-    private func total() -> LoadTally {
-        recorders.reduce(into: LoadTally()) { $0.add($1.current) }
-    }
+    // MARK: - Threads
 
-    // MARK: - Requests
-
-    private func repeatRequests(on client: HerdClient, _ recorder: LoadRecorder) async {
-        while let (number, counts) = next() {
-            let start = ContinuousClock.now
-            let result: Result<Transfer, CallError>
-            do throws(CallError) {
-                result = .success(try await workload.perform(number, on: client, timeout: plan.timeout))
-            } catch {
-                result = .failure(error)
+    /// Deals connections, requests and rate out evenly.
+    private func loopPlan(of thread: Int) -> LoopPlan {
+        let threads = snapshots.count
+        let connections = (0..<plan.connections).filter { $0 % threads == thread }
+        let share = Double(connections.count) / Double(plan.connections)
+        let seed = plan.seed &+ UInt64(thread) &* 0x9E37_79B9
+        let pace: LoopPlan.Pace =
+            switch plan.pace {
+            case .inFlight(let count): .inFlight(count)
+            case .rate(let rate, let pattern):
+                .schedule(
+                    ArrivalSchedule(
+                        pattern, rate: rate * share, offset: Double(thread) / Double(threads), seed: seed))
             }
-            let end = ContinuousClock.now
-            if Task.isCancelled { return }
-            if counts { recorder.record(start: start, end: end, result) }
-            if case .failure = result { try? await Task.sleep(for: Self.pauseAfterFailure) }
-        }
+        return LoopPlan(
+            addresses: connections.map { addresses[$0 % addresses.count] }, pace: pace,
+            requests: plan.requests.map { $0 / threads + (thread < $0 % threads ? 1 : 0) },
+            warmUp: plan.warmUp.nanoseconds, duration: plan.duration?.nanoseconds, seed: seed,
+            servers: thread == 0 ? ServerProcesses(of: addresses, given: plan.serverProcesses) : nil)
     }
 
-    /// The number of the next request and whether it counts; nil at the end.
-    private func next() -> (number: Int, counts: Bool)? {
-        phase.withLockedValue { phase in
-            guard !phase.isOver else { return nil }
-            phase.number += 1
-            return (phase.number - 1, phase.start != nil)
-        }
-    }
-
-    // MARK: - The report
-
-    private func serverProcesses() async -> [Int32] {
-        if let process = plan.serverProcess { return [process] }
-        var processes: Set<Int32> = []
-        for (server, client) in zip(plan.servers, clients) {
-            guard let process = await LocalServer.process(at: server, client) else { return [] }
-            processes.insert(process)
-        }
-        return processes.sorted()
-    }
-
-    private func report(
-        from start: ContinuousClock.Instant, to end: ContinuousClock.Instant, _ meter: CPUMeter, wasCancelled: Bool
-    ) -> LoadReport {
-        let tally = total()
-        // What came after the last answer belongs to requests that were taken back.
-        let elapsed = (wasCancelled ? end : tally.lastEnd ?? end) - start
+    private func report(of results: [LoopResult]) -> LoadReport {
+        let tally = results.reduce(into: LoadTally()) { $0.add($1.tally) }
+        let ended = results.map(\.ended).max() ?? 0
+        let countedFrom = results.compactMap(\.countedFrom).min() ?? ended
+        // A request that failed at its deadline, long after the others, is no time that the others took.
+        let last = tally.lastSuccess > 0 ? tally.lastSuccess : tally.lastEnd > 0 ? tally.lastEnd : ended
         return LoadReport(
-            workload: workload.name, plan: plan, tally: tally, elapsed: elapsed / .seconds(1),
-            cpu: meter.used(), wasInterrupted: wasCancelled)
+            workload: workload.name, plan: plan, tally: tally, elapsed: Double(last - countedFrom) / 1e9,
+            cpu: results.lazy.compactMap(\.cpu).first, busiestThread: results.map(\.busy).max() ?? 0,
+            awake: results.reduce(0) { $0 + $1.awake },
+            wasInterrupted: control.isCancelled.load(ordering: .relaxed))
     }
 }
 
 /// How far a run has come.
 package struct LoadProgress: Sendable {
     package let elapsed: Duration
+    let planned: Duration?
+    let plannedRequests: Int?
     /// Successful ones.
     package let requests: Int
     package let failures: Int
-    /// Latency.
-    package let median: Duration
+    /// Latencies.
+    let median: Duration
+    let p99: Duration
 }

@@ -1,7 +1,7 @@
 import Glibc
 import HerdJSON
 
-/// The prompts of a route workload.
+/// The prompts of workloads that ask some.
 package enum Prompts {
     /// Of a file of prompts.
     private static let longestFile = 256 << 20
@@ -46,7 +46,8 @@ package enum Prompts {
         }
     }
 
-    private static func contents(of path: String) throws(LoadFailure) -> [UInt8] {
+    /// All bytes of a file.
+    package static func contents(of path: String) throws(LoadFailure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw unreadable(path) }
         defer { close(descriptor) }
