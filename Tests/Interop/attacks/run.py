@@ -112,20 +112,32 @@ class Run:
                 for case in cases:
                     self.one(case, again=True)
         self.windows.append(Window(name, start, time.perf_counter(), self.repeat))
-        self.recovery(name, before)
+        growth, settled = self.settled(before)
+        # What is kept for reuse is kept once; what leaks leaks again.
+        if growth > ALLOWED_GROWTH and not cases[0].waits:
+            before = server.anonymous_memory(self.target.pid)
+            for case in cases:
+                self.one(case, again=True)
+            growth, settled = self.settled(before)
+        self.recovery(name, before, growth, *settled)
 
-    def recovery(self, name: str, before: int) -> None:
-        """Memory, connections and calls are as before the group, within some seconds."""
+    def settled(self, before: int) -> tuple[int, tuple[int, int]]:
+        """Growth of the memory, and connections and calls, once they are as before; after 10 s as they are then."""
         deadline = time.monotonic() + 10
         while True:
             growth = server.anonymous_memory(self.target.pid) - before
-            connections, calls = server.figures(self.target.address)
+            connections, calls = figures = server.figures(self.target.address)
             clean = connections <= self.others and calls <= self.idle_calls
             if growth <= ALLOWED_GROWTH and clean or time.monotonic() > deadline:
-                break
+                return growth, figures
             time.sleep(0.05)
+
+    def recovery(self, name: str, before: int, growth: int, connections: int, calls: int) -> None:
+        """Memory, connections and calls are as before the group."""
+        clean = connections <= self.others and calls <= self.idle_calls
         self.add({
-            "case": f"{name}: memory returns", "rule": "server memory (RssAnon) returns to within 5 MB",
+            "case": f"{name}: memory returns",
+            "rule": "server memory (RssAnon) returns to within 5 MB, the second time at the latest",
             "ok": growth <= ALLOWED_GROWTH, "expected": "at most 5 MB more than before",
             "seen": f"{growth / 1e6:+.1f} MB", "measured": f"{growth / 1e6:+.1f} MB of {before / 1e6:.1f}",
         })
