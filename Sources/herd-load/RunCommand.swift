@@ -6,6 +6,11 @@ import UnixSignals
 struct RunCommand: AsyncParsableCommand {
     enum WorkloadName: String, ExpressibleByArgument, CaseIterable {
         case echo, route, complete, refine, probe
+
+        /// `health` is the name that echo had at first.
+        init?(argument: String) {
+            self.init(rawValue: argument == "health" ? Self.echo.rawValue : argument)
+        }
     }
 
     static let configuration = CommandConfiguration(
