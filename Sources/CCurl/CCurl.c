@@ -158,6 +158,28 @@ CURL *herd_curl_multi_next_done(CURLM *multi, CURLcode *result) {
     return NULL;
 }
 
+CURLMcode herd_curl_multi_set_watch(CURLM *multi, herd_curl_watch watch, void *context) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, context);
+    if (code != CURLM_OK) return code;
+    return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch);
+}
+
+CURLMcode herd_curl_multi_set_timer(CURLM *multi, herd_curl_timer timer, void *context) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, context);
+    if (code != CURLM_OK) return code;
+    return curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer);
+}
+
+CURLMcode herd_curl_multi_run_socket(CURLM *multi, curl_socket_t socket, int actions) {
+    int running;
+    return curl_multi_socket_action(multi, socket, actions, &running);
+}
+
+CURLMcode herd_curl_multi_run_timers(CURLM *multi) {
+    int running;
+    return curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
 size_t herd_curl_pause_value(void) { return CURL_WRITEFUNC_PAUSE; }
 
 CURLcode herd_curl_resume(CURL *easy) { return curl_easy_pause(easy, CURLPAUSE_CONT); }
@@ -167,6 +189,12 @@ CURLcode herd_curl_resume(CURL *easy) { return curl_easy_pause(easy, CURLPAUSE_C
 uint64_t herd_monotonic_nanoseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+uint64_t herd_thread_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 

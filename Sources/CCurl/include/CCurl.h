@@ -86,6 +86,23 @@ CURLMcode herd_curl_multi_set_kept_connections(CURLM *_Nonnull multi, long count
 /// The next transfer that is over, nil where there is none; its result goes to *result.
 CURL *_Nullable herd_curl_multi_next_done(CURLM *_Nonnull multi, CURLcode *_Nonnull result);
 
+typedef int (*herd_curl_watch)(
+    CURL *_Nonnull easy, curl_socket_t socket, int what, void *_Nullable context, void *_Nullable assigned);
+
+/// CURLMOPT_SOCKETFUNCTION: told which sockets are to be watched for what, from within libcurl's other calls.
+CURLMcode herd_curl_multi_set_watch(CURLM *_Nonnull multi, herd_curl_watch _Nonnull watch, void *_Nonnull context);
+
+typedef int (*herd_curl_timer)(CURLM *_Nonnull multi, long milliseconds, void *_Nullable context);
+
+/// CURLMOPT_TIMERFUNCTION: told in how many milliseconds `herd_curl_multi_run_timers` is to be called, -1 for never.
+CURLMcode herd_curl_multi_set_timer(CURLM *_Nonnull multi, herd_curl_timer _Nonnull timer, void *_Nonnull context);
+
+/// curl_multi_socket_action for a socket that is ready; `actions` of CURL_CSELECT_, or 0 to have libcurl look itself.
+CURLMcode herd_curl_multi_run_socket(CURLM *_Nonnull multi, curl_socket_t socket, int actions);
+
+/// curl_multi_socket_action for whatever is due.
+CURLMcode herd_curl_multi_run_timers(CURLM *_Nonnull multi);
+
 /// CURL_WRITEFUNC_PAUSE: what a receive function returns to be given the same bytes later.
 size_t herd_curl_pause_value(void);
 
@@ -97,8 +114,41 @@ CURLcode herd_curl_resume(CURL *_Nonnull easy);
 /// CLOCK_MONOTONIC in nanoseconds.
 uint64_t herd_monotonic_nanoseconds(void);
 
+/// CLOCK_THREAD_CPUTIME_ID of the calling thread in nanoseconds.
+uint64_t herd_thread_nanoseconds(void);
+
 /// Names the calling thread, for people who look at the process.
 void herd_name_thread(const char *_Nonnull name);
+
+// MARK: - Waiting for sockets (epoll, eventfd)
+
+/// What ends the wait of a poll from any other thread; -1 where there is no descriptor left.
+int herd_bell_open(void);
+
+void herd_bell_ring(int bell);
+
+/// A poll that watches the bell; -1 where there is no descriptor left.
+int herd_poll_open(int bell);
+
+/// Watches a socket for `what` of libcurl's CURL_POLL_ constants, or no longer. `known` tells whether it is watched already;
+/// a wrong guess costs a system call. Returns 0 or an errno; a socket that is gone is none.
+int herd_poll_watch(int poll, curl_socket_t socket, int what, int known);
+
+/// Sockets of one wait, at most.
+#define HERD_POLL_BATCH 256
+
+typedef struct {
+    curl_socket_t socket;
+    /// For `herd_curl_multi_run_socket`.
+    int actions;
+} herd_ready_socket;
+
+/// Waits until a socket is ready, the bell has been rung since the last time, or the time is over; milliseconds are rounded
+/// up where the kernel knows no shorter time. Returns how many of `ready` (of HERD_POLL_BATCH) it has set.
+int herd_poll_wait(int poll, herd_ready_socket *_Nonnull ready, int64_t nanoseconds);
+
+/// Closes a poll or a bell.
+void herd_poll_close(int descriptor);
 
 #ifdef __cplusplus
 }

@@ -176,6 +176,9 @@ package final class BackendPool: Sendable {
         return measured
     }
 
+    /// What the curl thread has done so far; nil after `shutDown`.
+    package func transferWork() async -> TransferWork? { await thread.work() }
+
     /// What goes on, for people and figures.
     package func status() -> BackendStatus {
         BackendStatus(

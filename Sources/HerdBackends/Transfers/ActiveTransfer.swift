@@ -45,6 +45,8 @@ final class ActiveTransfer {
     private var phaseDue: MonotonicInstant
     /// Since the loop was told.
     private var hasNewTimes = false
+    private let touched: TouchedTransfers
+    private var isTouched = false
 
     /// Kept of an answer that tells of an error.
     private static let excerptBytes = 4096
@@ -52,7 +54,8 @@ final class ActiveTransfer {
     private static let mostIgnoredBytes = 64 << 10
 
     init?(
-        _ id: TransferThread.ID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox
+        _ id: TransferThread.ID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox,
+        _ touched: TouchedTransfers
     ) {
         guard let easy = curl_easy_init() else { return nil }
         self.id = id
@@ -60,6 +63,7 @@ final class ActiveTransfer {
         self.use = use
         self.easy = easy
         self.mailbox = mailbox
+        self.touched = touched
         decoder = ChatStreamDecoder(limits: request.limits)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
@@ -140,6 +144,7 @@ final class ActiveTransfer {
         if status == 0 { status = herd_curl_status(easy) }
         if !hasForm, let first = bytes.first(where: { !Self.isBlank($0) }) { readForm(first) }
         guard case .chat = request.purpose, (200..<300).contains(status) else { return keepExcerpt(bytes) }
+        touch()
         guard cost + mailbox.backlog < request.limits.maximumBacklogBytes else {
             isPaused = true
             wasPaused = true
@@ -197,12 +202,20 @@ final class ActiveTransfer {
         phaseDue = now.advanced(by: patience)
     }
 
+    /// Has the loop look at it.
+    private func touch() {
+        guard !isTouched else { return }
+        isTouched = true
+        touched.append(self)
+    }
+
     // MARK: - What the loop asks for
 
-    /// Hands over what came since the last time.
+    /// Hands over what came since the last time; for one that has been touched.
     ///
     /// - Returns: whether its times have changed.
     func publish() -> Bool {
+        isTouched = false
         guard !events.isEmpty || isPaused else {
             defer { hasNewTimes = false }
             return hasNewTimes
@@ -229,7 +242,9 @@ final class ActiveTransfer {
         isPaused = false
         phaseDue = MonotonicInstant.now.advanced(by: request.limits.betweenTokensTimeout)
         let code = herd_curl_resume(easy)
-        if code != CURLE_OK, failure == nil { failure = .cutOff }
+        guard code != CURLE_OK else { return }
+        if failure == nil { failure = .cutOff }
+        touch()
     }
 
     /// Of an answer that was whole, once libcurl says that its body is, too: whether it had to make a connection.

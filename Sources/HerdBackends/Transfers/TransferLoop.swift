@@ -1,46 +1,115 @@
 import CCurl
 
 /// What the curl thread does, until it is told to stop. Used on that thread only.
+///
+/// libcurl says which sockets and which moment it waits for, and is called for those only: what a piece of an answer costs
+/// does not depend on how many transfers are open.
 final class TransferLoop {
     private let multi: UnsafeMutableRawPointer
+    private let sockets: SocketPoll
     private var transfers: [TransferThread.ID: ActiveTransfer] = [:]
     private var byHandle: [UnsafeMutableRawPointer: ActiveTransfer] = [:]
+    private let touched = TouchedTransfers()
     private var alarms: [TransferThread.ID: (at: MonotonicInstant, fire: @Sendable () -> Void)] = [:]
     /// No time-out or alarm is due before; what is looked at is O(all), so it is looked at only then.
     private var nextDue = MonotonicInstant.distantFuture
+    /// When libcurl wants to be called, whatever its sockets do.
+    private var curlDue = MonotonicInstant.distantFuture
     private var isStopping = false
     private var habits = ConnectionHabits()
     /// When connections that servers have closed are let go.
     private var pruneDue: MonotonicInstant?
     private var pruning: UnsafeMutableRawPointer?
+    private var work = TransferWork()
 
     /// libcurl lets them go at most once a second.
     private static let prunePause = Duration.milliseconds(1500)
+    /// The longest wait.
+    private static let longestWait = Duration.seconds(3600)
 
-    init(multi: UnsafeMutableRawPointer) {
+    /// - Parameter bell: Ends its waits when it is rung; must outlive it.
+    init?(keptConnections: Int, bell: borrowing Bell) {
+        guard let multi = curl_multi_init() else { return nil }
+        guard let sockets = SocketPoll(bell: bell) else {
+            curl_multi_cleanup(multi)
+            return nil
+        }
         self.multi = multi
+        self.sockets = sockets
+        _ = herd_curl_multi_set_kept_connections(multi, keptConnections)
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        let codes = [
+            herd_curl_multi_set_watch(
+                multi,
+                { _, socket, what, me, isKnown in
+                    guard let me else { return 0 }
+                    Unmanaged<TransferLoop>.fromOpaque(me).takeUnretainedValue()
+                        .watch(socket, what, isKnown: isKnown != nil)
+                    return 0
+                }, me),
+            herd_curl_multi_set_timer(
+                multi,
+                { _, milliseconds, me in
+                    guard let me else { return 0 }
+                    Unmanaged<TransferLoop>.fromOpaque(me).takeUnretainedValue().setTimer(milliseconds)
+                    return 0
+                }, me),
+        ]
+        guard codes.allSatisfy({ $0 == CURLM_OK }) else { return nil }
+    }
+
+    /// The connections that are kept end here; libcurl may still tell of their sockets.
+    deinit {
+        curl_multi_cleanup(multi)
     }
 
     func run(_ core: TransferCore) {
-        var running: Int32 = 0
         while true {
-            for command in core.takeCommands(openTransfers: transfers.count) { perform(command) }
+            for command in core.takeCommands() { perform(command) }
             if isStopping { break }
-            curl_multi_perform(multi, &running)
-            endFinished()
-            publish()
-            watchTimes(now: .now)
-            guard core.beginPolling(openTransfers: transfers.count) else { continue }
-            curl_multi_poll(multi, nil, 0, pollMilliseconds(now: .now), nil)
-            core.endPolling()
+            let now = MonotonicInstant.now
+            if curlDue <= now {
+                curlDue = .distantFuture
+                work.timers += 1
+                _ = herd_curl_multi_run_timers(multi)
+            }
+            settle()
+            watchTimes(now: now)
+            core.tell(openTransfers: transfers.count)
+            work.waits += 1
+            core.wait(waitTime, on: sockets)
+            guard !sockets.ready.isEmpty else { continue }
+            for ready in sockets.ready {
+                work.sockets += 1
+                _ = herd_curl_multi_run_socket(multi, ready.socket, ready.actions)
+            }
+            settle()
         }
         for transfer in Array(transfers.values) {
             transfer.fail(BackendError(.shutDown, "Herd shuts down.", endpoint: transfer.request.endpoint))
             remove(transfer)
         }
+        _ = touched.take()
         endPruning()
         for alarm in alarms.values { alarm.fire() }
         alarms = [:]
+        core.tell(openTransfers: 0)
+    }
+
+    // MARK: - What libcurl waits for
+
+    private func watch(_ socket: curl_socket_t, _ what: Int32, isKnown: Bool) {
+        // Where the kernel does not let it be watched, the time-outs of its transfer end that.
+        guard sockets.watch(socket, what, isKnown: isKnown), !isKnown, what != CURL_POLL_REMOVE else { return }
+        curl_multi_assign(multi, socket, UnsafeMutableRawPointer(bitPattern: 1))
+    }
+
+    private func setTimer(_ milliseconds: Int) {
+        switch milliseconds {
+        case ..<0: curlDue = .distantFuture
+        case 0: curlDue = MonotonicInstant(nanoseconds: 0)
+        default: curlDue = MonotonicInstant.now.advanced(by: .milliseconds(milliseconds))
+        }
     }
 
     // MARK: - Commands
@@ -57,6 +126,9 @@ final class TransferLoop {
             alarms[id] = (instant, fire)
             noteDue(instant)
         case .clearAlarm(let id): alarms[id] = nil
+        case .tellWork(let tell):
+            work.processorNanoseconds = herd_thread_nanoseconds()
+            tell(work)
         case .stop: isStopping = true
         }
     }
@@ -64,7 +136,7 @@ final class TransferLoop {
     private func start(_ id: TransferThread.ID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
         var use: ConnectionHabits.Use?
         if case .chat = request.purpose { use = habits.began(request.endpoint, at: .now) }
-        guard let transfer = ActiveTransfer(id, request, use, mailbox) else {
+        guard let transfer = ActiveTransfer(id, request, use, mailbox, touched) else {
             let error = BackendError(
                 .unreachable, "No transfer to \(request.endpoint) can be made: is there memory left?",
                 endpoint: request.endpoint)
@@ -79,13 +151,20 @@ final class TransferLoop {
 
     // MARK: - Ends
 
+    /// Once libcurl has done what it could: what is over ends, and what came is handed over, all in one go.
+    private func settle() {
+        endFinished()
+        publish()
+    }
+
     private func publish() {
-        var failed: [ActiveTransfer] = []
-        for transfer in transfers.values {
+        guard !touched.isEmpty else { return }
+        // Those that are touched again meanwhile, because they are resumed, have their turn when the others had theirs.
+        for transfer in touched.take() where transfers[transfer.id] != nil {
+            work.looks += 1
             if transfer.publish() { noteDue(transfer.nextDue) }
-            if transfer.hasFailed { failed.append(transfer) }
+            if transfer.hasFailed { end(transfer, CURLE_WRITE_ERROR) }
         }
-        for transfer in failed { end(transfer, CURLE_WRITE_ERROR) }
     }
 
     private func endFinished() {
@@ -150,6 +229,7 @@ final class TransferLoop {
     private func watchTimes(now: MonotonicInstant) {
         guard nextDue <= now else { return }
         nextDue = .distantFuture
+        work.looks += transfers.count
         for transfer in Array(transfers.values) {
             if transfer.nextDue <= now, transfer.timeOut(now: now) {
                 remove(transfer)
@@ -175,8 +255,8 @@ final class TransferLoop {
         }
     }
 
-    private func pollMilliseconds(now: MonotonicInstant) -> Int32 {
-        let seconds = min(now.seconds(to: nextDue), 3600)
-        return Int32((seconds * 1000).rounded(.up))
+    private var waitTime: Duration {
+        guard touched.isEmpty else { return .zero }
+        return min(MonotonicInstant.now.duration(to: min(nextDue, curlDue)), Self.longestWait)
     }
 }

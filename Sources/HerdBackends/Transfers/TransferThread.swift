@@ -1,10 +1,12 @@
 import CCurl
 import Glibc
 import NIOConcurrencyHelpers
+import Synchronization
 
 /// The one thread that talks to servers, from the outside: it takes commands until it is shut down.
 ///
-/// Nothing here blocks: a command is appended to a queue, and the thread is woken if it waits for sockets.
+/// Nothing here blocks: a command is appended to a queue, and the thread is woken, with one system call, if it waits for
+/// sockets.
 final class TransferThread: Sendable {
     /// Names a transfer or an alarm.
     typealias ID = UInt64
@@ -15,6 +17,7 @@ final class TransferThread: Sendable {
         case resume(ID)
         case setAlarm(ID, MonotonicInstant, @Sendable () -> Void)
         case clearAlarm(ID)
+        case tellWork(@Sendable (TransferWork) -> Void)
         case stop
     }
 
@@ -47,6 +50,14 @@ final class TransferThread: Sendable {
 
     func clearAlarm(_ id: ID) { core.send(.clearAlarm(id)) }
 
+    /// What the thread has done so far, as it tells it itself; nil after `shutDown`.
+    func work() async -> TransferWork? {
+        await withCheckedContinuation { continuation in
+            guard core.nextID({ _ in .tellWork { continuation.resume(returning: $0) } }) == nil else { return }
+            continuation.resume(returning: nil)
+        }
+    }
+
     /// Transfers that are open, those included that only wait for their connection to end.
     var openTransfers: Int { core.openTransfers }
 
@@ -56,14 +67,6 @@ final class TransferThread: Sendable {
 
 /// What the thread and those who give it commands share.
 final class TransferCore: Sendable {
-    /// libcurl's handle.
-    ///
-    /// `@unchecked`: it is used on the curl thread only, but for `curl_multi_wakeup`, which libcurl allows from any
-    /// thread and which is called under the lock that the thread takes before it frees the handle.
-    private struct Handle: @unchecked Sendable {
-        let multi: UnsafeMutableRawPointer
-    }
-
     private enum Life {
         case running
         /// The thread takes no commands any more and will end, or has ended.
@@ -73,31 +76,51 @@ final class TransferCore: Sendable {
     }
 
     private struct State {
-        var handle: Handle?
         var commands: [TransferThread.Command] = []
-        /// The thread waits for sockets, and has not been woken.
-        var isPolling = false
         var isStopping = false
         var lastID: TransferThread.ID = 0
-        var openTransfers = 0
         var life = Life.running
         var thread: pthread_t?
     }
 
+    /// What the thread is born with.
+    private final class Birth {
+        let core: TransferCore
+        let loop: TransferLoop
+
+        init(_ core: TransferCore, _ loop: TransferLoop) {
+            self.core = core
+            self.loop = loop
+        }
+    }
+
     private let state = NIOLockedValueBox(State())
+    /// Lives as long as anybody may ring it.
+    private let bell: Bell
+    /// There are commands that the thread has not taken.
+    private let hasCommands = Atomic(false)
+    /// The thread waits, or is about to, and has not been woken. It says so before it looks for commands, and those who
+    /// bring one look here afterwards: one of both sees the other.
+    private let isAsleep = Atomic(false)
+    private let open = Atomic(0)
+
+    private init(_ bell: consuming Bell) {
+        self.bell = bell
+    }
 
     /// libcurl as a whole, initialised once for the process.
     private static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     static func start(keptConnections: Int) throws(BackendError) -> TransferCore {
-        guard isInitialised, let multi = curl_multi_init() else {
+        guard isInitialised else {
             throw BackendError(.shutDown, "libcurl cannot be initialised: is there memory left?")
         }
-        _ = herd_curl_multi_set_kept_connections(multi, keptConnections)
-        let core = TransferCore()
-        let handle = Handle(multi: multi)
-        core.state.withLockedValue { $0.handle = handle }
-        let work = Unmanaged.passRetained(core)
+        guard let bell = Bell() else { throw Self.noDescriptors }
+        let core = TransferCore(bell)
+        guard let loop = TransferLoop(keptConnections: keptConnections, bell: core.bell) else {
+            throw Self.noDescriptors
+        }
+        let birth = Unmanaged.passRetained(Birth(core, loop))
         var thread = pthread_t()
         let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
             guard let argument else { return nil }
@@ -105,46 +128,57 @@ final class TransferCore: Sendable {
             sigfillset(&signals)
             pthread_sigmask(SIG_BLOCK, &signals, nil)
             herd_name_thread("herd-curl")
-            Unmanaged<TransferCore>.fromOpaque(argument).takeRetainedValue().run()
+            TransferCore.live(Unmanaged<Birth>.fromOpaque(argument))
             return nil
         }
-        guard pthread_create(&thread, nil, run, work.toOpaque()) == 0 else {
-            work.release()
-            curl_multi_cleanup(multi)
+        guard pthread_create(&thread, nil, run, birth.toOpaque()) == 0 else {
+            birth.release()
             throw BackendError(.shutDown, "a thread for calls to models cannot be started: are there too many?")
         }
         core.state.withLockedValue { [thread] in $0.thread = thread }
         return core
     }
 
+    private static var noDescriptors: BackendError {
+        BackendError(
+            .shutDown,
+            "libcurl gets no handle or no descriptors to wait with: is memory left, is `ulimit -n` high enough?")
+    }
+
     // MARK: - From any thread
 
     func send(_ command: TransferThread.Command) {
-        state.withLockedValue { state in enqueue(command, in: &state) }
+        state.withLockedValue { state in
+            guard !state.isStopping else { return }
+            state.commands.append(command)
+        }
+        wake()
     }
 
     func nextID(_ command: (TransferThread.ID) -> TransferThread.Command) -> TransferThread.ID? {
-        state.withLockedValue { state in
+        let id = state.withLockedValue { state -> TransferThread.ID? in
             guard !state.isStopping else { return nil }
             state.lastID += 1
-            enqueue(command(state.lastID), in: &state)
+            state.commands.append(command(state.lastID))
             return state.lastID
         }
-    }
-
-    private func enqueue(_ command: TransferThread.Command, in state: inout State) {
-        guard !state.isStopping, let handle = state.handle else { return }
-        state.commands.append(command)
-        guard state.isPolling else { return }
-        state.isPolling = false
-        curl_multi_wakeup(handle.multi)
+        if id != nil { wake() }
+        return id
     }
 
     func stop() {
         state.withLockedValue { state in
-            enqueue(.stop, in: &state)
+            guard !state.isStopping else { return }
+            state.commands.append(.stop)
             state.isStopping = true
         }
+        wake()
+    }
+
+    private func wake() {
+        hasCommands.store(true, ordering: .sequentiallyConsistent)
+        guard isAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
+        bell.ring()
     }
 
     /// Nobody is left who could wait for the thread.
@@ -183,16 +217,19 @@ final class TransferCore: Sendable {
         if let thread { pthread_join(thread, nil) }
     }
 
-    var openTransfers: Int { state.withLockedValue { $0.openTransfers } }
+    var openTransfers: Int { open.load(ordering: .relaxed) }
 
     // MARK: - On the thread
 
-    private func run() {
-        guard let handle = state.withLockedValue({ $0.handle }) else { return }
-        let loop = TransferLoop(multi: handle.multi)
-        loop.run(self)
-        state.withLockedValue { $0.handle = nil }
-        curl_multi_cleanup(handle.multi)
+    private static func live(_ birth: Unmanaged<Birth>) {
+        let core = birth.takeUnretainedValue().core
+        birth.takeUnretainedValue().loop.run(core)
+        // Connections and descriptors go here, before anybody hears that it is over.
+        birth.release()
+        core.ended()
+    }
+
+    private func ended() {
         let waiters = state.withLockedValue { state -> [CheckedContinuation<Void, Never>] in
             switch state.life {
             case .joined: return []
@@ -207,28 +244,25 @@ final class TransferCore: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// What has been asked for since the last time.
-    func takeCommands(openTransfers: Int) -> [TransferThread.Command] {
-        state.withLockedValue { state in
-            state.openTransfers = openTransfers
-            guard !state.commands.isEmpty else { return [] }
+    /// What has been asked for since the last time, in that order.
+    func takeCommands() -> [TransferThread.Command] {
+        guard hasCommands.load(ordering: .acquiring) else { return [] }
+        // First: who comes meanwhile says so again.
+        hasCommands.store(false, ordering: .sequentiallyConsistent)
+        return state.withLockedValue { state in
             let commands = state.commands
             state.commands = []
             return commands
         }
     }
 
-    /// Says that the thread is about to wait; false where there are commands, so that it must not.
-    func beginPolling(openTransfers: Int) -> Bool {
-        state.withLockedValue { state in
-            state.openTransfers = openTransfers
-            guard state.commands.isEmpty else { return false }
-            state.isPolling = true
-            return true
-        }
+    /// Waits for sockets or commands; not at all where there are commands.
+    func wait(_ time: Duration, on sockets: SocketPoll) {
+        guard time > .zero else { return sockets.wait(.zero) }
+        isAsleep.store(true, ordering: .sequentiallyConsistent)
+        sockets.wait(hasCommands.load(ordering: .sequentiallyConsistent) ? .zero : time)
+        isAsleep.store(false, ordering: .sequentiallyConsistent)
     }
 
-    func endPolling() {
-        state.withLockedValue { $0.isPolling = false }
-    }
+    func tell(openTransfers: Int) { open.store(openTransfers, ordering: .relaxed) }
 }

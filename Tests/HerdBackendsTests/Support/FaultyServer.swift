@@ -63,7 +63,10 @@ final class FaultyServer: Sendable {
     }
 
     private func ask(_ method: String, _ path: String) async throws -> Data {
-        try await Command.run("curl", ["-s", "-S", "-X", method, "http://127.0.0.1:\(try port("plain"))/\(path)"])
+        // Another test sets a proxy in the environment that leads nowhere.
+        try await Command.run(
+            "curl",
+            ["-s", "-S", "--noproxy", "*", "-X", method, "http://127.0.0.1:\(try port("plain"))/\(path)"])
     }
 }
 

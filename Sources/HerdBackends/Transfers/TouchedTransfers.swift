@@ -1,0 +1,15 @@
+/// The transfers to which something has happened that the loop has not looked at. Used on the curl thread only.
+final class TouchedTransfers {
+    private var transfers: [ActiveTransfer] = []
+
+    var isEmpty: Bool { transfers.isEmpty }
+
+    /// At most once until it has been taken; `ActiveTransfer` sees to that.
+    func append(_ transfer: ActiveTransfer) { transfers.append(transfer) }
+
+    /// All of them, in the order in which it happened.
+    func take() -> [ActiveTransfer] {
+        defer { transfers = [] }
+        return transfers
+    }
+}
