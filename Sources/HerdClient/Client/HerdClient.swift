@@ -48,14 +48,17 @@ public final class HerdClient: Sendable {
 
     /// - Parameters:
     ///   - endpoints: At least one.
-    ///   - eventLoopGroup: Whose event loops to use; nil takes those that the process shares.
+    ///   - eventLoopGroup: The event loops that calls are made on, which outlive the client: each has a connection of its
+    ///     own to each server, so that a call made there goes out and its answer comes in without another thread. nil
+    ///     takes those that the process shares, and `connectionsPerEndpoint`.
     package init(
         endpoints: [EndpointAddress], configuration: ClientConfiguration = ClientConfiguration(),
         eventLoopGroup: (any EventLoopGroup)? = nil
     ) {
         pool = EndpointPool(
             addresses: endpoints, configuration: configuration,
-            eventLoopGroup: eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton)
+            eventLoopGroup: eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton,
+            connectsEachLoop: eventLoopGroup != nil)
     }
 
     /// Keeps an eye on the servers until the task is cancelled, then closes the client.

@@ -11,14 +11,24 @@ final class EndpointPool: Sendable {
     let configuration: ClientConfiguration
     let budget: RetryBudget
     private let eventLoopGroup: any EventLoopGroup
+    /// Where the calls come from that have a connection on each of their event loops, one per slot; else empty.
+    private let callersLoops: [any EventLoop]
     private let state: NIOLockedValueBox<PoolState>
 
-    init(addresses: [EndpointAddress], configuration: ClientConfiguration, eventLoopGroup: any EventLoopGroup) {
+    /// - Parameter connectsEachLoop: Whether calls are made on the group's event loops, each of which then has one
+    ///   connection to each server, in place of `connectionsPerEndpoint`.
+    init(
+        addresses: [EndpointAddress], configuration: ClientConfiguration, eventLoopGroup: any EventLoopGroup,
+        connectsEachLoop: Bool
+    ) {
         self.configuration = configuration
         budget = RetryBudget(
             ratio: configuration.retryRatio, minimumPerSecond: configuration.minimumRetriesPerSecond)
         self.eventLoopGroup = eventLoopGroup
-        let endpoints = addresses.map { EndpointState($0, connections: configuration.connectionsPerEndpoint) }
+        let loops = connectsEachLoop ? Array(eventLoopGroup.makeIterator()) : []
+        callersLoops = loops
+        let connections = loops.isEmpty ? configuration.connectionsPerEndpoint : loops.count
+        let endpoints = addresses.map { EndpointState($0, connections: connections) }
         state = NIOLockedValueBox(PoolState(endpoints: endpoints))
     }
 
@@ -47,15 +57,18 @@ final class EndpointPool: Sendable {
     }
 
     /// The connection to make a call on: of two ready servers taken at random the one with fewer calls.
+    /// Of that server's connections the one on the event loop it is called on, if there is one; else the one with the
+    /// fewest calls.
     func choose(avoiding tried: EndpointSet = EndpointSet()) -> Choice {
-        state.withLockedValue { state in
+        let home = callersLoops.firstIndex { $0.inEventLoop }
+        return state.withLockedValue { state in
             if state.isClosed { return .closed }
             // The others come back by themselves, while calls go to those that are there.
-            if state.ready.count < state.endpoints.count { connectWhereDue(&state) }
+            if state.ready.count < state.endpoints.count { connectWhereDue(&state, slot: home ?? 0) }
             guard let endpoint = state.choose(avoiding: tried) else {
                 return .pause(until: state.endpoints.map(\.backoff.nextAttempt).min() ?? .distantFuture)
             }
-            return reserve(on: endpoint, &state)
+            return reserve(on: endpoint, home: home, &state)
         }
     }
 
@@ -64,12 +77,16 @@ final class EndpointPool: Sendable {
         state.withLockedValue { state in state.ready.contains { !tried.contains($0) } }
     }
 
-    private func reserve(on endpoint: Int, _ state: inout PoolState) -> Choice {
+    private func reserve(on endpoint: Int, home: Int?, _ state: inout PoolState) -> Choice {
+        if let home, let connection = self.connection(of: endpoint, home: home, &state) {
+            connection.reserve()
+            return .connection(connection, endpoint: endpoint)
+        }
         guard let slot = state.endpoints[endpoint].leastBusySlot,
             let connection = state.endpoints[endpoint].slots[slot].connection
         else { return .full }
         let calls = connection.callCount
-        if calls > 0 { widen(endpoint, &state) }
+        if calls > 0, callersLoops.isEmpty { widen(endpoint, &state) }
         guard calls >= configuration.maximumCallsPerConnection else {
             connection.reserve()
             return .connection(connection, endpoint: endpoint)
@@ -85,21 +102,38 @@ final class EndpointPool: Sendable {
         return .full
     }
 
+    /// The connection on the event loop of the caller; nil, and soon there, while calls go better by another.
+    private func connection(of index: Int, home: Int, _ state: inout PoolState) -> ClientConnection? {
+        let endpoint = state.endpoints[index]
+        let connection: ClientConnection
+        switch endpoint.slots[home] {
+        case .ready(let ready):
+            connection = ready
+        case .connecting(let connecting):
+            if endpoint.isGreeted { return nil }
+            connection = connecting
+        case .vacant:
+            if endpoint.backoff.nextAttempt <= .now() { connect(index, slot: home, &state) }
+            return nil
+        }
+        return connection.callCount < configuration.maximumCallsPerConnection ? connection : nil
+    }
+
     // MARK: - Connecting
 
     /// Connects to every server that is away and due.
     func connectWhereDue() {
         state.withLockedValue { state in
-            if !state.isClosed { connectWhereDue(&state) }
+            if !state.isClosed { connectWhereDue(&state, slot: 0) }
         }
     }
 
-    private func connectWhereDue(_ state: inout PoolState) {
+    private func connectWhereDue(_ state: inout PoolState, slot: Int) {
         let now = NIODeadline.now()
         for index in state.endpoints.indices {
             let endpoint = state.endpoints[index]
             if !endpoint.isGreeted, !endpoint.isConnecting, endpoint.backoff.nextAttempt <= now {
-                connect(index, slot: 0, &state)
+                connect(index, slot: slot, &state)
             }
         }
     }
@@ -119,7 +153,8 @@ final class EndpointPool: Sendable {
         let address = state.endpoints[index].address
         let connection = ClientConnection(
             peer: address.description, greeting: configuration.greeting, limits: configuration.connectionLimits,
-            keepAlive: configuration.keepAlive, eventLoop: eventLoopGroup.any()
+            keepAlive: configuration.keepAlive,
+            eventLoop: callersLoops.isEmpty ? eventLoopGroup.any() : callersLoops[slot]
         ) { [weak self] connection, event in
             self?.handle(event, of: connection, endpoint: index)
         }

@@ -6,6 +6,8 @@ import HerdServer
 import HerdStore
 package import HerdTransport
 package import Logging
+import NIOCore
+import NIOPosix
 import ServiceLifecycle
 
 /// The router as a process: its server, its connections to scorer, refiner and models, its store.
@@ -14,24 +16,29 @@ package final class RouterProcess: Service {
     private let server: HerdServer
     private let scorer: HerdClient
     private let refiner: HerdClient
+    /// Shared by the server and the connections to scorer and refiner: a call that asks one of them goes out on the
+    /// event loop it came in on.
+    private let eventLoops: MultiThreadedEventLoopGroup
 
     /// Opens the store and registers every method.
     ///
     /// - Throws: `ConfigurationError`, `StoreError`.
     package init(_ configuration: HerdConfiguration, logger: Logger) async throws {
-        server = HerdServer(
-            name: "router",
-            configuration: try ServerConfiguration(listen: configuration.router.listen, limits: configuration.server),
-            logger: logger)
+        let listening = try ServerConfiguration(listen: configuration.router.listen, limits: configuration.server)
+        let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, listening.eventLoops))
+        self.eventLoops = eventLoops
+        server = HerdServer(name: "router", configuration: listening, logger: logger, eventLoopGroup: eventLoops)
         var client = ClientConfiguration()
         client.name = "router"
         // While the scorer is away a fallback now is better than a prediction later.
         client.retryWindow = .zero
         client.maximumBackoff = .milliseconds(250)
         scorer = HerdClient(
-            address: try HerdConfiguration.address(configuration.router.scorerAddress), configuration: client)
+            address: try HerdConfiguration.address(configuration.router.scorerAddress), configuration: client,
+            eventLoopGroup: eventLoops)
         refiner = HerdClient(
-            address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client)
+            address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client,
+            eventLoopGroup: eventLoops)
         router = try await RouterService(configuration.router, scorer: scorer, refiner: refiner, logger: logger)
         register()
     }
@@ -54,6 +61,8 @@ package final class RouterProcess: Service {
         refiner.close()
         await router.runner.pool.shutDown()
         await router.store.close()
+        // Handlers that do not heed their cancellation would be left without an event loop to answer on.
+        if server.runningCallCount == 0 { try? await eventLoops.shutdownGracefully() }
     }
 
     private func register() {

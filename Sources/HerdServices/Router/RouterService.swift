@@ -107,6 +107,8 @@ final class RouterService: Sendable {
         do {
             let (cache, follower) = (cache, follower)
             prediction = try await predictions.value(for: fingerprint) {
+                // Landed between the look into the cache and here.
+                if let landed = cache.recent(fingerprint) { return landed }
                 let prediction = try await follower.predict(text, with: predictor)
                 cache.put(prediction, under: fingerprint)
                 return prediction

@@ -178,8 +178,7 @@ import Testing
                 #expect(models.count == 1)
             }
             let after = try await herd.status(herd.scorer).figures["predictions"] ?? 0
-            // One, or a few more where a flight had landed before the next caller looked.
-            #expect(after - before >= 1 && after - before <= 10, "\(after - before) predictions")
+            #expect(after - before == 1)
         }
     }
 

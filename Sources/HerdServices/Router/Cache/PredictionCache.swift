@@ -57,6 +57,11 @@ final class PredictionCache: Sendable {
         return prediction
     }
 
+    /// One of the newest predictions, which counts neither as a hit nor as a miss.
+    func recent(_ fingerprint: UInt128) -> CachedPrediction? {
+        recent.get(fingerprint)
+    }
+
     func put(_ prediction: CachedPrediction, under fingerprint: UInt128) {
         recent.put(prediction, under: fingerprint)
         let table = table
