@@ -86,7 +86,7 @@ struct FaultTests {
             let figures = pool.status().models[0].endpoints[0].figures
             #expect(figures.failures == [fault.kind.label: 1])
             try await eventually("the server is rid of the call") {
-                try await server.figures().open[fault.behaviour] ?? 0 == before
+                try await server.figures().open[fault.behaviour] ?? 0 <= before
             }
         }
     }
