@@ -45,7 +45,12 @@ package final class RouterProcess: Service {
 
     /// Listens, and gives the addresses.
     package func start() async throws -> [EndpointAddress] {
-        try await server.start()
+        do {
+            return try await server.start()
+        } catch {
+            await end()
+            throw error
+        }
     }
 
     /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
@@ -57,6 +62,10 @@ package final class RouterProcess: Service {
             await server.serve()
             group.cancelAll()
         }
+        await end()
+    }
+
+    private func end() async {
         scorer.close()
         refiner.close()
         await router.runner.pool.shutDown()
