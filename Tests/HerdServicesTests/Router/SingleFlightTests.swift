@@ -6,6 +6,7 @@ import HerdServer
 import HerdServices
 import HerdTransport
 import Logging
+import RandomMessages
 import Synchronization
 import Testing
 
@@ -99,7 +100,7 @@ import Testing
 
     @Test func manyCancelledAtRandomLeaveNobodyWaiting() async throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SplitMix(seed)
+        var random = SplitMix(seed: seed)
         let flight = SingleFlight<Int, Int>()
         var tasks: [(task: Task<Int, any Error>, isCancelled: Bool)] = []
         for _ in 0..<2_000 {
@@ -227,20 +228,5 @@ private func eventually(_ condition: () async throws -> Bool) async throws {
         try Task.checkCancellation()
         guard ContinuousClock.now < deadline else { throw Never() }
         await Task.yield()
-    }
-}
-
-/// SplitMix64.
-private struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }
