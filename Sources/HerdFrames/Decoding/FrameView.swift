@@ -82,6 +82,24 @@ package struct FrameView {
         return pairs
     }
 
+    /// The UTF-8 bytes of one value of the metadata, without a `String` being made; empty where there is none.
+    package func metadataValue(for wanted: StaticString) -> UnsafeRawBufferPointer {
+        var found = UnsafeRawBufferPointer(start: nil, count: 0)
+        guard metadataCount > 0 else { return found }
+        let wanted = UnsafeRawBufferPointer(start: wanted.utf8Start, count: wanted.utf8CodeUnitCount)
+        var reader = FieldReader(body)
+        while !reader.isAtEnd, let (number, type) = try? reader.tag() {
+            if number == FrameField.metadata.rawValue, let chunk = try? reader.chunk(),
+                let entry = try? MetadataEntry(packed: chunk)
+            {
+                if entry.key.elementsEqual(wanted) { found = entry.value }
+            } else {
+                try? reader.skip(type)
+            }
+        }
+        return found
+    }
+
     private static func text(
         _ reader: inout FieldReader, _ field: FrameField
     ) throws(FrameError) -> UnsafeRawBufferPointer {

@@ -1,6 +1,6 @@
 extension UnsafeRawBufferPointer {
     /// Whether the bytes are well-formed UTF-8 (Unicode 16, table 3-7): no overlong forms, no surrogates.
-    var isValidUTF8: Bool {
+    package var isValidUTF8: Bool {
         var position = 0
         // Almost all text in frames is ASCII: eight bytes at a time.
         while count - position >= 8 {

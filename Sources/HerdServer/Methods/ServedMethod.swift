@@ -1,4 +1,4 @@
-import HerdFrames
+package import HerdFrames
 import HerdTransport
 
 /// Where a handler that does not answer inline runs.
@@ -15,7 +15,7 @@ package enum HandlerExecutor: Sendable {
 }
 
 /// One method of a server: how its calls are answered, and what is counted of them.
-final class ServedMethod: Sendable {
+package final class ServedMethod: Sendable {
     /// The path, or the prefix for methods that are forwarded without being known.
     let path: String
     let isStreaming: Bool
@@ -26,6 +26,12 @@ final class ServedMethod: Sendable {
     /// Requests longer than this, in bytes, are neither unpacked nor handled on the event loop.
     static let maximumLoopRequest = 64 << 10
     private let answer: Answer
+    /// Tried before everything else on the event loop.
+    let shortcut: Shortcut?
+
+    /// Answers a request from its bytes by calling `reply` with the packed answer, or says false and has done nothing.
+    package typealias Shortcut =
+        @Sendable (_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> Bool
 
     /// Looks at a request on the event loop; the frame is valid only meanwhile.
     typealias Answer = @Sendable (_ request: FrameView, CallContext, ServerConnection) -> Begun
@@ -40,12 +46,13 @@ final class ServedMethod: Sendable {
 
     init(
         path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
-        answer: @escaping Answer
+        shortcut: Shortcut? = nil, answer: @escaping Answer
     ) {
         self.path = path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain
         self.executor = executor
+        self.shortcut = shortcut
         self.answer = answer
     }
 

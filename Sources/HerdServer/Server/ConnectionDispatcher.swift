@@ -51,15 +51,21 @@ final class ConnectionDispatcher: CallDispatcher {
         guard let session, let method = methods.method(at: request.method) else {
             return connection.fail(request.call, server.unknownMethod(request.methodName))
         }
+        if let shortcut = method.shortcut, request.payload.count <= ServedMethod.maximumLoopRequest,
+            shortcut(
+                request,
+                { packed in
+                    connection.reply(to: request.call, payloadCount: packed.count) { $0.copyMemory(from: packed) }
+                })
+        {
+            return answered(method, .ok, arrival: arrival)
+        }
         let deadline = timeouts.deadline(of: request, method, arrival: arrival)
         let context = CallContext(
             session: session, method: method, deadline: deadline, metadata: request.metadata)
         switch method.begin(request, context, connection) {
         case .answered(let code):
-            let now = NIODeadline.now()
-            let start = max(arrival, lastAnswer)
-            lastAnswer = now
-            method.counters.record(isFailure: code != .ok, nanoseconds: (now - start).nanoseconds)
+            answered(method, code, arrival: arrival)
         case .later(let run):
             let server = server
             // A long request takes long to unpack, whatever its handler does.
@@ -79,6 +85,13 @@ final class ConnectionDispatcher: CallDispatcher {
                     })
             }
         }
+    }
+
+    private func answered(_ method: ServedMethod, _ code: StatusCode, arrival: NIODeadline) {
+        let now = NIODeadline.now()
+        let start = max(arrival, lastAnswer)
+        lastAnswer = now
+        method.counters.record(isFailure: code != .ok, nanoseconds: (now - start).nanoseconds)
     }
 
     func freedMemory() {

@@ -79,7 +79,9 @@ package final class RouterProcess: Service {
         server.reportStatus {
             ServiceStatus(degradedReasons: router.degradedReasons, figures: router.figures, facts: router.facts)
         }
-        server.unary(Router.route) { request, context in
+        server.unary(
+            Router.route, shortcut: { request, reply in router.routeHit(request, reply) }
+        ) { request, context in
             // Every decision keeps its tenant.
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
             return try router.routeCached(request, tenant: context.tenant)

@@ -22,6 +22,7 @@ final class RouterService: Sendable {
     private let cache: PredictionCache
     private let predictions = SingleFlight<UInt128, CachedPrediction>()
     private let configuration: RouterConfiguration
+    private let hits: HitRouters
     private let logger: Logger
     private let degradedCount = Atomic<Int>(0)
     private let droppedCount = Atomic<Int>(0)
@@ -61,9 +62,16 @@ final class RouterService: Sendable {
             expiryMs: UInt64(configuration.sessionExpirySeconds) * 1_000)
         cache = PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)
         decisions = try await DecisionLog(store: store, maxEntries: configuration.decisionLogMaxEntries)
+        hits = HitRouters(view: view, cache: cache, decisions: decisions, logsPrompts: configuration.logPrompts)
     }
 
     // MARK: - Route
+
+    /// Answers a packed `RouteRequest` from its bytes where its prediction is in the cache and nothing about it is
+    /// unusual; says false where `routeCached` has to look.
+    func routeHit(_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> Bool {
+        hits.answer(request.payload, tenant: request.metadataValue(for: "tenant"), reply)
+    }
 
     /// Answers from the cache, without waiting for anything; nil for a prompt whose prediction is not cached.
     func routeCached(_ request: RouteRequest, tenant: String) throws(CallError) -> RouteResponse? {
@@ -155,15 +163,11 @@ final class RouterService: Sendable {
     private func log(
         _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
     ) -> (RouteResponse, LogEntryID) {
-        let id = decisions.nextID()
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
-        let time = WallClock.milliseconds()
-        let isKept = decisions.append(id) {
-            let print = fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) }
-            }
-            return DecisionRecord(
-                decision, id: id.description, tenant: tenant, fingerprint: print ?? [], timeMs: time, prompt: prompt)
-        }
+        let print = fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) } }
+        let (id, isKept) = decisions.append(
+            DecisionRecord(
+                decision, tenant: tenant, fingerprint: print ?? [], timeMs: WallClock.milliseconds(), prompt: prompt))
         if !isKept { droppedCount.add(1, ordering: .relaxed) }
         return (RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain), id)
     }
@@ -191,7 +195,7 @@ final class RouterService: Sendable {
             "degraded_decisions": Double(degradedCount.load(ordering: .relaxed)),
             "measurement_revision": Double(view.measurements.revision),
             "sessions_in_memory": Double(sessions.count),
-            "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed)),
+            "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed) + hits.dropped),
         ]
         figures.merge(BackendFigures.of(runner)) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
@@ -213,24 +217,31 @@ final class RouterService: Sendable {
 /// The view in force; replaced whole, so that a decision sees one consistent state.
 final class CurrentView: Sendable {
     private let state = NIOLockedValueBox(RoutingView(registry: RegistrySnapshot(), predictor: nil))
+    private let changes = Atomic<UInt64>(0)
 
     var current: RoutingView { state.withLockedValue { $0 } }
+
+    /// How often the view was replaced: whoever keeps a view may go on with it while this stays the same.
+    var revision: UInt64 { changes.load(ordering: .acquiring) }
 
     func update(registry: RegistrySnapshot) {
         state.withLockedValue {
             $0 = RoutingView(registry: registry, predictor: $0.predictor, measurements: $0.measurements)
         }
+        changes.wrappingAdd(1, ordering: .releasing)
     }
 
     func update(predictor: FollowedPredictor?) {
         state.withLockedValue {
             $0 = RoutingView(registry: $0.registry, predictor: predictor, measurements: $0.measurements)
         }
+        changes.wrappingAdd(1, ordering: .releasing)
     }
 
     func update(measurements: PublishedMeasurements) {
         state.withLockedValue {
             $0 = RoutingView(registry: $0.registry, predictor: $0.predictor, measurements: measurements)
         }
+        changes.wrappingAdd(1, ordering: .releasing)
     }
 }

@@ -25,11 +25,28 @@ package struct LogEntryID: Sendable, Equatable, CustomStringConvertible {
     }
 
     package var description: String {
-        Self.hex(sequence, digits: 16) + "-" + Self.hex(UInt64(check), digits: 8)
+        String(unsafeUninitializedCapacity: Self.textBytes) { bytes in
+            guard let start = bytes.baseAddress else { return 0 }
+            var writer = PackedWriter(start)
+            write(to: &writer)
+            return writer.count
+        }
     }
 
-    private static func hex(_ value: UInt64, digits: Int) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: digits - text.count) + text
+    /// The bytes of its text.
+    static let textBytes = 25
+
+    /// Writes its text: 16 digits, a hyphen, 8 digits.
+    func write(to writer: inout PackedWriter) {
+        Self.write(sequence, digits: 16, to: &writer)
+        writer.byte(UInt8(ascii: "-"))
+        Self.write(UInt64(check), digits: 8, to: &writer)
+    }
+
+    private static func write(_ value: UInt64, digits: Int, to writer: inout PackedWriter) {
+        for place in stride(from: 4 * (digits - 1), through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(place)) & 15
+            writer.byte(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+        }
     }
 }

@@ -22,6 +22,7 @@ enum RecordChecks {
         "predictions.a": { _, value in CachedPrediction.isRecord(value) },
         "predictions.b": { _, value in CachedPrediction.isRecord(value) },
         "decisions": { _, value in DecisionRecord.read(value).map { !$0.decisionId.isEmpty } ?? false },
+        "decision_blocks": { _, value in DecisionBlock.isRecord(value) },
         "outcomes": { _, value in OutcomeRecord.read(value) != nil },
         "runs": { _, value in RunRecord.read(value) != nil },
         "sessions.a": { _, value in SessionRecord.read(value) != nil },

@@ -108,7 +108,7 @@ package struct BoundedLog: Sendable {
         try Meta.put(OrderedBytes().adding(end).bytes, reservationKey, in: &transaction)
     }
 
-    private func extendReservation(to key: UInt64, in transaction: inout WriteTransaction) throws(StoreError) {
+    func extendReservation(to key: UInt64, in transaction: inout WriteTransaction) throws(StoreError) {
         let end = try reserved(in: transaction)
         if end > 0, key >= end || end - key < Self.reservation / 2 { try reserve(from: key, in: &transaction) }
     }

@@ -62,9 +62,15 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
     mutating func putLast<Key: TableKey>(
         _ value: [UInt8], for key: Key, in table: Table<Key>
     ) throws(StoreError) {
-        let bytes = unsafe value.span.bytes
-        let isLast = try put(byteCount: bytes.byteCount, for: key, in: table, .append) { space in
-            copy(bytes, to: &space)
+        try putLast(unsafe value.span.bytes, for: key, in: table)
+    }
+
+    /// The same from borrowed bytes.
+    mutating func putLast<Key: TableKey>(
+        _ value: RawSpan, for key: Key, in table: Table<Key>
+    ) throws(StoreError) {
+        let isLast = try put(byteCount: value.byteCount, for: key, in: table, .append) { space in
+            copy(value, to: &space)
         }
         if !isLast { try put(value, for: key, in: table) }
     }

@@ -82,6 +82,13 @@ struct WriteQueue {
         return .accepted(wakes: true)
     }
 
+    /// Has what is queued applied now instead of when the deferred interval is over; says whether to wake the thread.
+    mutating func hurry() -> Bool {
+        guard !isUrgent, !isClosing else { return false }
+        isUrgent = true
+        return true
+    }
+
     /// Takes no more writes; says whether it did so far.
     mutating func close() -> Bool {
         defer { isClosing = true }

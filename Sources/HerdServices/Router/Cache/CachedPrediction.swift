@@ -98,40 +98,69 @@ extension CachedPrediction {
     /// Nil for a record of another format, one whose lengths do not fit `modelCount`, or one that does not tell the gains
     /// of as many `rounds` as its predictor version does: an earlier version of the router may have written it.
     package init?(record: UnsafeRawBufferPointer, modelCount: Int, rounds: Int) {
-        let header = rounds > 0 ? Self.refinementHeaderLength : Self.headerLength
-        guard record.count >= header, record[0] == (rounds > 0 ? Self.refinementFormatVersion : Self.formatVersion)
-        else { return nil }
-        func word(_ offset: Int) -> UInt32 {
-            UInt32(littleEndian: record.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-        }
-        let qualityCount = Int(word(1))
-        let costCount = Int(word(5))
-        var gainCount = 0
-        var roundCostCount = 0
-        if rounds > 0 {
-            guard Int(word(25)) == rounds, rounds <= record.count, qualityCount <= record.count else { return nil }
-            gainCount = qualityCount * rounds
-            roundCostCount = Int(word(29))
-        }
-        guard qualityCount == modelCount, costCount == 0 || costCount == modelCount,
-            roundCostCount == 0 || roundCostCount == gainCount,
-            record.count >= header + 4 * (qualityCount + costCount + gainCount + roundCostCount)
-        else { return nil }
-        var position = header
-        func floats(_ count: Int) -> [Float] {
-            guard count > 0 else { return [] }
-            defer { position += 4 * count }
+        guard let layout = Layout(record, modelCount: modelCount, rounds: rounds) else { return nil }
+        func floats(_ range: Range<Int>) -> [Float] {
+            guard !range.isEmpty else { return [] }
+            let count = range.count / 4
             return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
                 for index in 0..<count {
-                    buffer.initializeElement(at: index, to: Float(bitPattern: word(position + 4 * index)))
+                    let word = record.loadUnaligned(fromByteOffset: range.lowerBound + 4 * index, as: UInt32.self)
+                    buffer.initializeElement(at: index, to: Float(bitPattern: UInt32(littleEndian: word)))
                 }
                 initialized = count
             }
         }
         self.init(
-            qualities: floats(qualityCount), costs: floats(costCount), topic: word(9),
-            topicProbability: Float(bitPattern: word(13)), prior: Float(bitPattern: word(17)), promptTokens: word(21),
-            embedding: [], rounds: rounds, gains: floats(gainCount), roundCosts: floats(roundCostCount))
-        embedding = Array(record[position...])
+            qualities: floats(layout.qualities), costs: floats(layout.costs), topic: layout.topic,
+            topicProbability: layout.topicProbability, prior: layout.prior, promptTokens: layout.promptTokens,
+            embedding: Array(record[layout.embedding]), rounds: rounds, gains: floats(layout.gains),
+            roundCosts: floats(layout.roundCosts))
+    }
+
+    /// Where everything is in a record, in bytes from its start, and its numbers.
+    struct Layout {
+        let topic: UInt32
+        let topicProbability: Float
+        let prior: Float
+        let promptTokens: UInt32
+        let qualities: Range<Int>
+        let costs: Range<Int>
+        let gains: Range<Int>
+        let roundCosts: Range<Int>
+        let embedding: Range<Int>
+
+        /// Nil as for a prediction from a record.
+        init?(_ record: UnsafeRawBufferPointer, modelCount: Int, rounds: Int) {
+            let header = rounds > 0 ? refinementHeaderLength : headerLength
+            guard record.count >= header, record[0] == (rounds > 0 ? refinementFormatVersion : formatVersion)
+            else { return nil }
+            func word(_ offset: Int) -> UInt32 {
+                UInt32(littleEndian: record.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            }
+            let qualityCount = Int(word(1))
+            let costCount = Int(word(5))
+            var gainCount = 0
+            var roundCostCount = 0
+            if rounds > 0 {
+                guard Int(word(25)) == rounds, rounds <= record.count, qualityCount <= record.count else {
+                    return nil
+                }
+                gainCount = qualityCount * rounds
+                roundCostCount = Int(word(29))
+            }
+            guard qualityCount == modelCount, costCount == 0 || costCount == modelCount,
+                roundCostCount == 0 || roundCostCount == gainCount,
+                record.count >= header + 4 * (qualityCount + costCount + gainCount + roundCostCount)
+            else { return nil }
+            topic = word(9)
+            topicProbability = Float(bitPattern: word(13))
+            prior = Float(bitPattern: word(17))
+            promptTokens = word(21)
+            qualities = header..<header + 4 * qualityCount
+            costs = qualities.upperBound..<qualities.upperBound + 4 * costCount
+            gains = costs.upperBound..<costs.upperBound + 4 * gainCount
+            roundCosts = gains.upperBound..<gains.upperBound + 4 * roundCostCount
+            embedding = roundCosts.upperBound..<record.count
+        }
     }
 }

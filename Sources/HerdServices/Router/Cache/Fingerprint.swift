@@ -4,15 +4,20 @@ package enum Fingerprint {
     package static func of(
         tenant: String, predictorVersion: String, text: String, key: (UInt64, UInt64)
     ) -> UInt128 {
+        var hash = base(tenant: tenant, predictorVersion: predictorVersion, key: key)
+        hash.absorb(text)
+        return hash.fingerprint()
+    }
+
+    /// The same before any text.
+    static func base(tenant: String, predictorVersion: String, key: (UInt64, UInt64)) -> SipHash128 {
         var hash = SipHash128(key: key)
         // Lengths first, so that ("ab", "c") and ("a", "bc") differ.
         hash.absorb(length: tenant.utf8.count)
         hash.absorb(tenant)
         hash.absorb(length: predictorVersion.utf8.count)
         hash.absorb(predictorVersion)
-        hash.absorb(text)
-        let (low, high) = hash.finish()
-        return UInt128(high) << 64 | UInt128(low)
+        return hash
     }
 }
 
@@ -57,6 +62,12 @@ package struct SipHash128 {
             push(bytes[index])
             index += 1
         }
+    }
+
+    /// Finishes; both halves as one number.
+    mutating func fingerprint() -> UInt128 {
+        let (low, high) = finish()
+        return UInt128(high) << 64 | UInt128(low)
     }
 
     package mutating func finish() -> (UInt64, UInt64) {

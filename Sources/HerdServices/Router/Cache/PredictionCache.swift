@@ -27,6 +27,11 @@ final class PredictionCache: Sendable {
         Fingerprint.of(tenant: tenant, predictorVersion: predictor.version, text: text, key: key)
     }
 
+    /// A fingerprint without its text.
+    func fingerprintBase(tenant: String, predictor: FollowedPredictor) -> SipHash128 {
+        Fingerprint.base(tenant: tenant, predictorVersion: predictor.version, key: key)
+    }
+
     /// A damaged or foreign record is a miss: it is predicted anew and overwritten.
     ///
     /// - Parameter countsMiss: false where the same call has looked before.
@@ -61,6 +66,29 @@ final class PredictionCache: Sendable {
     func recent(_ fingerprint: UInt128) -> CachedPrediction? {
         recent.get(fingerprint)
     }
+
+    /// The stored record of a prediction, checked to be read as the predictor's; nil where there is none, which is not
+    /// counted, as finding it is not.
+    func record(of fingerprint: UInt128, predictor: FollowedPredictor) -> [UInt8]? {
+        let found = try? store.read { transaction throws(StoreError) in
+            try table.withValue(for: fingerprint, in: transaction) { record, generation in
+                record.withUnsafeBytes { bytes in
+                    CachedPrediction.Layout(bytes, modelCount: predictor.models.count, rounds: predictor.rounds) == nil
+                        ? nil : (Array(bytes), generation)
+                }
+            }
+        }
+        guard let (record, generation) = (found ?? nil) ?? nil else { return nil }
+        if generation == .older {
+            // What is still asked for must outlive the older generation.
+            let table = table
+            store.enqueue { transaction in try table.put(record, for: fingerprint, in: &transaction) }
+        }
+        return record
+    }
+
+    /// A prediction was found in memory or by `record(of:predictor:)`.
+    func countHit() { hitCount.add(1, ordering: .relaxed) }
 
     func put(_ prediction: CachedPrediction, under fingerprint: UInt128) {
         recent.put(prediction, under: fingerprint)

@@ -148,9 +148,9 @@ extension RouteResponse {
 }
 
 extension DecisionRecord {
-    init(_ decision: RoutedDecision, id: String, tenant: String, fingerprint: [UInt8], timeMs: UInt64, prompt: String) {
+    /// Without its id, which the log gives.
+    init(_ decision: RoutedDecision, tenant: String, fingerprint: [UInt8], timeMs: UInt64, prompt: String) {
         self.init()
-        decisionId = id
         timeUnixMs = timeMs
         self.tenant = tenant
         model = decision.model

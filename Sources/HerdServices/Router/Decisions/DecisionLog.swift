@@ -14,11 +14,13 @@ final class DecisionLog: Sendable {
     private static let bytesPerEntry = 4_096
 
     private let store: StoreEnvironment
-    private let log: BoundedLog
-    private let sequence: LogSequence
+    private let log: BlockLog
+    private let queue: DecisionQueue
 
-    static func log(maxEntries: Int) -> BoundedLog {
-        BoundedLog("decisions", maxEntries: maxEntries, maxBytes: maxEntries * bytesPerEntry)
+    static func log(maxEntries: Int) -> BlockLog {
+        BlockLog(
+            "decision_blocks",
+            goingOnFrom: BoundedLog("decisions", maxEntries: maxEntries, maxBytes: maxEntries * bytesPerEntry))
     }
 
     static func tables(maxEntries: Int) -> [TableID] {
@@ -28,21 +30,53 @@ final class DecisionLog: Sendable {
     init(store: StoreEnvironment, maxEntries: Int) async throws {
         self.store = store
         log = Self.log(maxEntries: maxEntries)
-        sequence = try await log.openSequence(in: store)
+        queue = DecisionQueue(try await log.earlier.openSequence(in: store))
     }
 
-    /// A new decision's id: its place in the log and 32 random bits, so that ids cannot be guessed one from another.
-    func nextID() -> LogEntryID {
-        LogEntryID(sequence: sequence.next(), check: UInt32.random(in: 0...UInt32.max))
-    }
-
-    /// Never waits; the record is made on the writer thread, off the path of the call.
+    /// Logs a decision and gives it its id: its place in the log and 32 random bits, so that ids cannot be guessed one
+    /// from another. Never waits.
     ///
-    /// - Returns: false where the writer's queue is full and the entry is dropped, which the store counts.
-    func append(_ id: LogEntryID, _ record: @escaping @Sendable () -> DecisionRecord) -> Bool {
-        let log = log
-        return store.enqueue { transaction in
-            try log.put(record().pack(), at: id.sequence, in: &transaction)
+    /// - Returns: the id, and false where too many decisions wait for the disk and this one is dropped.
+    func append(_ record: DecisionRecord) -> (LogEntryID, isKept: Bool) {
+        let check = UInt32.random(in: 0...UInt32.max)
+        let packed = record.pack()
+        return append(.whole, check: check, frame: nil, byteCount: 12 + packed.count) { writer, id, _ in
+            writer.integer(id.sequence)
+            writer.integer(id.check)
+            writer.bytes(packed)
+        }
+    }
+
+    /// The same for what is written in place.
+    ///
+    /// - Parameters:
+    ///   - frame: what the decision has in common with others, for brief ones.
+    ///   - byteCount: exactly what `write` writes.
+    ///   - write: gets the decision's id and its frame's number; works under the queue's lock.
+    func append(
+        _ kind: DecisionBlock.ItemKind, check: UInt32, frame: DecisionFrame?, byteCount: Int,
+        _ write: (inout PackedWriter, LogEntryID, UInt32) -> Void
+    ) -> (LogEntryID, isKept: Bool) {
+        let added = queue.add(kind, check: check, frame: frame, byteCount: byteCount, write)
+        switch added.asks {
+        case .nothing:
+            return (added.id, added.isKept)
+        case .hurry:
+            store.hurry()
+            return (added.id, added.isKept)
+        case .drain:
+            let (queue, log) = (queue, log)
+            let isTaken = store.enqueue { transaction in
+                let blocks = queue.takeAll()
+                defer { queue.giveBack(blocks) }
+                for block in blocks {
+                    try block.withBytes { bytes throws(StoreError) in
+                        try log.put(bytes, at: block.firstKey, in: &transaction)
+                    }
+                }
+            }
+            if !isTaken { queue.drainFailed() }
+            return (added.id, added.isKept && isTaken)
         }
     }
 
@@ -54,7 +88,7 @@ final class DecisionLog: Sendable {
         let log = log
         return store.enqueue { transaction in
             try transaction.put(run.pack(), for: id.sequence, in: Self.runs)
-            try Self.dropOrphanRuns(of: log, in: &transaction)
+            try Self.dropOrphanRuns(before: log.firstKey(in: transaction), in: &transaction)
         }
     }
 
@@ -90,11 +124,9 @@ final class DecisionLog: Sendable {
         let log = log
         // The writer works in order, so a decision that is still queued is there by now.
         return try await store.write { transaction in
-            guard let bytes = try transaction.value(for: id.sequence, in: log.table) else {
+            guard let record = try Self.record(of: id, from: log, in: transaction) else {
                 throw Self.missing(request.decisionId)
             }
-            let record = try DecisionRecord(stored: bytes)
-            guard record.decisionId == id.description else { throw Self.missing(request.decisionId) }
             let model = request.model.isEmpty ? record.model : request.model
             guard record.candidates.contains(where: { $0.model == model }) else {
                 throw CallError(.invalidArgument, "model '\(model.prefix(200))' is no candidate of this decision")
@@ -111,19 +143,30 @@ final class DecisionLog: Sendable {
                 requestId: request.requestId)
             let key = OrderedBytes().adding(id.sequence).adding(UInt64(stored.count)).bytes
             try transaction.put(outcome.pack(), for: key, in: Self.outcomes)
-            try Self.dropOrphans(of: log, in: &transaction)
+            try Self.dropOrphans(before: log.firstKey(in: transaction), in: &transaction)
             return FeedbackResponse()
         }
     }
 
     private func read(_ id: LogEntryID) throws -> (DecisionRecord, [OutcomeRecord], RunRecord?)? {
         try store.read { transaction in
-            guard let bytes = try transaction.value(for: id.sequence, in: log.table) else { return nil }
-            let record = try DecisionRecord(stored: bytes)
-            guard record.decisionId == id.description else { return nil }
+            guard let record = try Self.record(of: id, from: log, in: transaction) else { return nil }
             let run = try transaction.value(for: id.sequence, in: Self.runs).map { try RunRecord(stored: $0) }
             return (record, try Self.outcomes(of: id, in: transaction), run)
         }
+    }
+
+    /// Of the blocks or, for a decision that an earlier version of the router logged, of the log before them.
+    private static func record(
+        of id: LogEntryID, from log: BlockLog, in transaction: borrowing some ReadableTransaction & ~Copyable
+    ) throws -> DecisionRecord? {
+        let found = try log.withBlock(before: id.sequence, in: transaction) { block in
+            Result { try block.withUnsafeBytes { bytes in try DecisionBlock.record(of: id, in: bytes) } }
+        }
+        if let record = try found?.get() { return record }
+        guard let bytes = try transaction.value(for: id.sequence, in: log.earlier.table) else { return nil }
+        let record = try DecisionRecord(stored: bytes)
+        return record.decisionId == id.description ? record : nil
     }
 
     private static func outcomes(
@@ -138,8 +181,8 @@ final class DecisionLog: Sendable {
     }
 
     /// Removes outcomes whose decisions the log has dropped, a few at a time so that no write takes long.
-    private static func dropOrphans(of log: BoundedLog, in transaction: inout WriteTransaction) throws {
-        guard let oldest = try transaction.firstKey(of: log.table) else { return }
+    private static func dropOrphans(before oldest: UInt64?, in transaction: inout WriteTransaction) throws {
+        guard let oldest else { return }
         let bound = OrderedBytes().adding(oldest).bytes
         var orphans: [[UInt8]] = []
         try transaction.scan(outcomes) { record in
@@ -152,8 +195,8 @@ final class DecisionLog: Sendable {
     }
 
     /// The same for runs.
-    private static func dropOrphanRuns(of log: BoundedLog, in transaction: inout WriteTransaction) throws {
-        guard let oldest = try transaction.firstKey(of: log.table) else { return }
+    private static func dropOrphanRuns(before oldest: UInt64?, in transaction: inout WriteTransaction) throws {
+        guard let oldest else { return }
         var orphans: [UInt64] = []
         try transaction.scan(runs) { record in
             let key = try record.key()
