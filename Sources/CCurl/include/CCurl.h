@@ -127,7 +127,7 @@ int herd_bell_open(void);
 
 void herd_bell_ring(int bell);
 
-/// A poll that watches the bell; -1 where there is no descriptor left.
+/// A poll that watches the bell, unless that is -1; -1 where there is no descriptor left.
 int herd_poll_open(int bell);
 
 /// Watches a socket for `what` of libcurl's CURL_POLL_ constants, or no longer. `known` tells whether it is watched already;
@@ -149,6 +149,24 @@ int herd_poll_wait(int poll, herd_ready_socket *_Nonnull ready, int64_t nanoseco
 
 /// Closes a poll or a bell.
 void herd_poll_close(int descriptor);
+
+/// Has the kernel ring a bell when a poll finds a socket ready, so that whoever waits for the bell with other things need
+/// not wait for the poll.
+typedef struct {
+    unsigned long context;
+    int poll;
+    int bell;
+    int unfetched;
+} herd_alert;
+
+/// Returns 0 or an errno: ENOSYS, EPERM where the system has or allows no asynchronous I/O, EAGAIN where all of it is taken
+/// (fs.aio-max-nr).
+int herd_alert_open(herd_alert *_Nonnull alert, int poll, int bell);
+
+/// Rings once, at once where a socket is ready. Returns 0 or an errno.
+int herd_alert_arm(herd_alert *_Nonnull alert);
+
+void herd_alert_close(herd_alert *_Nonnull alert);
 
 #ifdef __cplusplus
 }

@@ -13,7 +13,7 @@ final class ActiveTransfer {
         case over
     }
 
-    let id: TransferThread.ID
+    let id: TransferID
     private(set) var request: TransferRequest
     /// Nil for a check.
     let use: ConnectionHabits.Use?
@@ -54,7 +54,7 @@ final class ActiveTransfer {
     private static let mostIgnoredBytes = 64 << 10
 
     init?(
-        _ id: TransferThread.ID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox,
+        _ id: TransferID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox,
         _ touched: TouchedTransfers
     ) {
         guard let easy = curl_easy_init() else { return nil }

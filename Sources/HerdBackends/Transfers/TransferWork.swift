@@ -1,4 +1,4 @@
-/// What the curl thread has done since it began, in pieces whose number should follow what is received and not what is open.
+/// What the curl thread, or an event loop in its place, has done since it began, in pieces whose number should follow what is received and not what is open.
 package struct TransferWork: Sendable, Equatable {
     /// For sockets, commands or a moment.
     package var waits = 0
@@ -8,10 +8,21 @@ package struct TransferWork: Sendable, Equatable {
     package var timers = 0
     /// Transfers looked at, to hand over what came or for their time-outs.
     package var looks = 0
-    /// Time of the processor.
+    /// Time of the processor, the curl thread's only.
     package var processorNanoseconds: UInt64 = 0
 
     package init() {}
+
+    /// Of both.
+    static func + (one: TransferWork, other: TransferWork) -> TransferWork {
+        var sum = one
+        sum.waits += other.waits
+        sum.sockets += other.sockets
+        sum.timers += other.timers
+        sum.looks += other.looks
+        sum.processorNanoseconds += other.processorNanoseconds
+        return sum
+    }
 
     /// What came in between.
     package static func - (after: TransferWork, before: TransferWork) -> TransferWork {

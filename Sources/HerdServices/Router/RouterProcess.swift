@@ -39,7 +39,8 @@ package final class RouterProcess: Service {
         refiner = HerdClient(
             address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client,
             eventLoopGroup: eventLoops)
-        router = try await RouterService(configuration.router, scorer: scorer, refiner: refiner, logger: logger)
+        router = try await RouterService(
+            configuration.router, scorer: scorer, refiner: refiner, hosts: EventLoopHosts(eventLoops), logger: logger)
         register()
     }
 

@@ -1,3 +1,4 @@
+import HerdBackends
 import HerdClient
 import HerdFrames
 import HerdMessages
@@ -28,8 +29,11 @@ final class RouterService: Sendable {
     private let droppedCount = Atomic<Int>(0)
 
     /// Opens the store.
+    ///
+    /// - Parameter hosts: the event loops that perform calls to models.
     init(
-        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, logger: Logger
+        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, hosts: any TransferHosts,
+        logger: Logger
     ) async throws {
         self.refiner = refiner
         self.configuration = configuration
@@ -43,7 +47,7 @@ final class RouterService: Sendable {
             "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
-        let runner = try ModelRunner(configuration, logger: logger)
+        let runner = try ModelRunner(configuration, hosts: hosts, logger: logger)
         self.runner = runner
         let changedModels = ChangedModels()
         self.changedModels = changedModels
