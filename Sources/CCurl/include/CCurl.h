@@ -34,6 +34,10 @@ CURLcode herd_curl_set_proxy(CURL *_Nonnull easy, const char *_Nullable proxy);
 
 CURLcode herd_curl_set_connect_timeout_ms(CURL *_Nonnull easy, long milliseconds);
 
+/// CURLOPT_CLOSESOCKETFUNCTION: closes the sockets of connections that this transfer makes, also after its end; `context`
+/// must outlive the multi handle.
+CURLcode herd_curl_set_close(CURL *_Nonnull easy, curl_closesocket_callback _Nonnull function, void *_Nullable context);
+
 /// CURLOPT_FORBID_REUSE: the connection is closed when the transfer is over.
 CURLcode herd_curl_set_forbid_reuse(CURL *_Nonnull easy);
 
@@ -147,7 +151,7 @@ typedef struct {
 /// up where the kernel knows no shorter time. Returns how many of `ready` (of HERD_POLL_BATCH) it has set.
 int herd_poll_wait(int poll, herd_ready_socket *_Nonnull ready, int64_t nanoseconds);
 
-/// Closes a poll or a bell.
+/// Closes a poll, a bell or a socket.
 void herd_poll_close(int descriptor);
 
 /// Has the kernel ring a bell when a poll finds a socket ready, so that whoever waits for the bell with other things need

@@ -10,6 +10,9 @@ final class TransferLoop {
     private var transfers: [TransferID: ActiveTransfer] = [:]
     private var byHandle: [UnsafeMutableRawPointer: ActiveTransfer] = [:]
     private let touched = TouchedTransfers()
+    private let closer = SocketCloser()
+    /// Those whose tokens wait for more, in the order in which they are due.
+    private var held: [ActiveTransfer] = []
     private var alarms: [TransferID: (at: MonotonicInstant, fire: @Sendable () -> Void)] = [:]
     /// No time-out or alarm is due before; what is looked at is O(all), so it is looked at only then.
     private var nextDue = MonotonicInstant.distantFuture
@@ -88,6 +91,7 @@ final class TransferLoop {
         }
         settle()
         watchTimes(now: now)
+        if closer.due <= now { closer.closeAll() }
     }
 
     /// The same, and looks at the sockets that are ready, without a wait.
@@ -117,6 +121,7 @@ final class TransferLoop {
             remove(transfer)
         }
         _ = touched.take()
+        held = []
         endPruning()
         for alarm in alarms.values { alarm.fire() }
         alarms = [:]
@@ -162,7 +167,7 @@ final class TransferLoop {
     private func start(_ id: TransferID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
         var use: ConnectionHabits.Use?
         if case .chat = request.purpose { use = habits.began(request.endpoint, at: .now) }
-        guard let transfer = ActiveTransfer(id, request, use, mailbox, touched) else {
+        guard let transfer = ActiveTransfer(id, request, use, mailbox, touched, closer) else {
             let error = BackendError(
                 .unreachable, "No transfer to \(request.endpoint) can be made: is there memory left?",
                 endpoint: request.endpoint)
@@ -184,14 +189,30 @@ final class TransferLoop {
     }
 
     private func publish() {
-        guard !touched.isEmpty else { return }
+        guard !touched.isEmpty || heldDue != .distantFuture else { return }
+        let now = MonotonicInstant.now
         // Those that are touched again meanwhile, because they are resumed, have their turn when the others had theirs.
         for transfer in touched.take() where transfers[transfer.id] != nil {
-            work.looks += 1
-            if transfer.publish() { noteDue(transfer.nextDue) }
-            if transfer.hasFailed { end(transfer, CURLE_WRITE_ERROR) }
+            if transfer.holdBack(now: now) { held.append(transfer) }
+            publish(transfer, now: now)
+        }
+        guard heldDue <= now else { return }
+        let due = held.prefix { $0.publishDue <= now || transfers[$0.id] == nil }
+        held.removeFirst(due.count)
+        for transfer in due {
+            transfer.isHeld = false
+            if transfers[transfer.id] != nil { publish(transfer, now: now) }
         }
     }
+
+    private func publish(_ transfer: ActiveTransfer, now: MonotonicInstant) {
+        work.looks += 1
+        if transfer.publish(now: now) { noteDue(transfer.nextDue) }
+        if transfer.hasFailed { end(transfer, CURLE_WRITE_ERROR) }
+    }
+
+    /// When the first of those that are held back has waited long enough.
+    private var heldDue: MonotonicInstant { held.first?.publishDue ?? .distantFuture }
 
     private func endFinished() {
         var code = CURLE_OK
@@ -217,7 +238,9 @@ final class TransferLoop {
 
     /// Closes the connection too, where the answer is not over.
     private func remove(_ transfer: ActiveTransfer) {
+        closer.isPatient = !transfer.isUnanswered
         curl_multi_remove_handle(multi, transfer.easy)
+        closer.isPatient = true
         byHandle[transfer.easy] = nil
         transfers[transfer.id] = nil
         // Counted from the last, because transfers that come meanwhile do it by themselves.
@@ -283,7 +306,7 @@ final class TransferLoop {
 
     /// When it has to advance again at the latest, whatever the sockets do.
     var due: MonotonicInstant {
-        touched.isEmpty ? min(nextDue, curlDue) : MonotonicInstant(nanoseconds: 0)
+        touched.isEmpty ? min(nextDue, curlDue, heldDue, closer.due) : MonotonicInstant(nanoseconds: 0)
     }
 
     private var waitTime: Duration { min(MonotonicInstant.now.duration(to: due), Self.longestWait) }

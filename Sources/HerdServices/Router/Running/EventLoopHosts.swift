@@ -14,6 +14,13 @@ final class EventLoopHosts: TransferHosts {
 
     var count: Int { hosts.count }
 
+    /// Does some work once the event loop that the caller runs on has done what it has to do already, or now if it runs on
+    /// none.
+    static func afterwards(_ work: @escaping @Sendable () -> Void) {
+        guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else { return work() }
+        loop.execute(work)
+    }
+
     func current() -> (any TransferHost)? {
         MultiThreadedEventLoopGroup.currentEventLoop.flatMap { hosts[ObjectIdentifier($0)] }
     }
