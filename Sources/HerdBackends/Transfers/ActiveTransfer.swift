@@ -253,6 +253,7 @@ final class ActiveTransfer {
     }
 
     private func takeEvents() -> [ChatEvent] {
+        touched.hasHandedOver = true
         defer { events = [] }
         return events
     }

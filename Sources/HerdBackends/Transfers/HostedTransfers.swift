@@ -30,6 +30,7 @@ final class HostedTransfers: Transferring, @unchecked Sendable {
 
     /// libcurl may ask to be called again at once; after as many times others on the loop have their turn.
     private static let mostLooks = 16
+    private static let shortPause = Duration.microseconds(50)
 
     /// Nil where the system does not tell an event loop of sockets that are not its own, or has no memory or descriptors
     /// left: then the curl thread has to do.
@@ -136,21 +137,43 @@ final class HostedTransfers: Transferring, @unchecked Sendable {
         guard !isTurning, !hasLeft else { return }
         isTurning = true
         defer { isTurning = false }
-        var looks = 0
-        repeat {
-            loop.look(takeCommands())
-            looks += 1
-        } while !loop.isStopping && looks < Self.mostLooks && (hasCommands || loop.due.nanoseconds == 0)
-        open.store(loop.openTransfers, ordering: .relaxed)
-        if loop.isStopping { return end() }
-        if !isAlert { isAlert = herd_alert_arm(&alert) == 0 }
-        let due = loop.due
-        if !isAlert || due.nanoseconds == 0 || hasCommands {
-            turnLater()
-        } else if due < alarm {
-            alarm = due
-            host.setAlarm(at: due) { [weak self] in self?.answerAlarm() }
+        for _ in 0..<Self.mostLooks {
+            let hasHandedOver = loop.look(takeCommands())
+            if loop.isStopping { return end() }
+            open.store(loop.openTransfers, ordering: .relaxed)
+            if hasHandedOver { return goOnBehindCallers() }
+            guard hasCommands || loop.due.nanoseconds == 0 else { break }
         }
+        waitForMore()
+    }
+
+    /// Tidies up when the callers that have just been woken have run, and what they sent has been written.
+    private func goOnBehindCallers() {
+        host.execute { [weak self] in
+            guard let self else { return }
+            host.execute { [weak self] in self?.tidyUp() }
+        }
+    }
+
+    private func tidyUp() {
+        guard !isTurning, !hasLeft else { return }
+        isTurning = true
+        defer { isTurning = false }
+        loop.advance(takeCommands())
+        if loop.isStopping { return end() }
+        open.store(loop.openTransfers, ordering: .relaxed)
+        waitForMore()
+    }
+
+    /// Never has the host call again at once: its other channels come first.
+    private func waitForMore() {
+        if !isAlert { isAlert = herd_alert_arm(&alert) == 0 }
+        var due = loop.due
+        if !isAlert || hasCommands { due = min(due, MonotonicInstant.now.advanced(by: Self.shortPause)) }
+        if due.nanoseconds == 0 { due = MonotonicInstant.now.advanced(by: Self.shortPause) }
+        guard due < alarm else { return }
+        alarm = due
+        host.setAlarm(at: due) { [weak self] in self?.answerAlarm() }
     }
 
     private func answerAlarm() {

@@ -73,7 +73,8 @@ final class TransferLoop {
             core.tell(openTransfers: transfers.count)
             work.waits += 1
             core.wait(waitTime, on: sockets)
-            handleReady()
+            runReadySockets()
+            settle()
         }
         endAll()
         core.tell(openTransfers: 0)
@@ -95,22 +96,27 @@ final class TransferLoop {
     }
 
     /// The same, and looks at the sockets that are ready, without a wait.
-    func look(_ commands: [TransferCommand]) {
+    ///
+    /// - Returns: whether callers were given something: then what is over is not tidied up before it advances again, so
+    ///   that they can come first.
+    func look(_ commands: [TransferCommand]) -> Bool {
         advance(commands)
-        if isStopping { return }
+        if isStopping { return false }
         work.waits += 1
         sockets.wait(.zero)
-        handleReady()
+        runReadySockets()
+        publish()
+        let hasHandedOver = touched.hasHandedOver
+        touched.hasHandedOver = false
+        if !hasHandedOver { endFinished() }
+        return hasHandedOver
     }
 
-    /// Has libcurl see to the sockets that the last wait has found ready.
-    private func handleReady() {
-        guard !sockets.ready.isEmpty else { return }
+    private func runReadySockets() {
         for ready in sockets.ready {
             work.sockets += 1
             _ = herd_curl_multi_run_socket(multi, ready.socket, ready.actions)
         }
-        settle()
     }
 
     /// Ends what is open; nothing begins any more.
