@@ -47,14 +47,15 @@ def measure(options, loads, server, loops, workload):
     after = loop_times(server.process.pid)
     used = sorted((after[task] - before.get(task, 0) for task in after), reverse=True)[:loops]
     busiest = used[0] / max(1e-9, sum(used))
-    if has_room(loops):
+    if has_room():
         return report["requests_per_second"], busiest
     # The busiest loop is the one that has no more to give.
     return 1e6 / report["server_cpu_us_per_request"] / busiest, busiest
 
 
-def has_room(loops):
-    return len(os.sched_getaffinity(0)) >= 2 * loops
+def has_room():
+    """Whether two loops and the load can have cores of their own."""
+    return len(os.sched_getaffinity(0)) >= 4
 
 
 def main():
@@ -63,12 +64,12 @@ def main():
     if len(cores) < 2:
         raise servers.Failure("two event loops need two cores")
     print(f"{CONNECTIONS} connections x {IN_FLIGHT}, " + (
-        "server and load on cores of their own" if has_room(2) else "server and load share the cores: computed from their time"))
+        "server and load on cores of their own" if has_room() else "server and load share the cores: computed from their time"))
     found = {}
     for loops in (1, 2):
         os.environ["HERD_SERVER_EVENT_LOOPS"] = str(loops)
-        pinned = ",".join(map(str, cores[:loops])) if has_room(2) else ",".join(map(str, cores))
-        load_cores = ",".join(map(str, cores[2:4] if has_room(2) else cores))
+        pinned = ",".join(map(str, cores[:loops])) if has_room() else ",".join(map(str, cores))
+        load_cores = ",".join(map(str, cores[2:4] if has_room() else cores))
         loads = servers.Loads(options.bin, None, load_cores, options.seconds, warm_up=0.3)
         with servers.herd(options.bin, ROOT, pinned) as (server, prompts):
             route = ["--workload", "route", "--prompts", prompts]
