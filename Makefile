@@ -1,10 +1,13 @@
 # Herd. `make run` shows the product, `make test` proves it; `make help` lists the rest.
 
 SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+# Tests check at run time that nobody changes what another one is looking at; for what is installed that would take a
+# quarter of the instructions of a short answer.
+PRODUCT_FLAGS := $(SWIFT_FLAGS) -Xswiftc -enforce-exclusivity=unchecked
 SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-complete bench kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-complete bench bench-loops thresholds kill-loop power-loss hostile fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -14,9 +17,9 @@ install: ## Install what a Debian 12 with the Swift toolchain lacks.
 	@Scripts/install.sh
 
 build: install ## Build herdd, herdctl and herd-load (release).
-	swift build $(SWIFT_FLAGS) --product herdd
-	swift build $(SWIFT_FLAGS) --product herdctl
-	swift build $(SWIFT_FLAGS) --product herd-load
+	swift build $(PRODUCT_FLAGS) --product herdd
+	swift build $(PRODUCT_FLAGS) --product herdctl
+	swift build $(PRODUCT_FLAGS) --product herd-load
 
 run: ## Install, build, serve seven tiny models, evaluate them, train a herd, route, complete, refine, measure; leaves it running.
 	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
@@ -32,6 +35,9 @@ stop: ## Stop the demonstration herd and its models.
 test: install ## All tests (release build).
 	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
 
+thresholds: install ## Write Benchmarks/thresholds.json anew: what short answers may cost, counted, which make test holds.
+	HERD_WRITE_THRESHOLDS=1 swift test $(SWIFT_FLAGS) --scratch-path .build/test --filter HotPathTests
+
 thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may.
 	@Scripts/thin-client.sh
 
@@ -45,6 +51,9 @@ measure-complete: build ## What Complete adds to the time of an answer, against 
 bench: build ## Herd beside a C epoll echo and gRPC C++, on pinned cores (QUICK=1: a first look; README=1: into README).
 	@Scripts/install.sh --bench
 	python3 Benchmarks/bench.py $(if $(QUICK),--quick) $(if $(README),--readme)
+
+bench-loops: build ## What a second event loop brings, and how evenly connections are spread over the two.
+	python3 Benchmarks/scaling.py
 
 hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000

@@ -1,3 +1,4 @@
+import Glibc
 package import HerdFrames
 import HerdTransport
 
@@ -28,10 +29,16 @@ package final class ServedMethod: Sendable {
     private let answer: Answer
     /// Tried before everything else on the event loop.
     let shortcut: Shortcut?
+    /// The packed answer to an empty request, asked for once for all requests that came at once.
+    let standing: StandingAnswer?
+    private let pathBytes: [UInt8]
 
     /// Answers a request from its bytes by calling `reply` with the packed answer, or says false and has done nothing.
     package typealias Shortcut =
         @Sendable (_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> Bool
+
+    /// What is answered to every empty request at the moment, packed; runs on the event loop.
+    package typealias StandingAnswer = @Sendable () -> [UInt8]
 
     /// Looks at a request on the event loop; the frame is valid only meanwhile.
     typealias Answer = @Sendable (_ request: FrameView, CallContext, ServerConnection) -> Begun
@@ -46,14 +53,24 @@ package final class ServedMethod: Sendable {
 
     init(
         path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
-        shortcut: Shortcut? = nil, answer: @escaping Answer
+        shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, answer: @escaping Answer
     ) {
+        pathBytes = Array(path.utf8)
+        self.standing = standing
         self.path = path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain
         self.executor = executor
         self.shortcut = shortcut
         self.answer = answer
+    }
+
+    /// Whether the bytes are its path, all of it.
+    func isAt(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard path.count == pathBytes.count, let start = path.baseAddress else { return false }
+        return pathBytes.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { memcmp($0, start, path.count) == 0 } ?? false
+        }
     }
 
     func begin(_ request: FrameView, _ context: CallContext, _ connection: ServerConnection) -> Begun {

@@ -12,6 +12,9 @@ package protocol CallDispatcher: AnyObject {
     /// - Parameter arrival: When the last byte of the request was read.
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection)
 
+    /// Every frame of the connection's burst was handled.
+    func burstEnded()
+
     /// A request that the connection turned down by itself: over its limit, or while draining.
     func refused(_ request: FrameView)
 
