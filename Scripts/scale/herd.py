@@ -35,12 +35,18 @@ class Process:
                 raise Failure(f"{command[0]} {command[1]} did not get ready")
             time.sleep(0.001)
         self.seconds_to_ready = time.monotonic() - begin
+        self.cpu_seconds_to_ready = self.cpu_seconds()
         self.addresses = {name: listen[0] for name, listen in json.loads(self.ready.read_text()).items()
                           if isinstance(listen, list) and listen}
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def memory(self, key: str = "RssAnon") -> float:
         """A field of /proc/PID/status, in MB of 10^6 bytes."""

@@ -9,6 +9,7 @@ ten minutes and about 8 GB of disk; --only SECTION measures a part. Ends with 1 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import statistics
@@ -86,12 +87,15 @@ class Measurement:
             tokens = tool.wait_for_predictor(prompts.read_text().splitlines()[0])["prompt_tokens"]
             self.figures.add("uncached Route: tokens of a prompt", tokens, "")
             pids = f"{router.pid},{scorer.pid}"
-            cpu, rate, p50, p99 = [], [], [], []
+            cpu, rate, p50, p99, echo = [], [], [], [], []
             for seed in range(self.rounds):
                 common = ("--workload", "route", "--prompts", prompts, "--repeats", 0, "--server-pid", pids,
                           "--seconds", self.seconds, "--warm-up", 0.5)
                 many = tool.load(*common, "--connections", 16, "--in-flight", 8, "--seed", 2 * seed + 1)
                 one = tool.load(*common, "--connections", 1, "--in-flight", 1, "--seed", 2 * seed + 2)
+                health = tool.load("--workload", "echo", "--connections", 1, "--in-flight", 1, "--seconds", 1,
+                                   "--warm-up", 0.2)
+                echo.append(health["latency_ms"]["p50"] * 1e3)
                 cpu.append(many["server_cpu_us_per_request"])
                 rate.append(many["requests_per_second"])
                 p50.append(one["latency_ms"]["p50"] * 1e3)
@@ -101,6 +105,8 @@ class Measurement:
         self.figures.add("uncached Route, 16 x 8: requests per second, one core", median(rate), "/s")
         self.figures.add("uncached Route, 1 x 1: p50", median(p50), "us", 150)
         self.figures.add("uncached Route, 1 x 1: p99", median(p99), "us")
+        self.figures.add("Health beside it, 1 x 1: p50", median(echo), "us")
+        self.figures.add("uncached Route over Health, 1 x 1: p50", median([a / b for a, b in zip(p50, echo)]), "x")
 
     def prepare(self, data: Path, models: Path, rows: Path) -> None:
         """A herd's stores with models and a predictor in force."""
@@ -111,19 +117,15 @@ class Measurement:
             tool.ctl("train", "--promote", "--timeout", 3000)
             tool.wait_for_predictor()
 
+    @contextlib.contextmanager
     def pair(self, data: Path):
         """Router and scorer as two processes on one core."""
-        import contextlib
-
-        @contextlib.contextmanager
-        def both():
-            command = [self.bin / "herdd", "scorer", "--data", data / "scorer", "--listen", "127.0.0.1:0"]
-            with herd.running(command, self.folder, SERVER_CORE) as scorer:
-                command = [self.bin / "herdd", "router", "--data", data / "router", "--listen", "127.0.0.1:0",
-                           "--scorer", scorer.addresses["scorer"]]
-                with herd.running(command, self.folder, SERVER_CORE) as router:
-                    yield router, scorer
-        return both()
+        command = [self.bin / "herdd", "scorer", "--data", data / "scorer", "--listen", "127.0.0.1:0"]
+        with herd.running(command, self.folder, SERVER_CORE) as scorer:
+            command = [self.bin / "herdd", "router", "--data", data / "router", "--listen", "127.0.0.1:0",
+                       "--scorer", scorer.addresses["scorer"]]
+            with herd.running(command, self.folder, SERVER_CORE) as router:
+                yield router, scorer
 
     # MARK: memory
 
@@ -207,14 +209,16 @@ class Measurement:
             self.figures.add(f"import of {count}, 5 models: evaluated prompts per second",
                              count / (time.monotonic() - begin), "/s", at_least=15_000)
         many.unlink()
-        times, memory = [], []
+        times, work, memory = [], [], []
         for _ in range(max(5, self.rounds)):
             with herd.running(herd.herd_all(self.bin, data), self.folder) as process:
                 times.append(process.seconds_to_ready)
+                work.append(process.cpu_seconds_to_ready)
                 herd.Tool(self.bin, process.addresses["router"]).wait_for_predictor()
                 memory.append(process.memory())
         self.figures.add(f"start to ready with {count} evaluations", statistics.median(times), "s", 0.25)
         self.figures.add("... slowest of the starts", max(times), "s")
+        self.figures.add("... processor time of a start", statistics.median(work), "s")
         self.figures.add("... RssAnon then", statistics.median(memory), "MB", 60)
         shutil.rmtree(data)
 

@@ -15,7 +15,8 @@ enum PredictionSpeed {
     static func main() throws {
         let rounds = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 31
         guard let path = ResourceLocator.locate() else {
-            throw Failure(description: "the embedding table was not found; name the folder of resources in HERD_RESOURCES")
+            throw Failure(
+                description: "the embedding table was not found; name the folder of resources in HERD_RESOURCES")
         }
         let embedder = TextEmbedder(table: try EmbeddingTable(mapping: path))
         let few = try MadePredictor.train(models: 11, rows: 57 * 20)
