@@ -7,7 +7,7 @@ PRODUCT_FLAGS := $(SWIFT_FLAGS) -Xswiftc -enforce-exclusivity=unchecked
 SWIFT_SOURCES := Package.swift Sources Tests Examples
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-complete bench bench-loops thresholds kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss hostile fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -43,6 +43,10 @@ thin-client: install ## Build a program with `traits: []`; fails if it fetches o
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh
+
+measure-scale: build ## New prompts, predictions in process, memory, starts, import, training, a thousand models (10 minutes).
+	swift build $(SWIFT_FLAGS) --product prediction-speed
+	python3 Scripts/scale/measure.py --json .build/scale.json
 
 measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
 	.venv/bin/python Scripts/measure_complete.py

@@ -154,6 +154,8 @@ let package = Package(
         // MARK: - Tests
         .testTarget(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
+        .executableTarget(
+            name: "prediction-speed", dependencies: ["HerdPrediction", "CVectors"], path: "Tests/Speed/Prediction"),
         .target(
             name: "PlantedGains", dependencies: ["HerdDatasets", "HerdPrediction"], path: "Tests/Support/PlantedGains"),
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction", "PlantedGains"]),

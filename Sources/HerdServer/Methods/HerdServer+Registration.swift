@@ -14,8 +14,8 @@ extension HerdServer {
     ///   - executor: Where `handler` runs; `.pool` for one that computes for more than a millisecond.
     ///   - standing: What every empty request is answered with at the moment, packed; asked for once for all requests that
     ///     came at once. It comes before everything else.
-    ///   - shortcut: Tried before `inline`, for answers that need neither the request unpacked nor a context; the bytes it
-    ///     gives are the packed answer. Requests over 64 KiB never come to it.
+    ///   - shortcut: Tried before `inline`, for answers that need not the request unpacked; the bytes it gives are the
+    ///     packed answer. Requests over 64 KiB never come to it.
     ///   - inline: Tried first, on the event loop, for answers that are at hand within microseconds; nil hands the
     ///     request on to `handler`. Requests over 64 KiB go to `handler` at once.
     ///   - handler: Runs as a task.
@@ -121,6 +121,18 @@ extension HerdServer {
     }
 
     // MARK: - Running a handler
+
+    /// Answers a request with packed bytes.
+    static func packed(
+        _ work: @escaping @Sendable (CallContext) async throws -> [UInt8], _ context: CallContext
+    ) -> @Sendable (ServerCall) async -> StatusCode {
+        { call in
+            await run(call, context) {
+                let reply = try await work(context)
+                try call.end(payloadCount: reply.count) { $0.copyBytes(from: reply) }
+            }
+        }
+    }
 
     private static func unary<Request: Message, Response: Message>(
         _ handler: @escaping @Sendable (Request, CallContext) async throws -> Response, packed: [UInt8],

@@ -33,9 +33,18 @@ package final class ServedMethod: Sendable {
     let standing: StandingAnswer?
     private let pathBytes: [UInt8]
 
-    /// Answers a request from its bytes by calling `reply` with the packed answer, or says false and has done nothing.
+    /// Answers a request from its bytes by calling `reply` with the packed answer, or says what else is to be done.
     package typealias Shortcut =
-        @Sendable (_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> Bool
+        @Sendable (_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> ShortcutOutcome
+
+    /// What a shortcut did with a request.
+    package enum ShortcutOutcome {
+        case answered
+        /// To be answered with the packed message that this returns, run as a task where the method's handler runs.
+        case later(@Sendable (CallContext) async throws -> [UInt8])
+        /// Nothing: the request goes the long way.
+        case unknown
+    }
 
     /// What is answered to every empty request at the moment, packed; runs on the event loop.
     package typealias StandingAnswer = @Sendable () -> [UInt8]

@@ -65,20 +65,24 @@ final class ConnectionDispatcher: CallDispatcher {
             }
             return answered(arrival: arrival)
         }
-        if let shortcut = method.shortcut, request.payload.count <= ServedMethod.maximumLoopRequest,
-            shortcut(
-                request,
-                { packed in
-                    connection.reply(to: request.call, payloadCount: packed.count) { $0.copyMemory(from: packed) }
-                })
-        {
-            return answered(arrival: arrival)
+        var work: (@Sendable (CallContext) async throws -> [UInt8])?
+        if let shortcut = method.shortcut, request.payload.count <= ServedMethod.maximumLoopRequest {
+            let outcome = shortcut(request) { packed in
+                connection.reply(to: request.call, payloadCount: packed.count) { $0.copyMemory(from: packed) }
+            }
+            switch outcome {
+            case .answered: return answered(arrival: arrival)
+            case .later(let found): work = found
+            case .unknown: break
+            }
         }
         countUntimed()
         let deadline = timeouts.deadline(of: request, method, arrival: arrival)
         let context = CallContext(
             session: session, method: method, deadline: deadline, metadata: request.metadata)
-        switch method.begin(request, context, connection) {
+        let begun =
+            work.map { .later(HerdServer.packed($0, context)) } ?? method.begin(request, context, connection)
+        switch begun {
         case .answered(let code):
             answered(method, code, arrival: arrival)
         case .later(let run):

@@ -81,7 +81,7 @@ package final class RouterProcess: Service {
             ServiceStatus(degradedReasons: router.degradedReasons, figures: router.figures, facts: router.facts)
         }
         server.unary(
-            Router.route, shortcut: { request, reply in router.routeHit(request, reply) }
+            Router.route, shortcut: { request, reply in router.routePacked(request, reply) }
         ) { request, context in
             // Every decision keeps its tenant.
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
