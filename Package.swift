@@ -188,7 +188,10 @@ let package = Package(
         .testTarget(name: "HerdJSONTests", dependencies: ["HerdJSON"]),
         .testTarget(
             name: "HerdBackendsTests",
-            dependencies: ["HerdBackends", "HerdJSON", .product(name: "Logging", package: "swift-log")]),
+            dependencies: [
+                "HerdBackends", "HerdJSON", "HerdServer", "HerdServices",
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         .testTarget(
             name: "HerdReflectionTests",
             dependencies: [

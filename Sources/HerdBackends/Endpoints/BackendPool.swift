@@ -143,7 +143,8 @@ package final class BackendPool: Sendable {
             endpoints.ended(grant, error)
             throw error
         }
-        let call = try ChatCall(transfer, on: places.place(for: transfer)) { [revision, deadline = attempts.deadline] end in
+        let place = places.place(for: transfer)
+        let call = try ChatCall(transfer, on: place) { [revision, deadline = attempts.deadline] end in
             switch end {
             case .succeeded(let report):
                 endpoints.ended(grant, nil, report.latency)

@@ -58,7 +58,8 @@ final class TransferPlaces: Sendable {
     func work() async -> TransferWork? {
         guard var sum = await thread.work() else { return nil }
         for transfers in all {
-            guard let work = await transfers.work() else { return nil }
+            guard var work = await transfers.work() else { return nil }
+            work.hostedSockets = work.sockets
             sum = sum + work
         }
         return sum

@@ -4,6 +4,8 @@ package struct TransferWork: Sendable, Equatable {
     package var waits = 0
     /// Calls of libcurl because a socket was ready.
     package var sockets = 0
+    /// Of these, on event loops that lend themselves.
+    package var hostedSockets = 0
     /// Calls of libcurl because its time had come.
     package var timers = 0
     /// Transfers looked at, to hand over what came or for their time-outs.
@@ -18,6 +20,7 @@ package struct TransferWork: Sendable, Equatable {
         var sum = one
         sum.waits += other.waits
         sum.sockets += other.sockets
+        sum.hostedSockets += other.hostedSockets
         sum.timers += other.timers
         sum.looks += other.looks
         sum.processorNanoseconds += other.processorNanoseconds
@@ -29,6 +32,7 @@ package struct TransferWork: Sendable, Equatable {
         var between = after
         between.waits -= before.waits
         between.sockets -= before.sockets
+        between.hostedSockets -= before.hostedSockets
         between.timers -= before.timers
         between.looks -= before.looks
         between.processorNanoseconds -= before.processorNanoseconds

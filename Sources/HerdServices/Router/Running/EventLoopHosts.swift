@@ -1,18 +1,18 @@
-import HerdBackends
+package import HerdBackends
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
+package import NIOPosix
 
 /// The router's event loops, as far as they perform calls to models.
-final class EventLoopHosts: TransferHosts {
+package final class EventLoopHosts: TransferHosts {
     private let hosts: [ObjectIdentifier: EventLoopHost]
 
-    init(_ group: MultiThreadedEventLoopGroup) {
+    package init(_ group: MultiThreadedEventLoopGroup) {
         hosts = Dictionary(
             uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), EventLoopHost($0)) })
     }
 
-    var count: Int { hosts.count }
+    package var count: Int { hosts.count }
 
     /// Does some work once the event loop that the caller runs on has done what it has to do already, or now if it runs on
     /// none.
@@ -21,7 +21,7 @@ final class EventLoopHosts: TransferHosts {
         loop.execute(work)
     }
 
-    func current() -> (any TransferHost)? {
+    package func current() -> (any TransferHost)? {
         MultiThreadedEventLoopGroup.currentEventLoop.flatMap { hosts[ObjectIdentifier($0)] }
     }
 }
