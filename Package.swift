@@ -190,7 +190,8 @@ let package = Package(
             name: "HerdBackendsTests",
             dependencies: [
                 "HerdBackends", "HerdJSON", "HerdServer", "HerdServices",
-                .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .testTarget(
             name: "HerdReflectionTests",

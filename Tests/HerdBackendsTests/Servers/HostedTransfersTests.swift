@@ -2,6 +2,7 @@ import HerdBackends
 import HerdServer
 import HerdServices
 import Logging
+import NIOCore
 import NIOPosix
 import Testing
 

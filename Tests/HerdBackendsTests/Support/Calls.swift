@@ -3,6 +3,7 @@ import HerdBackends
 import HerdServer
 import HerdServices
 import Logging
+import NIOCore
 import NIOPosix
 import Testing
 
