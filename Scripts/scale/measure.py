@@ -75,11 +75,7 @@ class Measurement:
 
     def uncached(self) -> None:
         """Route of new prompts through router and scorer."""
-        names = herd.models(11)
-        rows, prompts, models = (self.folder / name for name in ("rows.jsonl", "prompts.txt", "models.yaml"))
-        herd.write_evaluations(rows, 57 * 40, names)
-        herd.write_prompts(prompts, 20_000)
-        herd.write_herd(models, names)
+        prompts, models, rows = self.made(models=11, rows=57 * 40)
         data = self.folder / "uncached"
         self.prepare(data, models, rows)
         with self.pair(data) as (router, scorer):
@@ -108,6 +104,15 @@ class Measurement:
         self.figures.add("Health beside it, 1 x 1: p50", median(echo), "us")
         self.figures.add("uncached Route over Health, 1 x 1: p50", median([a / b for a, b in zip(p50, echo)]), "x")
 
+    def made(self, *, models: int, rows: int, prompts: int = 20_000, **kind: int) -> tuple[Path, Path, Path]:
+        """Files of prompts, of models, and of their evaluations."""
+        names = herd.models(models)
+        evaluated, asked, known = (self.folder / name for name in ("rows.jsonl", "prompts.txt", "models.yaml"))
+        herd.write_evaluations(evaluated, rows, names)
+        herd.write_prompts(asked, prompts, **kind)
+        herd.write_herd(known, names)
+        return asked, known, evaluated
+
     def prepare(self, data: Path, models: Path, rows: Path) -> None:
         """A herd's stores with models and a predictor in force."""
         with herd.running(herd.herd_all(self.bin, data), self.folder) as process:
@@ -131,11 +136,7 @@ class Measurement:
 
     def memory(self) -> None:
         """Resident memory of `herdd all`, idle and with many cached predictions."""
-        names = herd.models(11)
-        rows, prompts, models = (self.folder / name for name in ("rows.jsonl", "prompts.txt", "models.yaml"))
-        herd.write_evaluations(rows, 57 * 40, names)
-        herd.write_prompts(prompts, 2_000, words=12)
-        herd.write_herd(models, names)
+        prompts, models, rows = self.made(models=11, rows=57 * 40, prompts=2_000, words=12)
         data = self.folder / "memory"
         self.prepare(data, models, rows)
         configuration = self.folder / "memory.yaml"
@@ -226,11 +227,7 @@ class Measurement:
 
     def registry(self) -> None:
         """Route over a thousand models, and the registry beside it."""
-        names = herd.models(1000)
-        rows, prompts, models = (self.folder / name for name in ("rows.jsonl", "prompts.txt", "models.yaml"))
-        herd.write_evaluations(rows, 57 * 10, names)
-        herd.write_prompts(prompts, 20_000)
-        herd.write_herd(models, names)
+        prompts, models, rows = self.made(models=1000, rows=57 * 10)
         data = self.folder / "registry"
         begin = time.monotonic()
         self.prepare(data, models, rows)

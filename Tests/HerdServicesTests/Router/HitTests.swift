@@ -40,6 +40,20 @@ import Testing
         }
     }
 
+    /// A trained herd with models and policies of all kinds.
+    private static func withPopulatedHerd(
+        _ body: (TestHerd, inout SeededNumbers, _ seed: UInt64) async throws -> Void
+    ) async throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("seed \(seed)")
+        var random = SeededNumbers(seed)
+        try await withTestHerd { herd in
+            try await populate(herd, &random)
+            try await herd.trainDemonstration()
+            try await body(herd, &random, seed)
+        }
+    }
+
     private static func request(_ random: inout some RandomNumberGenerator) -> RouteRequest {
         var request = RouteRequest(prompt: prompts.randomElement(using: &random) ?? "a")
         request.policy = ["", "plain", "flags", "scaled"].randomElement(using: &random) ?? ""
@@ -68,12 +82,7 @@ import Testing
     }
 
     @Test func theShortWayDecidesAsTheLongOneDoes() async throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
-        print("seed \(seed)")
-        var random = SeededNumbers(seed)
-        try await withTestHerd { herd in
-            try await Self.populate(herd, &random)
-            try await herd.trainDemonstration()
+        try await Self.withPopulatedHerd { herd, random, seed in
             for prompt in Self.prompts { _ = try await herd.route(prompt) }
             var answered = 0
             for _ in 0..<300 {
@@ -100,12 +109,7 @@ import Testing
     }
 
     @Test func aPromptThatIsNewIsDecidedTheSameBothWays() async throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
-        print("seed \(seed)")
-        var random = SeededNumbers(seed)
-        try await withTestHerd { herd in
-            try await Self.populate(herd, &random)
-            try await herd.trainDemonstration()
+        try await Self.withPopulatedHerd { herd, random, seed in
             for number in 0..<100 {
                 // No tenant's predictions are another's, so that both have to ask the scorer.
                 var short = Self.request(&random)

@@ -78,13 +78,9 @@ final class PredictionCache: Sendable {
     /// Keeps a record: in memory at once, in the store within 100 ms.
     func put(_ record: [UInt8], under fingerprint: UInt128) {
         recent.put(record, under: fingerprint)
-        switch queue.add(record, under: fingerprint) {
-        case .nothing: break
-        case .hurry: store.hurry()
-        case .drain:
-            let (queue, table) = (queue, table)
-            let isTaken = store.enqueue { transaction in try table.put(queue.takeAll(), in: &transaction) }
-            if !isTaken { queue.drainFailed() }
+        let (queue, table) = (queue, table)
+        _ = store.drain(queue.add(record, under: fingerprint), refused: queue.drainFailed) { transaction in
+            try table.put(queue.takeAll(), in: &transaction)
         }
     }
 }

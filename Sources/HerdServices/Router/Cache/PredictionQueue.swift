@@ -1,3 +1,4 @@
+import HerdStore
 import NIOConcurrencyHelpers
 
 /// Predictions on their way to the store: one write takes all that came in 100 ms, in the order of their fingerprints, so
@@ -9,31 +10,18 @@ final class PredictionQueue: Sendable {
     private struct State {
         var records: [(key: UInt128, value: [UInt8])] = []
         var bytes = 0
-        /// A write that will take everything is in the store's queue.
-        var isDrainQueued = false
-        var isHurried = false
+        var request = DrainRequest()
     }
-
-    /// What has to be done about a record that was added.
-    enum Asks { case nothing, drain, hurry }
 
     private let state = NIOLockedValueBox(State())
 
     /// Adds a record, or drops it where too many wait: it would be predicted anew.
-    func add(_ record: [UInt8], under fingerprint: UInt128) -> Asks {
+    func add(_ record: [UInt8], under fingerprint: UInt128) -> DrainRequest.Asks {
         state.withLockedValue { state in
             guard state.bytes + record.count <= Self.mostBytes else { return .nothing }
             state.records.append((fingerprint, record))
             state.bytes += record.count
-            if !state.isDrainQueued {
-                state.isDrainQueued = true
-                return .drain
-            }
-            if state.bytes > Self.mostBytes / 2, !state.isHurried {
-                state.isHurried = true
-                return .hurry
-            }
-            return .nothing
+            return state.request.added(isHalfFull: state.bytes > Self.mostBytes / 2)
         }
     }
 
@@ -48,6 +36,6 @@ final class PredictionQueue: Sendable {
 
     /// The store took no write: the next record asks again.
     func drainFailed() {
-        state.withLockedValue { $0.isDrainQueued = false }
+        state.withLockedValue { $0.request.ended() }
     }
 }
