@@ -4,7 +4,12 @@ SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
 # Tests check at run time that nobody changes what another one is looking at; for what is installed that would take a
 # quarter of the instructions of a short answer.
 PRODUCT_FLAGS := $(SWIFT_FLAGS) -Xswiftc -enforce-exclusivity=unchecked
+# No test imports anything as @testable, and what they count is then nearly what is installed.
+TEST_FLAGS := $(SWIFT_FLAGS) --disable-testable-imports --scratch-path .build/test
 SWIFT_SOURCES := Package.swift Sources Tests Examples
+# A test run that fails is one whatever its output is piped through.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
 .PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss hostile fuzz test-tsan test-asan lint format
@@ -33,10 +38,10 @@ stop: ## Stop the demonstration herd and its models.
 # Built in a folder of its own, since tests are compiled with other flags: make run and make test would else build
 # everything anew in turns.
 test: install ## All tests (release build).
-	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
+	swift test $(TEST_FLAGS) --no-parallel 2>&1 | awk -f Scripts/failures-last.awk
 
 thresholds: install ## Write Benchmarks/thresholds.json anew: what short answers may cost, counted, which make test holds.
-	HERD_WRITE_THRESHOLDS=1 swift test $(SWIFT_FLAGS) --scratch-path .build/test --filter HotPathTests
+	HERD_WRITE_THRESHOLDS=1 swift test $(TEST_FLAGS) --filter HotPathTests
 
 thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may.
 	@Scripts/thin-client.sh
@@ -73,11 +78,11 @@ test-asan: install ## The suites that touch C memory under the address sanitizer
 
 kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
 	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \
-		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter KillLoopTests
+		swift test $(TEST_FLAGS) --no-parallel --filter KillLoopTests
 
 power-loss: install ## CUTS simulated power cuts at random moments (SEED repeats a run); the same.
 	HERD_CUTS=$(or $(CUTS),200) HERD_SEED=$(SEED) \
-		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter PowerLossTests
+		swift test $(TEST_FLAGS) --no-parallel --filter PowerLossTests
 
 SECONDS := 10
 fuzz: install ## Attack every decoder with libFuzzer for SECONDS each (SECONDS=10; TARGETS="frames message.*").

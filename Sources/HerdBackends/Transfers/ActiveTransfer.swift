@@ -1,6 +1,6 @@
 import CCurl
 
-/// One transfer on the curl thread: libcurl's handle with what belongs to it, and how far the answer is.
+/// One transfer on the thread that performs it: libcurl's handle with what belongs to it, and how far the answer is.
 ///
 /// Owned by `TransferLoop`, used on its thread only; freed after the handle has left the multi handle.
 final class ActiveTransfer {
