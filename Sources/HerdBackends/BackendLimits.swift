@@ -11,7 +11,7 @@ package struct BackendLimits: Sendable, Equatable {
     /// How long the end of a connection is waited for, once the answer is complete (1 s).
     package var drainTimeout: Duration = .seconds(1)
     /// Between two hand-overs of one answer's tokens; the first one and the end do not wait for it (1 ms).
-    package var bundlingTime: Duration = .milliseconds(1)
+    package var bundlingTime: Duration = .milliseconds(5)
 
     // MARK: - Sizes
 

@@ -160,7 +160,9 @@ void herd_memory_keep_small(void) {
     // Setting one threshold ends the raising of both (mallopt(3)). Low ones cost dearly: with 256 KiB every buffer of a
     // fast stream was new pages, 226,000 page faults a second on the event loop.
     mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+    // Giving memory back stops every thread for a moment (the processors forget the addresses, TLB shootdown). LMDB takes
+    // 2 MB for each write of a commit (mdb_txn_begin of a child), so that with a lower one each did that.
+    mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
     // A heap for each of many threads keeps that much more.
     mallopt(M_ARENA_MAX, 4);
 #endif

@@ -72,10 +72,13 @@ package final class BackendPool: Sendable {
     ///   - firstTokenBy: When it has to have begun, whatever holds it up: a queue, retries or the model. After that the call
     ///     fails with `timeout(firstToken)`, so that another model can have its turn. Nil to have only `deadline` and the
     ///     endpoints' own time-outs.
+    ///   - underWay: What the caller can do while nothing has come: called when the request has been sent or has to wait for
+    ///     room, again with each further attempt, and not at all where nothing can be asked.
     /// - Returns: the answer, once its first token is there.
     /// - Throws: why there is none; nothing of an answer has come then, so another model may be asked.
     package func open(
-        model: String, _ request: ChatRequest, deadline: MonotonicInstant, firstTokenBy: MonotonicInstant? = nil
+        model: String, _ request: ChatRequest, deadline: MonotonicInstant, firstTokenBy: MonotonicInstant? = nil,
+        underWay: () async -> Void = {}
     ) async throws(BackendError) -> ChatStream {
         guard let endpoints = models.withLockedValue({ $0[model] }) else {
             throw BackendError(.unknownModel, "No endpoint is registered for the model \(model).")
@@ -84,11 +87,11 @@ package final class BackendPool: Sendable {
         var attempts = ChatAttempts(
             model: model, request, deadline: deadline, firstTokenBy: firstTokenBy, configuration.limits)
         while true {
-            let grant = try await leave(to: endpoints, attempts)
+            let grant = try await leave(to: endpoints, attempts, underWay)
             let failure: BackendError
             let started = MonotonicInstant.now
             do throws(BackendError) {
-                return try await attempt(grant, endpoints, &attempts)
+                return try await attempt(grant, endpoints, &attempts, underWay)
             } catch {
                 failure = error
             }
@@ -102,9 +105,11 @@ package final class BackendPool: Sendable {
 
     /// Waits until an endpoint has room and wants calls.
     private func leave(
-        to endpoints: ModelEndpoints, _ attempts: ChatAttempts
+        to endpoints: ModelEndpoints, _ attempts: ChatAttempts, _ beforeWaiting: () async -> Void
     ) async throws(BackendError) -> EndpointSet.Grant {
-        switch await endpoints.admit(attempts.preference, began: attempts.began, until: attempts.firstTokenBy) {
+        switch await endpoints.admit(
+            attempts.preference, began: attempts.began, until: attempts.firstTokenBy, beforeWaiting)
+        {
         case .granted(let grant):
             guard Task.isCancelled || attempts.firstTokenBy <= .now else { return grant }
             endpoints.giveBack(grant)
@@ -128,7 +133,8 @@ package final class BackendPool: Sendable {
 
     /// Calls one endpoint and waits for its first token.
     private func attempt(
-        _ grant: EndpointSet.Grant, _ endpoints: ModelEndpoints, _ attempts: inout ChatAttempts
+        _ grant: EndpointSet.Grant, _ endpoints: ModelEndpoints, _ attempts: inout ChatAttempts,
+        _ underWay: () async -> Void
     ) async throws(BackendError) -> ChatStream {
         let endpoint = grant.configuration
         let transfer: TransferRequest
@@ -155,6 +161,7 @@ package final class BackendPool: Sendable {
             }
             revision.withLockedValue { $0 += 1 }
         }
+        await underWay()
         switch await call.next() {
         case .events(let events):
             endpoints.answered(grant)

@@ -42,8 +42,10 @@ final class ModelEndpoints: Sendable {
     /// - Parameters:
     ///   - began: When the call came first.
     ///   - until: How long it may wait.
+    ///   - beforeWaiting: Called if it has to.
     func admit(
-        _ preference: EndpointSet.Preference, began: MonotonicInstant, until: MonotonicInstant
+        _ preference: EndpointSet.Preference, began: MonotonicInstant, until: MonotonicInstant,
+        _ beforeWaiting: () async -> Void = {}
     ) async -> Verdict {
         let (call, admission, resumed) = state.withLockedValue { state in
             let now = MonotonicInstant.now
@@ -56,7 +58,9 @@ final class ModelEndpoints: Sendable {
         switch admission {
         case .granted(let grant): return .granted(grant)
         case .refused(let refusal): return .refused(refusal)
-        case .queued: return await wait(call, until: until)
+        case .queued:
+            await beforeWaiting()
+            return await wait(call, until: until)
         }
     }
 

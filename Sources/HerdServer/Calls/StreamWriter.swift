@@ -1,6 +1,7 @@
 package import HerdFrames
 package import HerdMessages
 import HerdTransport
+package import NIOCore
 
 /// Where a streaming handler sends its messages.
 package struct StreamWriter<Response: Message>: Sendable {
@@ -14,6 +15,13 @@ package struct StreamWriter<Response: Message>: Sendable {
         try await call.waitForCredit()
         let prepared = message.prepared()
         try call.send(payloadCount: prepared.size) { _ = prepared.write(to: $0) }
+    }
+
+    /// The same for a message that may wait for the next one to go with it, but for no longer than `time`.
+    package func send(_ message: Response, within time: TimeAmount) async throws(CallError) {
+        try await call.waitForCredit()
+        let prepared = message.prepared()
+        try call.send(payloadCount: prepared.size, within: time) { _ = prepared.write(to: $0) }
     }
 }
 

@@ -10,7 +10,7 @@ package enum HerdRole: String, Sendable, CaseIterable {
     case router
     case scorer
     case refiner
-    /// All three in one process, still talking over loopback.
+    /// All three in one process; they talk over loopback, but the router has prompts predicted without a call.
     case all
 }
 
@@ -33,12 +33,14 @@ package enum HerdProcess {
             // The three know each other, wherever they listen.
             (configuration.scorer.routerAddress, configuration.refiner.routerAddress) = ("", "")
         }
+        var localScorer: LocalScorer?
         if role == .all || role == .scorer {
             let scorer = try ScorerProcess(configuration, logger: Logger(label: "scorer"))
             let bound = try await scorer.start()
             services.append(scorer)
             routerCallers.append(scorer)
             addresses.append(("scorer", bound))
+            localScorer = scorer.local
             if role == .all, let first = bound.first { configuration.router.scorerAddress = first.description }
         }
         if role == .all || role == .refiner {
@@ -50,7 +52,7 @@ package enum HerdProcess {
             if role == .all, let first = bound.first { configuration.router.refinerAddress = first.description }
         }
         if role == .all || role == .router {
-            let router = try await RouterProcess(configuration, logger: Logger(label: "router"))
+            let router = try await RouterProcess(configuration, scorer: localScorer, logger: Logger(label: "router"))
             let bound = try await router.start()
             services.append(router)
             addresses.append(("router", bound))

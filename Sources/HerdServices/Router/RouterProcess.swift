@@ -22,8 +22,9 @@ package final class RouterProcess: Service {
 
     /// Opens the store and registers every method.
     ///
+    /// - Parameter local: the scorer, where that is in this process.
     /// - Throws: `ConfigurationError`, `StoreError`.
-    package init(_ configuration: HerdConfiguration, logger: Logger) async throws {
+    package init(_ configuration: HerdConfiguration, scorer local: LocalScorer? = nil, logger: Logger) async throws {
         let listening = try ServerConfiguration(listen: configuration.router.listen, limits: configuration.server)
         let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, listening.eventLoops))
         self.eventLoops = eventLoops
@@ -40,7 +41,8 @@ package final class RouterProcess: Service {
             address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client,
             eventLoopGroup: eventLoops)
         router = try await RouterService(
-            configuration.router, scorer: scorer, refiner: refiner, hosts: EventLoopHosts(eventLoops), logger: logger)
+            configuration.router, scorer: scorer, local: local, refiner: refiner, hosts: EventLoopHosts(eventLoops),
+            logger: logger)
         register()
     }
 
@@ -104,9 +106,7 @@ package final class RouterProcess: Service {
         server.stream(Router.complete, on: .eventLoop) { request, context, writer in
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
             try await answering {
-                var call = try await CompleteCall(request, router: router, context: context) {
-                    event throws(CallError) in try await writer.send(event)
-                }
+                var call = try await CompleteCall(request, router: router, context: context, writer: writer)
                 try await call.run()
             }
         }

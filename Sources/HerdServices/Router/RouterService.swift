@@ -31,10 +31,12 @@ final class RouterService: Sendable {
 
     /// Opens the store.
     ///
-    /// - Parameter hosts: the event loops that perform calls to models.
+    /// - Parameters:
+    ///   - local: the scorer, where that is in this process.
+    ///   - hosts: the event loops that perform calls to models.
     init(
-        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, hosts: any TransferHosts,
-        logger: Logger
+        _ configuration: RouterConfiguration, scorer: HerdClient, local: LocalScorer?, refiner: HerdClient,
+        hosts: any TransferHosts, logger: Logger
     ) async throws {
         self.refiner = refiner
         self.configuration = configuration
@@ -59,7 +61,9 @@ final class RouterService: Sendable {
             changedModels.update(snapshot)
             view.update(registry: snapshot)
         }
-        follower = PredictorFollower(client: scorer, store: store, logger: logger) { view.update(predictor: $0) }
+        follower = PredictorFollower(client: scorer, local: local, store: store, logger: logger) {
+            view.update(predictor: $0)
+        }
         view.update(predictor: follower.current)
         measurements = MeasurementLog(store: store, logger: logger) { view.update(measurements: $0) }
         sessions = SessionModels(
@@ -82,8 +86,21 @@ final class RouterService: Sendable {
         case .unusual: return .unknown
         case .missed(let missed):
             cache.countMiss()
+            if let packed = routeHere(missed) {
+                packed.withUnsafeBytes(reply)
+                return .answered
+            }
             return .later { _ in try await answering { try await self.route(missed) } }
         }
+    }
+
+    /// Answers with a prediction of this process; nil where that has none, or the long way has to be taken.
+    private func routeHere(_ missed: MissedRoute) -> [UInt8]? {
+        // What is wrong with it the long way finds again, and says so.
+        guard follower.predictsHere(byteCount: missed.prompt.count),
+            let record = try? recordHere(of: missed.text, under: missed.fingerprint, with: missed.predictor)
+        else { return nil }
+        return hits.answer(missed, record: record)
     }
 
     /// Answers a request whose prediction is not cached from its bytes, with the scorer's; the long way where the herd has
@@ -96,7 +113,7 @@ final class RouterService: Sendable {
             try Task.checkCancellation()
             let view = view.current
             let plan = try RoutePlan(try missed.request(), view: view)
-            return try fallBack(plan, view: view, tenant: missed.tenantName, because: error).response.pack()
+            return log(try fallBack(plan, view: view, tenant: missed.tenantName, because: error)).response.pack()
         }
         if let reply = hits.answer(missed, record: record) { return reply }
         let (view, request, tenant) = (view.current, try missed.request(), missed.tenantName)
@@ -106,20 +123,34 @@ final class RouterService: Sendable {
             cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text) == missed.fingerprint
         else { return try await route(request, tenant: tenant).pack() }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        return settled(
-            decision, plan: plan, fingerprint: missed.fingerprint, tenant: tenant, cached: false
+        return log(
+            made(decision, plan: plan, fingerprint: missed.fingerprint, tenant: tenant, cached: false)
         ).response.pack()
     }
 
     /// Asks the scorer for a prediction, once for all who ask at the same time, and keeps it.
     private func predictedRecord(
-        of text: @autoclosure () -> String, under fingerprint: UInt128, with predictor: FollowedPredictor
+        of text: String, under fingerprint: UInt128, with predictor: FollowedPredictor
     ) async throws -> [UInt8] {
         let (cache, follower) = (cache, follower)
+        if let record = try recordHere(of: text, under: fingerprint, with: predictor) { return record }
         return try await predictions.value(for: fingerprint) {
             // Landed between the look into the cache and here.
             if let landed = cache.recent(fingerprint) { return landed }
-            let record = try await follower.predict(text(), with: predictor).record
+            let record = try await follower.predict(text, with: predictor).record
+            cache.put(record, under: fingerprint)
+            return record
+        }
+    }
+
+    /// Has a prediction made in this process, and keeps it; nil where the scorer has to be asked, or somebody does so.
+    private func recordHere(
+        of text: String, under fingerprint: UInt128, with predictor: FollowedPredictor
+    ) throws -> [UInt8]? {
+        guard follower.predictsHere(byteCount: text.utf8.count) else { return nil }
+        return try predictions.valueNow(for: fingerprint) {
+            if let landed = cache.recent(fingerprint) { return landed }
+            let record = try follower.predictHere(text, with: predictor).record
             cache.put(record, under: fingerprint)
             return record
         }
@@ -133,23 +164,25 @@ final class RouterService: Sendable {
         let fingerprint = cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text)
         guard let prediction = cache.get(fingerprint, predictor: predictor) else { return nil }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        let (response, _) = settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+        let response = log(
+            made(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+        ).response
         if !plan.session.isEmpty { keepSession(plan.session, with: response.model, tenant: tenant) }
         return response
     }
 
     /// Asks the scorer and, where it can't tell, falls back as the policy says.
     func route(_ request: RouteRequest, tenant: String) async throws -> RouteResponse {
-        let decided = try await decide(request, tenant: tenant)
+        let decided = log(try await decide(request, tenant: tenant))
         if !request.session.isEmpty { keepSession(request.session, with: decided.response.model, tenant: tenant) }
         return decided.response
     }
 
-    /// Decides and logs the decision; whoever runs the model tells the session which one that was.
+    /// Decides; `log` gives the decision its id. Whoever runs the model tells the session which one that was.
     ///
     /// - Parameter needs: what running the chosen model asks of it.
     func decide(_ request: RouteRequest, needs: RequestNeeds = RequestNeeds(), tenant: String) async throws
-        -> SettledDecision
+        -> MadeDecision
     {
         let view = view.current
         let plan = try RoutePlan(request, needs: needs, view: view)
@@ -161,7 +194,7 @@ final class RouterService: Sendable {
         // Long requests come here without a look into the cache, and a flight may have landed since the others looked.
         if let prediction = cache.get(fingerprint, predictor: predictor, countsMiss: false) {
             let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-            return settled(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
+            return made(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
         }
         let record: [UInt8]
         do {
@@ -175,12 +208,12 @@ final class RouterService: Sendable {
             throw CallError(.internal, "a prediction does not fit predictor \(predictor.version)")
         }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
-        return settled(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
+        return made(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
     }
 
     private func fallBack(
         _ plan: RoutePlan, view: RoutingView, tenant: String, because error: CallError
-    ) throws(CallError) -> SettledDecision {
+    ) throws(CallError) -> MadeDecision {
         logger.debug("no prediction", metadata: ["error": "\(error)"])
         return try fallBack(
             plan, view: view, tenant: tenant, because: "the scorer gave no prediction (\(error.code))")
@@ -188,42 +221,38 @@ final class RouterService: Sendable {
 
     private func fallBack(
         _ plan: RoutePlan, view: RoutingView, tenant: String, because reason: String
-    ) throws(CallError) -> SettledDecision {
+    ) throws(CallError) -> MadeDecision {
         let decision = try RoutedDecision(plan, view: view, degradedBecause: reason)
         degradedCount.add(1, ordering: .relaxed)
-        return settled(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
+        return made(decision, plan: plan, fingerprint: nil, tenant: tenant, cached: false)
     }
 
-    private func settled(
+    /// Gives a conversation its model.
+    private func made(
         _ decision: consuming RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> SettledDecision {
-        let (response, id) = settle(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: cached)
-        return SettledDecision(response: response, plan: plan, id: id)
-    }
-
-    /// Gives a conversation its model, the decision its id, and the log its entry.
-    private func settle(
-        _ decision: consuming RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> (RouteResponse, LogEntryID) {
+    ) -> MadeDecision {
         var decision = decision
         if !plan.session.isEmpty,
             let model = sessions.model(of: plan.session, tenant: tenant, nowMs: WallClock.milliseconds())
         {
             decision.keepSession(with: model, margin: plan.policy.switchMargin)
         }
-        return log(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: cached)
+        return MadeDecision(routed: decision, plan: plan, fingerprint: fingerprint, tenant: tenant, isCached: cached)
     }
 
-    private func log(
-        _ decision: RoutedDecision, plan: RoutePlan, fingerprint: UInt128?, tenant: String, cached: Bool
-    ) -> (RouteResponse, LogEntryID) {
+    /// Gives a decision its id, and the log its entry.
+    func log(_ made: MadeDecision) -> SettledDecision {
+        let (decision, plan) = (made.routed, made.plan)
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
-        let print = fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) } }
+        let print = made.fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) } }
         let (id, isKept) = decisions.append(
             DecisionRecord(
-                decision, tenant: tenant, fingerprint: print ?? [], timeMs: WallClock.milliseconds(), prompt: prompt))
+                decision, tenant: made.tenant, fingerprint: print ?? [], timeMs: WallClock.milliseconds(),
+                prompt: prompt))
         if !isKept { droppedCount.add(1, ordering: .relaxed) }
-        return (RouteResponse(decision, id: id.description, cached: cached, explain: plan.explain), id)
+        return SettledDecision(
+            response: RouteResponse(decision, id: id.description, cached: made.isCached, explain: plan.explain),
+            plan: plan, id: id)
     }
 
     private func keepSession(_ session: String, with model: String, tenant: String) {

@@ -33,6 +33,9 @@ package final class ScorerProcess: Service, RouterCaller {
         register()
     }
 
+    /// For a router in this process.
+    package var local: LocalScorer { LocalScorer { [scorer] request in try answering { try scorer.predict(request) } } }
+
     /// Listens, and gives the addresses.
     package func start() async throws -> [EndpointAddress] {
         try await server.start()

@@ -9,6 +9,8 @@ final class Outbox<Item: Sendable>: Sendable {
         var byteCount = 0
         /// The event loop was asked to look and has not yet.
         var isScheduled = false
+        /// The event loop will look, but later.
+        var isDelayed = false
         /// The socket does not take what the connection has to send.
         var isStalled = false
         /// Somebody found the connection congested and waits to be told otherwise.
@@ -25,6 +27,23 @@ final class Outbox<Item: Sendable>: Sendable {
             return true
         }
         if isFirst { wake() }
+    }
+
+    /// Adds an item that may wait; calls `wake` if the event loop does not know of any.
+    func pushForLater(_ item: Item, byteCount: Int, wake: () -> Void) {
+        let isFirst = state.withLockedValue { state in
+            state.items.append(item)
+            state.byteCount += byteCount
+            if state.isScheduled || state.isDelayed { return false }
+            state.isDelayed = true
+            return true
+        }
+        if isFirst { wake() }
+    }
+
+    /// The event loop looks now as it was to do later.
+    func delayEnded() {
+        state.withLockedValue { $0.isDelayed = false }
     }
 
     /// Exchanges `items`, which must be empty, for everything that was pushed since the last time, oldest first; the

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 package import HerdFrames
-import NIOCore
+package import NIOCore
 
 /// One open call at its server, as the handler that runs it sees it: where its messages and its end go.
 ///
@@ -59,6 +59,16 @@ package final class ServerCall: Sendable {
     ) throws(CallError) {
         let bytes = try wireBytes(.message, payloadCount, writePayload)
         connection.outbox.push(.message(token, bytes), byteCount: bytes.count, wake: connection.emptyOutbox)
+    }
+
+    /// The same for a message that may wait for the next one of the connection, but for no longer than `time`.
+    package func send(
+        payloadCount: Int, within time: TimeAmount, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(CallError) {
+        let bytes = try wireBytes(.message, payloadCount, writePayload)
+        connection.outbox.pushForLater(.message(token, bytes), byteCount: bytes.count) {
+            connection.emptyOutbox(within: time)
+        }
     }
 
     /// Ends the call with one packed message; the call's handler does so exactly once, or `fail`s.

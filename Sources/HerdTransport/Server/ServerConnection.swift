@@ -291,6 +291,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         eventLoop.execute { self.sendOutbox() }
     }
 
+    /// Asks it to do so within `time`, where nothing makes it do so before.
+    func emptyOutbox(within time: TimeAmount) {
+        eventLoop.scheduleTask(in: time) {
+            self.outbox.delayEnded()
+            self.sendOutbox()
+        }
+    }
+
     private func sendOutbox() {
         outbox.takeAll(&taken)
         for item in taken {

@@ -47,6 +47,16 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
         }
     }
 
+    /// Does work for `key` that waits for nothing; nil where somebody does it already.
+    ///
+    /// - Throws: what `work` throws.
+    package func valueNow(for key: Key, _ work: () throws -> Value) throws -> Value? {
+        guard begin(key) else { return nil }
+        let result = Result(catching: work)
+        land(key, result)
+        return try result.get()
+    }
+
     /// Whether somebody does the work for `key`.
     package func isUnderWay(_ key: Key) -> Bool {
         flights.withLockedValue { $0[key] != nil }

@@ -19,18 +19,24 @@ final class PredictorFollower: Sendable {
     private static let watchTimeout = Duration.seconds(3_600)
     private static let longestPause = Duration.milliseconds(500)
 
+    /// A longer text, of which predicting takes milliseconds, is left to the scorer's event loops: others wait on ours.
+    private static let mostBytesHere = 64 << 10
+
     private let client: HerdClient
+    private let local: LocalScorer?
     private let store: StoreEnvironment
     private let logger: Logger
     private let connected = Atomic<Bool>(false)
     private let followed: NIOLockedValueBox<FollowedPredictor?>
     private let changed: @Sendable (FollowedPredictor?) -> Void
 
+    /// - Parameter local: the scorer, where that is in this process.
     init(
-        client: HerdClient, store: StoreEnvironment, logger: Logger,
+        client: HerdClient, local: LocalScorer?, store: StoreEnvironment, logger: Logger,
         changed: @escaping @Sendable (FollowedPredictor?) -> Void
     ) {
         self.client = client
+        self.local = local
         self.store = store
         self.logger = logger
         self.changed = changed
@@ -80,11 +86,32 @@ final class PredictorFollower: Sendable {
 
     /// - Throws: `CallError`; UNAVAILABLE at once while the scorer is away.
     func predict(_ text: String, with predictor: FollowedPredictor) async throws -> CachedPrediction {
-        guard isScorerAvailable else { throw CallError(.unavailable, "the scorer is away") }
-        let reply = try await client.call(
-            Scorer.predict,
-            PredictRequest(text: text, predictorVersion: predictor.version, withoutNames: true),
-            timeout: Self.predictionTimeout)
+        guard isScorerAvailable else { throw Self.isAway }
+        return try Self.prediction(
+            try await client.call(
+                Scorer.predict, Self.request(text, predictor), timeout: Self.predictionTimeout), of: predictor)
+    }
+
+    /// Whether `predictHere` is for a text of that length.
+    func predictsHere(byteCount: Int) -> Bool { local != nil && byteCount <= Self.mostBytesHere }
+
+    /// A prediction of the scorer in this process.
+    ///
+    /// - Throws: `CallError`; UNAVAILABLE where there is none or it ends.
+    func predictHere(_ text: String, with predictor: FollowedPredictor) throws -> CachedPrediction {
+        guard let local, isScorerAvailable else { throw Self.isAway }
+        return try Self.prediction(try local.predict(Self.request(text, predictor)), of: predictor)
+    }
+
+    private static var isAway: CallError { CallError(.unavailable, "the scorer is away") }
+
+    private static func request(_ text: String, _ predictor: FollowedPredictor) -> PredictRequest {
+        PredictRequest(text: text, predictorVersion: predictor.version, withoutNames: true)
+    }
+
+    private static func prediction(
+        _ reply: PredictResponse, of predictor: FollowedPredictor
+    ) throws(CallError) -> CachedPrediction {
         guard reply.qualities.count == predictor.models.count,
             reply.costsUsd.isEmpty || reply.costsUsd.count == predictor.models.count,
             Int(reply.rounds) == predictor.rounds, reply.gains.count == predictor.models.count * predictor.rounds,

@@ -45,8 +45,9 @@ struct RefineCall {
             }
         }
         if request.model.isEmpty {
-            let decided = try await router.decide(
-                route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
+            let decided = router.log(
+                try await router.decide(
+                    route, needs: RequestNeeds(running: request.options), tenant: context.tenant))
             route = route.withoutFlags(decided.plan)
             refinement.prompt = route.prompt
             refinement.messages = route.messages

@@ -1,6 +1,7 @@
 import HerdClient
 import HerdFrames
 import HerdMessages
+import HerdPolicy
 import HerdServer
 import NIOCore
 
@@ -10,10 +11,10 @@ extension CompleteCall {
     /// - Parameter others: models that may be asked after it; where there are any, half of the caller's time is left to
     ///   the model without refinement and to them.
     /// - Returns: false where it brought nothing, which the caller has been told; the model is then asked without it.
-    mutating func refine(_ candidate: Candidate, others: Int) async throws(CallError) -> Bool {
+    mutating func refine(_ candidate: RankedCandidate, others: Int) async throws(CallError) -> Bool {
         var request = RefinementRequest(
-            prompt: route.prompt, model: candidate.model, rounds: candidate.refineRounds, messages: route.messages,
-            decisionId: decided.response.decisionId)
+            prompt: route.prompt, model: candidate.name, rounds: UInt32(clamping: candidate.refineRounds), messages: route.messages,
+            decisionId: settle().response.decisionId)
         request.options = options
         var progress = RefinementProgress()
         var failure: CallError?
@@ -37,7 +38,7 @@ extension CompleteCall {
             try await send(CompleteEvent(event: .refinement(event)))
         }
         if context.isOver {
-            if progress.hasOutput { session?.keep(candidate.model) }
+            if progress.hasOutput { session?.keep(candidate.name) }
             throw failure ?? CallError(.cancelled, "the call was stopped")
         }
         guard let text = progress.text else {
@@ -48,18 +49,18 @@ extension CompleteCall {
         if let failure { try await tell(failure, candidate, "the best answer so far follows") }
         for piece in AnswerText.pieces(of: text) { try await send(CompleteEvent(event: .delta(piece))) }
         hasOutput = true
-        attempts.append(Attempt(model: candidate.model, seconds: progress.seconds))
+        attempts.append(Attempt(model: candidate.name, seconds: progress.seconds))
         generation = GenerationFinish(
-            reason: progress.reason.isEmpty ? "stop" : progress.reason, usage: progress.usage, model: candidate.model,
+            reason: progress.reason.isEmpty ? "stop" : progress.reason, usage: progress.usage, model: candidate.name,
             firstTokenSeconds: firstToken.map { Double(($0 - began).nanoseconds) / 1e9 } ?? 0,
             seconds: progress.seconds)
         refineRounds = progress.rounds
         transcriptID = progress.transcriptID
-        try await finish(with: candidate.model)
+        try await finish(with: candidate.name)
         return true
     }
 
-    private mutating func tell(_ failure: CallError?, _ candidate: Candidate, _ whatNow: String) async throws(CallError)
+    private mutating func tell(_ failure: CallError?, _ candidate: RankedCandidate, _ whatNow: String) async throws(CallError)
     {
         let what =
             failure.map { failure in
@@ -68,7 +69,7 @@ extension CompleteCall {
             }
             ?? "the refiner ended without an answer"
         let attempt = Attempt(
-            model: candidate.model, code: (failure?.code ?? .internal).rawValue, error: "\(what); \(whatNow)")
+            model: candidate.name, code: (failure?.code ?? .internal).rawValue, error: "\(what); \(whatNow)")
         attempts.append(attempt)
         try await send(CompleteEvent(event: .failed(attempt)))
     }

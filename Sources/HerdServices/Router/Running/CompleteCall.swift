@@ -1,6 +1,7 @@
 import HerdBackends
 import HerdFrames
 import HerdMessages
+import HerdPolicy
 import HerdServer
 import NIOCore
 
@@ -11,12 +12,15 @@ import NIOCore
 struct CompleteCall {
     let router: RouterService
     let context: CallContext
-    let decided: SettledDecision
+    private let made: MadeDecision
+    /// Once it is logged.
+    private var settled: SettledDecision?
+    private var isAnnounced = false
     /// The caller's request, without prompt flags.
     let route: RouteRequest
     let options: GenerationOptions?
     let maximumModels: Int
-    let send: @Sendable (CompleteEvent) async throws(CallError) -> Void
+    private let writer: StreamWriter<CompleteEvent>
 
     let session: Conversation?
     private let chat: ChatRequest
@@ -35,11 +39,13 @@ struct CompleteCall {
 
     private static let mostModels: UInt32 = 100
     private static let usualModels = 3
+    /// What the caller is told first may come with the first token.
+    private static let announcementTime = TimeAmount.milliseconds(5)
 
-    /// Checks the request, decides and logs the decision.
+    /// Checks the request and decides.
     init(
         _ request: CompleteRequest, router: RouterService, context: CallContext,
-        send: @escaping @Sendable (CompleteEvent) async throws(CallError) -> Void
+        writer: StreamWriter<CompleteEvent>
     ) async throws {
         guard let route = request.route else { throw CallError(.invalidArgument, "route is missing") }
         switch request.failover {
@@ -51,16 +57,16 @@ struct CompleteCall {
             maximumModels = Int(count)
         }
         let asWritten = try ChatRequest(prompt: route.prompt, messages: route.messages, options: request.options)
-        decided = try await router.decide(
+        made = try await router.decide(
             route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
-        self.route = route.withoutFlags(decided.plan)
+        self.route = route.withoutFlags(made.plan)
         chat =
-            decided.plan.prompt.flags == nil
+            made.plan.prompt.flags == nil
             ? asWritten
             : try ChatRequest(prompt: self.route.prompt, messages: self.route.messages, options: request.options)
         self.router = router
         self.context = context
-        self.send = send
+        self.writer = writer
         options = request.options
         session = Conversation(route.session, tenant: context.tenant, router.sessions)
         sessionModel = session?.model
@@ -78,16 +84,38 @@ struct CompleteCall {
         }
     }
 
+    func send(_ event: CompleteEvent) async throws(CallError) {
+        try await writer.send(event)
+    }
+
+    /// Logs the decision, the first time.
+    mutating func settle() -> SettledDecision {
+        if let settled { return settled }
+        let new = router.log(made)
+        settled = new
+        return new
+    }
+
+    /// Tells the caller the decision, the first time.
+    private mutating func announce() async throws(CallError) {
+        guard !isAnnounced else { return }
+        try await writer.send(CompleteEvent(event: .decision(settle().response)), within: Self.announcementTime)
+        isAnnounced = true
+    }
+
     // MARK: - One model after another
 
     private mutating func answer() async throws(CallError) {
-        try await send(CompleteEvent(event: .decision(decided.response)))
-        let candidates = decided.response.candidates.filter(\.excludedBecause.isEmpty).prefix(maximumModels)
+        let candidates = made.routed.ranking.candidates.prefix(maximumModels)
         var failures: [(model: String, failure: BackendFailure)] = []
         for (index, candidate) in candidates.enumerated() {
             let others = candidates.count - index - 1
-            if candidate.refineRounds > 0, try await refine(candidate, others: others) { return }
-            let run = await run(candidate.model, others: others)
+            if candidate.refineRounds > 0 {
+                try await announce()
+                if try await refine(candidate, others: others) { return }
+            }
+            let run = await run(candidate.name, others: others)
+            try await announce()
             attempts += run.finish.attempts
             generation = run.finish
             if spent != Usage() {
@@ -96,18 +124,18 @@ struct CompleteCall {
                 generation?.usage = usage
             }
             switch run.failure {
-            case nil: return try await finish(with: candidate.model)
+            case nil: return try await finish(with: candidate.name)
             case .caller(let error):
-                session?.keep(candidate.model)
+                session?.keep(candidate.name)
                 throw error
             case .backend(let failure):
                 if failure.allowsAnotherModel, !context.isOver {
-                    session?.forget(candidate.model)
+                    session?.forget(candidate.name)
                 } else if run.hasOutput {
                     // Nobody but the caller ended it: whoever was speaking goes on with the next turn.
-                    session?.keep(candidate.model)
+                    session?.keep(candidate.name)
                 }
-                failures.append((candidate.model, failure))
+                failures.append((candidate.name, failure))
                 guard !hasOutput else { throw try await broken(failure.callError(AnswerText.whatWasSentStands)) }
                 guard failure.allowsAnotherModel, others > 0 else { throw try await broken(Self.error(failures)) }
                 router.runner.noteFailover()
@@ -122,16 +150,20 @@ struct CompleteCall {
 
     private mutating func run(_ model: String, others: Int) async -> ModelRun {
         let model = router.view.current.registry.model(named: model) ?? Model(name: model)
-        let send = send
+        let writer = writer
         let run = await router.runner.run(
-            model, chat, deadline: context.deadline, firstTokenBy: firstTokenDeadline(others: others)
-        ) { piece throws(CallError) in
-            switch piece {
-            case .text(let text): try await send(CompleteEvent(event: .delta(text)))
-            case .reasoning(let text): try await send(CompleteEvent(event: .reasoning(text)))
-            case .toolCall(let delta): try await send(CompleteEvent(event: .toolCall(delta)))
-            }
-        }
+            model, chat, deadline: context.deadline, firstTokenBy: firstTokenDeadline(others: others),
+            underWay: {
+                // A caller who is gone is found out by the next piece, or by whoever announces it then.
+                do throws(CallError) { try await announce() } catch {}
+            },
+            send: { piece throws(CallError) in
+                switch piece {
+                case .text(let text): try await writer.send(CompleteEvent(event: .delta(text)))
+                case .reasoning(let text): try await writer.send(CompleteEvent(event: .reasoning(text)))
+                case .toolCall(let delta): try await writer.send(CompleteEvent(event: .toolCall(delta)))
+                }
+            })
         if run.hasOutput { hasOutput = true }
         return run
     }
@@ -177,17 +209,17 @@ struct CompleteCall {
             CompleteEvent(
                 event: .finish(
                     CompleteFinish(
-                        decisionId: decided.response.decisionId, generation: generation, refineRounds: refineRounds,
+                        decisionId: settle().response.decisionId, generation: generation, refineRounds: refineRounds,
                         transcriptId: transcriptID, switched: switched))))
     }
 
-    private func log(code: StatusCode, error: String) {
+    private mutating func log(code: StatusCode, error: String) {
         var generation = generation
         generation?.attempts = attempts
         let run = RunRecord(
             code: code.rawValue, error: error, generation: generation, refineRounds: refineRounds,
             transcriptID: transcriptID)
-        let (decisions, id) = (router.decisions, decided.id)
+        let (decisions, id) = (router.decisions, settle().id)
         // Behind the reply's last frame, which is ready and waits only for the event loop.
         EventLoopHosts.afterwards { decisions.appendRun(id, run) }
     }

@@ -43,9 +43,10 @@ final class ModelRunner: Sendable {
     /// - Parameters:
     ///   - deadline: the caller's.
     ///   - firstTokenBy: when another model should get its turn; nil = only the endpoints' own time-outs hold.
+    ///   - underWay: what can be done once the model has been asked; see `BackendPool.open`.
     func run(
         _ model: Model, _ request: ChatRequest, deadline: NIODeadline, firstTokenBy: NIODeadline? = nil,
-        send: (AnswerPiece) async throws(CallError) -> Void
+        underWay: () async -> Void = {}, send: (AnswerPiece) async throws(CallError) -> Void
     ) async -> ModelRun {
         let started = NIODeadline.now()
         let price = GenerationPrice(model)
@@ -64,7 +65,8 @@ final class ModelRunner: Sendable {
         do throws(BackendError) {
             let answer = try await pool.open(
                 model: model.name, request, deadline: MonotonicInstant(end),
-                firstTokenBy: firstTokenBy.map { MonotonicInstant($0) })
+                firstTokenBy: firstTokenBy.map { MonotonicInstant($0) },
+                underWay: underWay)
             stream = answer
             while let events = try await answer.nextBatch() {
                 for piece in [AnswerPiece](events) {
