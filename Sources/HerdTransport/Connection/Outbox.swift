@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// What other threads want an event loop to do for a connection, collected so that many wake it once.
 final class Outbox<Item: Sendable>: Sendable {
@@ -9,8 +10,8 @@ final class Outbox<Item: Sendable>: Sendable {
         var byteCount = 0
         /// The event loop was asked to look and has not yet.
         var isScheduled = false
-        /// The event loop will look, but later.
-        var isDelayed = false
+        /// The event loop will look then, if not before.
+        var lookDue: NIODeadline?
         /// The socket does not take what the connection has to send.
         var isStalled = false
         /// Somebody found the connection congested and waits to be told otherwise.
@@ -29,21 +30,22 @@ final class Outbox<Item: Sendable>: Sendable {
         if isFirst { wake() }
     }
 
-    /// Adds an item that may wait; calls `wake` if the event loop does not know of any.
-    func pushForLater(_ item: Item, byteCount: Int, wake: () -> Void) {
+    /// Adds an item that may wait until `due`; calls `wake` if the event loop will not look until then.
+    func push(_ item: Item, byteCount: Int, due: NIODeadline, wake: () -> Void) {
         let isFirst = state.withLockedValue { state in
             state.items.append(item)
             state.byteCount += byteCount
-            if state.isScheduled || state.isDelayed { return false }
-            state.isDelayed = true
+            if state.isScheduled { return false }
+            if let lookDue = state.lookDue, lookDue <= due { return false }
+            state.lookDue = due
             return true
         }
         if isFirst { wake() }
     }
 
     /// The event loop looks now as it was to do later.
-    func delayEnded() {
-        state.withLockedValue { $0.isDelayed = false }
+    func lookIsDue() {
+        state.withLockedValue { $0.lookDue = nil }
     }
 
     /// Exchanges `items`, which must be empty, for everything that was pushed since the last time, oldest first; the

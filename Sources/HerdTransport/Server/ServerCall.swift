@@ -66,8 +66,9 @@ package final class ServerCall: Sendable {
         payloadCount: Int, within time: TimeAmount, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(CallError) {
         let bytes = try wireBytes(.message, payloadCount, writePayload)
-        connection.outbox.pushForLater(.message(token, bytes), byteCount: bytes.count) {
-            connection.emptyOutbox(within: time)
+        let due = NIODeadline.now() + time
+        connection.outbox.push(.message(token, bytes), byteCount: bytes.count, due: due) {
+            connection.emptyOutbox(at: due)
         }
     }
 

@@ -291,11 +291,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         eventLoop.execute { self.sendOutbox() }
     }
 
-    /// Asks it to do so within `time`, where nothing makes it do so before.
-    func emptyOutbox(within time: TimeAmount) {
-        eventLoop.scheduleTask(in: time) {
-            self.outbox.delayEnded()
-            self.sendOutbox()
+    /// Asks it to do so at `due`, where nothing makes it do so before.
+    func emptyOutbox(at due: NIODeadline) {
+        eventLoop.scheduleTask(deadline: due) { [weak self] in
+            self?.outbox.lookIsDue()
+            self?.sendOutbox()
         }
     }
 

@@ -112,6 +112,35 @@ struct RetryTests {
         }
     }
 
+    @Test("A caller can go on while the model is asked, or while it waits for room", arguments: CallPlace.allCases)
+    func underWay(place: CallPlace) async throws {
+        let server = try await FaultyServer.shared
+        let endpoint = try server.endpoint("slow.under-way-\(place)") { $0.maxConcurrency = 1 }
+        try await withPool([("m", [endpoint])], on: place, limits: Self.limits()) { pool in
+            let request = ChatRequest(messages: [.init(.user, "a b c d e f g h")])
+            var calls: [Int] = []
+            func open() async throws -> ChatStream {
+                calls.append(0)
+                return try await pool.open(model: "m", request, deadline: .now.advanced(by: .seconds(20))) {
+                    calls[calls.count - 1] += 1
+                    #expect(pool.status().openTransfers == 1)
+                }
+            }
+            let first = try await open()
+            // Waits until the other one is over.
+            async let rest = first.rest()
+            let second = try await open()
+            _ = try await (rest, second.rest())
+            #expect(calls.first == 1)
+            #expect((1...2).contains(calls[1]))
+            await #expect(throws: BackendError.self) {
+                _ = try await pool.open(model: "nobody", request, deadline: .now.advanced(by: .seconds(1))) {
+                    Issue.record("nobody was asked")
+                }
+            }
+        }
+    }
+
     @Test("Calls wait in a queue for room, and no longer than their deadline")
     func queue() async throws {
         let server = try await FaultyServer.shared

@@ -42,12 +42,12 @@ import Testing
 
     /// A trained herd with models and policies of all kinds.
     private static func withPopulatedHerd(
-        _ body: (TestHerd, inout SeededNumbers, _ seed: UInt64) async throws -> Void
+        isLocal: Bool = false, _ body: (TestHerd, inout SeededNumbers, _ seed: UInt64) async throws -> Void
     ) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("seed \(seed)")
         var random = SeededNumbers(seed)
-        try await withTestHerd { herd in
+        try await withTestHerd(isLocal: isLocal) { herd in
             try await populate(herd, &random)
             try await herd.trainDemonstration()
             try await body(herd, &random, seed)
@@ -108,8 +108,8 @@ import Testing
         }
     }
 
-    @Test func aPromptThatIsNewIsDecidedTheSameBothWays() async throws {
-        try await Self.withPopulatedHerd { herd, random, seed in
+    @Test(arguments: [false, true]) func aPromptThatIsNewIsDecidedTheSameBothWays(isLocal: Bool) async throws {
+        try await Self.withPopulatedHerd(isLocal: isLocal) { herd, random, seed in
             for number in 0..<100 {
                 // No tenant's predictions are another's, so that both have to ask the scorer.
                 var short = Self.request(&random)

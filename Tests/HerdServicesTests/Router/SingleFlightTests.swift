@@ -32,6 +32,23 @@ import Testing
         #expect(try await flight.value(for: 7) { 43 } == 43)
     }
 
+    @Test func whoDoesNotWaitDoesTheWorkOnlyWhereNobodyElseDoes() async throws {
+        let flight = SingleFlight<Int, Int>()
+        let value = try flight.valueNow(for: 7) { 42 }
+        #expect(value == 42)
+        struct Failure: Error {}
+        #expect(throws: Failure.self) { try flight.valueNow(for: 7) { throw Failure() } }
+        // Neither is remembered.
+        let landed = try await flight.value(for: 7) {
+            let (same, other) = (try flight.valueNow(for: 7) { 43 }, try flight.valueNow(for: 8) { 44 })
+            #expect(same == nil)
+            #expect(other == 44)
+            return 45
+        }
+        #expect(landed == 45)
+        #expect(!flight.isUnderWay(7) && !flight.isUnderWay(8))
+    }
+
     @Test func whereTheFirstIsCancelledAnotherDoesTheWork() async throws {
         let flight = SingleFlight<Int, Int>()
         let works = Count()

@@ -29,8 +29,12 @@ final class TestHerd: Sendable {
 
     /// Starts a herd, on the stores an earlier one left where `folder` names them.
     ///
-    /// - Parameter refiner: the address of one.
-    static func start(in folder: URL? = nil, refiner: EndpointAddress? = nil) async throws -> TestHerd {
+    /// - Parameters:
+    ///   - refiner: the address of one.
+    ///   - isLocal: whether the router knows that the scorer is in its process, as in `herdd all`.
+    static func start(
+        in folder: URL? = nil, refiner: EndpointAddress? = nil, isLocal: Bool = false
+    ) async throws -> TestHerd {
         let folder =
             folder ?? FileManager.default.temporaryDirectory.appending(path: "herd-\(UUID().uuidString)")
         var logger = Logger(label: "test")
@@ -44,7 +48,8 @@ final class TestHerd: Sendable {
         let scorerAddress = try #require(try await scorer.start().first)
         configuration.router.scorerAddress = scorerAddress.description
         if let refiner { configuration.router.refinerAddress = refiner.description }
-        let router = try await RouterProcess(configuration, logger: logger)
+        let router = try await RouterProcess(
+            configuration, scorer: isLocal ? scorer.local : nil, logger: logger)
         let routerAddress = try #require(try await router.start().first)
         let herd = TestHerd(
             folder: folder, router: HerdClient(address: routerAddress), scorer: HerdClient(address: scorerAddress),
@@ -130,9 +135,9 @@ final class TestHerd: Sendable {
 
 /// Runs a test with a herd that is stopped and removed whatever happens.
 func withTestHerd(
-    refiner: EndpointAddress? = nil, _ body: (TestHerd) async throws -> Void
+    refiner: EndpointAddress? = nil, isLocal: Bool = false, _ body: (TestHerd) async throws -> Void
 ) async throws {
-    let herd = try await TestHerd.start(refiner: refiner)
+    let herd = try await TestHerd.start(refiner: refiner, isLocal: isLocal)
     defer { herd.removeFolder() }
     do {
         try await body(herd)
