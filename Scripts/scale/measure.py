@@ -74,35 +74,42 @@ class Measurement:
     # MARK: uncached Route
 
     def uncached(self) -> None:
-        """Route of new prompts through router and scorer."""
+        """Route of new prompts through router and scorer, as two processes and as one."""
         prompts, models, rows = self.made(models=11, rows=57 * 40)
         data = self.folder / "uncached"
         self.prepare(data, models, rows)
         with self.pair(data) as (router, scorer):
-            tool = herd.Tool(self.bin, router.addresses["router"], LOAD_CORE)
-            tokens = tool.wait_for_predictor(prompts.read_text().splitlines()[0])["prompt_tokens"]
-            self.figures.add("uncached Route: tokens of a prompt", tokens, "")
-            pids = f"{router.pid},{scorer.pid}"
-            cpu, rate, p50, p99, echo = [], [], [], [], []
-            for seed in range(self.rounds):
-                common = ("--workload", "route", "--prompts", prompts, "--repeats", 0, "--server-pid", pids,
-                          "--seconds", self.seconds, "--warm-up", 0.5)
-                many = tool.load(*common, "--connections", 16, "--in-flight", 8, "--seed", 2 * seed + 1)
-                one = tool.load(*common, "--connections", 1, "--in-flight", 1, "--seed", 2 * seed + 2)
-                health = tool.load("--workload", "echo", "--connections", 1, "--in-flight", 1, "--seconds", 1,
-                                   "--warm-up", 0.2)
-                echo.append(health["latency_ms"]["p50"] * 1e3)
-                cpu.append(many["server_cpu_us_per_request"])
-                rate.append(many["requests_per_second"])
-                p50.append(one["latency_ms"]["p50"] * 1e3)
-                p99.append(one["latency_ms"]["p99"] * 1e3)
+            self.uncached_through("two processes", prompts, router, scorer)
+        with herd.running(herd.herd_all(self.bin, data), self.folder, SERVER_CORE) as process:
+            self.uncached_through("herdd all", prompts, process)
+
+    def uncached_through(self, way: str, prompts: Path, router: herd.Process, *others: herd.Process) -> None:
+        """What new prompts cost `router` and those it asks."""
+        tool = herd.Tool(self.bin, router.addresses["router"], LOAD_CORE)
+        tokens = tool.wait_for_predictor(prompts.read_text().splitlines()[0])["prompt_tokens"]
+        self.figures.add("uncached Route: tokens of a prompt", tokens, "")
+        pids = ",".join(str(process.pid) for process in (router, *others))
+        cpu, rate, p50, p99, echo = [], [], [], [], []
+        for seed in range(self.rounds):
+            common = ("--workload", "route", "--prompts", prompts, "--repeats", 0, "--server-pid", pids,
+                      "--seconds", self.seconds, "--warm-up", 0.5)
+            many = tool.load(*common, "--connections", 16, "--in-flight", 8, "--seed", 2 * seed + 1)
+            one = tool.load(*common, "--connections", 1, "--in-flight", 1, "--seed", 2 * seed + 2)
+            health = tool.load("--workload", "echo", "--connections", 1, "--in-flight", 1, "--seconds", 1,
+                               "--warm-up", 0.2)
+            echo.append(health["latency_ms"]["p50"] * 1e3)
+            cpu.append(many["server_cpu_us_per_request"])
+            rate.append(many["requests_per_second"])
+            p50.append(one["latency_ms"]["p50"] * 1e3)
+            p99.append(one["latency_ms"]["p99"] * 1e3)
         median = statistics.median
-        self.figures.add("uncached Route, 16 x 8: router + scorer CPU per request", median(cpu), "us", 30)
-        self.figures.add("uncached Route, 16 x 8: requests per second, one core", median(rate), "/s")
-        self.figures.add("uncached Route, 1 x 1: p50", median(p50), "us", 150)
-        self.figures.add("uncached Route, 1 x 1: p99", median(p99), "us")
-        self.figures.add("Health beside it, 1 x 1: p50", median(echo), "us")
-        self.figures.add("uncached Route over Health, 1 x 1: p50", median([a / b for a, b in zip(p50, echo)]), "x")
+        name = f"uncached Route, {way}"
+        self.figures.add(f"{name}, 16 x 8: CPU per request", median(cpu), "us", 30)
+        self.figures.add(f"{name}, 16 x 8: requests per second, one core", median(rate), "/s")
+        self.figures.add(f"{name}, 1 x 1: p50", median(p50), "us", 150)
+        self.figures.add(f"{name}, 1 x 1: p99", median(p99), "us")
+        self.figures.add(f"{name}, Health beside it, 1 x 1: p50", median(echo), "us")
+        self.figures.add(f"{name}, over Health, 1 x 1: p50", median([a / b for a, b in zip(p50, echo)]), "x")
 
     def made(self, *, models: int, rows: int, prompts: int = 20_000, **kind: int) -> tuple[Path, Path, Path]:
         """Files of prompts, of models, and of their evaluations."""

@@ -24,7 +24,7 @@ struct Herdd: AsyncParsableCommand {
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "all", abstract: "Router, scorer and refiner in one process, still talking RPC over loopback.",
+            commandName: "all", abstract: "Router, scorer and refiner in one process.",
             discussion: "EXAMPLE\n  herdd all --data data --log-format text\n\n" + exitCodes)
 
         @Option(help: "Folder of the stores: DIR/router, DIR/scorer and DIR/refiner.")

@@ -61,7 +61,11 @@ import Testing
         var configuration = ServerConfiguration()
         configuration.eventLoops = 2
         let server = HerdServer(name: "test", configuration: configuration, logger: quietLogger)
-        server.unary(Router.route, on: .pool) { _, _ in RouteResponse() }
+        let begun = Counter()
+        server.unary(Router.route, on: .pool) { _, _ in
+            begun.increment()
+            return RouteResponse()
+        }
         let test = TestServer(server: server, addresses: try await server.start())
         // All there before the drain, in which nobody is let in any more.
         var connections: [RawConnection] = []
@@ -84,7 +88,7 @@ import Testing
                     return ended
                 }
             }
-            try await within { while server.runningCallCount == 0 { await Task.yield() } }
+            try await begun.wait(for: 1)
             async let stopped: Void = server.stop(timeout: .seconds(20))
             for try await ended in group { #expect(ended.0 + ended.1 == 500) }
             await stopped

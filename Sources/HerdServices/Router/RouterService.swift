@@ -244,7 +244,9 @@ final class RouterService: Sendable {
     func log(_ made: MadeDecision) -> SettledDecision {
         let (decision, plan) = (made.routed, made.plan)
         let prompt = configuration.logPrompts ? plan.prompt.text : ""
-        let print = made.fingerprint.map { value in (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) } }
+        let print = made.fingerprint.map { value in
+            (0..<16).map { UInt8(truncatingIfNeeded: value >> (8 * (15 - $0))) }
+        }
         let (id, isKept) = decisions.append(
             DecisionRecord(
                 decision, tenant: made.tenant, fingerprint: print ?? [], timeMs: WallClock.milliseconds(),

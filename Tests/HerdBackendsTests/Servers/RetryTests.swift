@@ -123,7 +123,7 @@ struct RetryTests {
                 calls.append(0)
                 return try await pool.open(model: "m", request, deadline: .now.advanced(by: .seconds(20))) {
                     calls[calls.count - 1] += 1
-                    #expect(pool.status().openTransfers == 1)
+                    #expect(pool.status().models[0].endpoints[0].running == 1)
                 }
             }
             let first = try await open()

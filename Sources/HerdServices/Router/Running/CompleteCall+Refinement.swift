@@ -13,7 +13,8 @@ extension CompleteCall {
     /// - Returns: false where it brought nothing, which the caller has been told; the model is then asked without it.
     mutating func refine(_ candidate: RankedCandidate, others: Int) async throws(CallError) -> Bool {
         var request = RefinementRequest(
-            prompt: route.prompt, model: candidate.name, rounds: UInt32(clamping: candidate.refineRounds), messages: route.messages,
+            prompt: route.prompt, model: candidate.name, rounds: UInt32(clamping: candidate.refineRounds),
+            messages: route.messages,
             decisionId: settle().response.decisionId)
         request.options = options
         var progress = RefinementProgress()
@@ -60,7 +61,8 @@ extension CompleteCall {
         return true
     }
 
-    private mutating func tell(_ failure: CallError?, _ candidate: RankedCandidate, _ whatNow: String) async throws(CallError)
+    private mutating func tell(_ failure: CallError?, _ candidate: RankedCandidate, _ whatNow: String)
+        async throws(CallError)
     {
         let what =
             failure.map { failure in
