@@ -235,6 +235,20 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         if lingerDeadline != .distantFuture { part() }
     }
 
+    /// Looks again at whether the client may stay; false where the connection has ended, perhaps for that.
+    @discardableResult
+    package func recheckAccess() -> Bool {
+        guard !machine.hasEnded else { return false }
+        guard !machine.isAwaitingHello else { return true }
+        do throws(CallError) {
+            try dispatcher.recheck()
+            return true
+        } catch {
+            end(GoAway(error.code, error.message, cause: .unauthenticated))
+            return false
+        }
+    }
+
     // MARK: - Answers on the event loop
 
     /// Answers a dispatched request with one packed message of `payloadCount` bytes.
