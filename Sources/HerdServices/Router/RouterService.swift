@@ -34,13 +34,9 @@ final class RouterService: Sendable {
         self.refiner = refiner
         self.configuration = configuration
         self.logger = logger
-        let tables =
-            HerdRegistry.tables + PredictorFollower.tables
-            + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
-            + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
-            + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
         store = try ServiceStore.open(
-            "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
+            "router", path: configuration.data, tables: Self.tables(configuration),
+            maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
         let runner = try ModelRunner(configuration, logger: logger)
@@ -65,12 +61,23 @@ final class RouterService: Sendable {
         hits = HitRouters(view: view, cache: cache, decisions: decisions, logsPrompts: configuration.logPrompts)
     }
 
+    /// Every table of the router's store.
+    static func tables(_ configuration: RouterConfiguration) -> [TableID] {
+        HerdRegistry.tables + PredictorFollower.tables
+            + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
+            + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
+            + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
+            + [TokenTable.table.id] + AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
+    }
+
     // MARK: - Route
 
     /// Answers a packed `RouteRequest` from its bytes where its prediction is in the cache and nothing about it is
     /// unusual; says false where `routeCached` has to look.
-    func routeHit(_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> Bool {
-        hits.answer(request.payload, tenant: request.metadataValue(for: "tenant"), reply)
+    func routeHit(
+        _ request: FrameView, tenant: UnsafeRawBufferPointer, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
+        hits.answer(request.payload, tenant: tenant, reply)
     }
 
     /// Answers from the cache, without waiting for anything; nil for a prompt whose prediction is not cached.
