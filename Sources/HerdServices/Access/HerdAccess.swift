@@ -22,6 +22,7 @@ final class HerdAccess: AccessControl {
     private static let recheckInterval = TimeAmount.seconds(1)
     /// Whoever revokes the own token, or makes the first one, gets to know that it was done.
     private static let courtesy = Duration.milliseconds(100)
+    private static let longestAuthorization = 1_024
     private static let certificatePrefix = "certificate/"
 
     init(
@@ -82,7 +83,9 @@ final class HerdAccess: AccessControl {
     }
 
     private func bearer(of hello: Hello) throws(CallError) -> Substring? {
-        let parts = hello.authorization.split(separator: " ", omittingEmptySubsequences: true)
+        let text = hello.authorization
+        // What is longer than any credential is not looked at: a HELLO may be 4 MiB of spaces.
+        let parts = text.utf8.count > Self.longestAuthorization ? [] : text.split(separator: " ")
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             if !isGuarded { return nil }
             throw .unauthenticated("authorization is not of the form 'Bearer TOKEN'")

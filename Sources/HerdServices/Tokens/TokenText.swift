@@ -20,6 +20,10 @@ struct TokenText: Sendable, CustomStringConvertible {
 
     /// Nil for a text that has not its form.
     init?(_ text: some StringProtocol) {
+        // First, because a HELLO may be 4 MiB of underscores.
+        guard text.utf8.count == Self.prefix.utf8.count + Self.idCharacters + Self.secretCharacters + 2 else {
+            return nil
+        }
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] == Self.prefix, Self.is(parts[1], Self.idCharacters),
             Self.is(parts[2], Self.secretCharacters)
