@@ -1,3 +1,4 @@
+import Foundation
 import HerdClient
 import HerdFrames
 import HerdMessages
@@ -102,6 +103,40 @@ import Testing
             let predictors = try await operate.call(Scorer.listPredictors, ListPredictorsRequest())
             #expect(predictors.predictors.isEmpty)
             _ = try await operate.call(Refiner.listTranscripts, ListTranscriptsRequest())
+        }
+    }
+
+    @Test func theCredentialOfTheHerdIsReplacedWithoutARestart() async throws {
+        try await withGuardedHerd { herd in
+            let old = try herd.client(herd.serviceSecret, of: "scorer")
+            let operate = try herd.client(herd.admin)
+            defer {
+                old.close()
+                operate.close()
+            }
+            _ = try await old.call(Admin.health, HealthRequest())
+            let file = herd.folder.appending(path: "service.secret")
+            // What can't be used changes nothing.
+            try Data("short\n".utf8).write(to: file)
+            let looked = ContinuousClock.now + .milliseconds(1_500)
+            while ContinuousClock.now < looked { _ = try await old.call(Admin.health, HealthRequest()) }
+            let fresh = String(herd.serviceSecret.reversed())
+            try Data("\(fresh)\n".utf8).write(to: file)
+            let deadline = ContinuousClock.now + .seconds(20)
+            var last = StatusCode.ok
+            while last != .unauthenticated, ContinuousClock.now < deadline {
+                last = await code(of: Admin.health.path, with: old)
+            }
+            #expect(last == .unauthenticated)
+            let new = try herd.client(fresh, of: "scorer")
+            defer { new.close() }
+            _ = try await new.call(Admin.health, HealthRequest())
+            // The services find each other again.
+            var isBack = false
+            while !isBack, ContinuousClock.now < deadline {
+                isBack = (try? await operate.call(Scorer.listPredictors, ListPredictorsRequest())) != nil
+            }
+            #expect(isBack)
         }
     }
 
