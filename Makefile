@@ -1,10 +1,18 @@
 # Herd. `make run` shows the product, `make test` proves it; `make help` lists the rest.
 
 SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+# Tests check at run time that nobody changes what another one is looking at; for what is installed that would take a
+# quarter of the instructions of a short answer.
+PRODUCT_FLAGS := $(SWIFT_FLAGS) -Xswiftc -enforce-exclusivity=unchecked
+# No test imports anything as @testable, and what they count is then nearly what is installed.
+TEST_FLAGS := $(SWIFT_FLAGS) --disable-testable-imports --scratch-path .build/test
 SWIFT_SOURCES := Package.swift Sources Tests Examples
+# A test run that fails is one whatever its output is piped through.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-complete bench kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss hostile fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -14,9 +22,9 @@ install: ## Install what a Debian 12 with the Swift toolchain lacks.
 	@Scripts/install.sh
 
 build: install ## Build herdd, herdctl and herd-load (release).
-	swift build $(SWIFT_FLAGS) --product herdd
-	swift build $(SWIFT_FLAGS) --product herdctl
-	swift build $(SWIFT_FLAGS) --product herd-load
+	swift build $(PRODUCT_FLAGS) --product herdd
+	swift build $(PRODUCT_FLAGS) --product herdctl
+	swift build $(PRODUCT_FLAGS) --product herd-load
 
 run: ## Install, build, serve seven tiny models, evaluate them, train a herd, route, complete, refine, measure; leaves it running.
 	@start=$$(date +%s); $(MAKE) --no-print-directory build && \
@@ -30,13 +38,20 @@ stop: ## Stop the demonstration herd and its models.
 # Built in a folder of its own, since tests are compiled with other flags: make run and make test would else build
 # everything anew in turns.
 test: install ## All tests (release build).
-	swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel
+	swift test $(TEST_FLAGS) --no-parallel 2>&1 | awk -f Scripts/failures-last.awk
+
+thresholds: install ## Write Benchmarks/thresholds.json anew: what short answers may cost, counted, which make test holds.
+	HERD_WRITE_THRESHOLDS=1 swift test $(TEST_FLAGS) --filter HotPathTests
 
 thin-client: install ## Build a program with `traits: []`; fails if it fetches or links more than it may.
 	@Scripts/thin-client.sh
 
 measure: build ## Print the figures of README's table (needs the evaluation data).
 	@Scripts/measure.sh
+
+measure-scale: build ## New prompts, predictions in process, memory, starts, import, training, a thousand models (10 minutes).
+	swift build $(SWIFT_FLAGS) --product prediction-speed
+	python3 Scripts/scale/measure.py --json .build/scale.json
 
 measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
 	.venv/bin/python Scripts/measure_complete.py
@@ -45,6 +60,9 @@ measure-complete: build ## What Complete adds to the time of an answer, against 
 bench: build ## Herd beside a C epoll echo and gRPC C++, on pinned cores (QUICK=1: a first look; README=1: into README).
 	@Scripts/install.sh --bench
 	python3 Benchmarks/bench.py $(if $(QUICK),--quick) $(if $(README),--readme)
+
+bench-loops: build ## What a second event loop brings, and how evenly connections are spread over the two.
+	python3 Benchmarks/scaling.py
 
 hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000
@@ -60,11 +78,11 @@ test-asan: install ## The suites that touch C memory under the address sanitizer
 
 kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
 	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \
-		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter KillLoopTests
+		swift test $(TEST_FLAGS) --no-parallel --filter KillLoopTests
 
 power-loss: install ## CUTS simulated power cuts at random moments (SEED repeats a run); the same.
 	HERD_CUTS=$(or $(CUTS),200) HERD_SEED=$(SEED) \
-		swift test $(SWIFT_FLAGS) --scratch-path .build/test --no-parallel --filter PowerLossTests
+		swift test $(TEST_FLAGS) --no-parallel --filter PowerLossTests
 
 SECONDS := 10
 fuzz: install ## Attack every decoder with libFuzzer for SECONDS each (SECONDS=10; TARGETS="frames message.*").

@@ -157,6 +157,8 @@ let package = Package(
         // MARK: - Tests
         .testTarget(
             name: "HerdPredictionTests", dependencies: ["HerdPrediction", "CVectors"], exclude: ["Embedding/Golden"]),
+        .executableTarget(
+            name: "prediction-speed", dependencies: ["HerdPrediction", "CVectors"], path: "Tests/Speed/Prediction"),
         .target(
             name: "PlantedGains", dependencies: ["HerdDatasets", "HerdPrediction"], path: "Tests/Support/PlantedGains"),
         .testTarget(name: "HerdDatasetsTests", dependencies: ["HerdDatasets", "HerdPrediction", "PlantedGains"]),
@@ -189,7 +191,11 @@ let package = Package(
         .testTarget(name: "HerdJSONTests", dependencies: ["HerdJSON"]),
         .testTarget(
             name: "HerdBackendsTests",
-            dependencies: ["HerdBackends", "HerdJSON", .product(name: "Logging", package: "swift-log")]),
+            dependencies: [
+                "HerdBackends", "HerdJSON", "HerdServer", "HerdServices",
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         .testTarget(
             name: "HerdReflectionTests",
             dependencies: [

@@ -46,8 +46,7 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / ".build/bench", help="folder for bench.json, bench.svg")
     parser.add_argument(
         "--peer-share", type=float, default=0.7,
-        help="the least share of what is known of gRPC beside the C echo (default 0.7; on another processor than an EPYC gRPC may "
-        "honestly have less)")
+        help="the least share of what is known of gRPC beside the C echo, the mean over two loads (default 0.7)")
     parser.add_argument("--readme", action="store_true", help="also put the table between README.md's marks")
     options = parser.parse_args()
     if options.quick:
@@ -181,16 +180,27 @@ class Bench:
                     })
         return rows
 
+    def peer_shares(self):
+        """By load: gRPC's requests per CPU second over those of the C echo, as a share of what is known of the two."""
+        # Requests per CPU second are the inverse of CPU per request.
+        return {
+            f"{connections} x {in_flight}":
+                self.ratio("C epoll", "gRPC C++", f"{connections} x {in_flight}", "cpu_us") / (grpc / epoll)
+            for (connections, in_flight), (grpc, epoll) in KNOWN.items()}
+
     def weak_peers(self):
-        """Where gRPC does much worse beside the C echo than it is known to."""
-        weak = []
-        for (connections, in_flight), (grpc, epoll) in KNOWN.items():
-            what = f"{connections} x {in_flight}"
-            # Requests per CPU second are the inverse of CPU per request.
-            share = self.ratio("C epoll", "gRPC C++", what, "cpu_us") / (grpc / epoll)
-            if share < self.options.peer_share:
-                weak.append(f"gRPC C++, {what}: {share:.0%} of its known share of the C echo's requests per CPU second")
-        return weak
+        """Why gRPC is not what it should be; empty where it is.
+
+        It is judged by its whole row: at 16 x 1 the C echo does next to nothing but system calls, of which gRPC makes as
+        many (2.5 a request), and at 1 x 64 next to none. Where system calls are cheap beside computing, one share falls
+        and the other rises; a peer that was built or run badly has a low mean. No single share may be under half.
+        """
+        shares = self.peer_shares()
+        told = ", ".join(f"{what}: {share:.0%}" for what, share in shares.items())
+        mean = statistics.geometric_mean(shares.values())
+        if mean < self.options.peer_share or min(shares.values()) < self.options.peer_share / 2:
+            return f"gRPC C++ has {mean:.0%} of its known share of the C echo's requests per CPU second ({told})"
+        return ""
 
 
 def build_peers(folder):
@@ -223,11 +233,12 @@ def main():
         print(
             f"bench: other processes and machines had {bench.others:.0%} of the two cores' time: repeat it when they are "
             "quiet; until then trust no figure", file=sys.stderr)
+    shares = ", ".join(f"{what}: {share:.0%}" for what, share in bench.peer_shares().items())
+    print(f"gRPC C++'s requests per CPU second over the C echo's, as a share of what is known of them: {shares}")
     for warning in rows.warnings():
         print(f"bench: {warning}", file=sys.stderr)
     if weak := bench.weak_peers():
-        raise servers.Failure(
-            "a peer is slower than it should be (--peer-share, if this processor is the reason): " + "; ".join(weak))
+        raise servers.Failure(f"a peer is slower than it should be (--peer-share, if this processor is the reason): {weak}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ packages=(
     build-essential ca-certificates git make pkg-config
     libcurl4-openssl-dev liblmdb-dev libpcre2-dev libprotobuf-c-dev zlib1g-dev
     protobuf-c-compiler protobuf-compiler
-    libgomp1 python3 python3-venv
+    libgomp1 python3 python3-venv valgrind
 )
 [ -z "$bench" ] || packages+=(libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc)
 

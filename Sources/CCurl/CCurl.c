@@ -46,6 +46,11 @@ CURLcode herd_curl_set_connect_timeout_ms(CURL *easy, long milliseconds) {
     return curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
 }
 
+CURLcode herd_curl_set_close(CURL *easy, curl_closesocket_callback function, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, context);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, function);
+}
+
 CURLcode herd_curl_set_forbid_reuse(CURL *easy) { return curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); }
 
 CURLcode herd_curl_set_buffer_size(CURL *easy, long bytes) { return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, bytes); }

@@ -23,11 +23,16 @@ typedef int8_t herd_lanes_i8_unaligned __attribute__((vector_size(16), aligned(1
 #define HERD_LOAD(pointer) (*(const herd_lanes_unaligned *)(pointer))
 #define HERD_STORE(pointer, lanes) (*(herd_lanes_unaligned *)(pointer) = (lanes))
 
+typedef float herd_lanes_8 __attribute__((vector_size(32)));
+typedef float herd_lanes_4 __attribute__((vector_size(16)));
+
 // The fixed tree: lanes 8 apart, then 4, 2 and 1.
 HERD_INLINE float herd_tree_sum(const herd_lanes *lanes) {
-    float l[HERD_LANES];
-    memcpy(l, lanes, sizeof l);
-    for (int width = HERD_LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++) l[i] = l[i] + l[i + width];
-    return l[0];
+    herd_lanes l = *lanes;
+    herd_lanes_8 eight = __builtin_shufflevector(l, l, 0, 1, 2, 3, 4, 5, 6, 7)
+        + __builtin_shufflevector(l, l, 8, 9, 10, 11, 12, 13, 14, 15);
+    herd_lanes_4 four =
+        __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+    four = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
+    return four[0] + four[1];
 }

@@ -10,6 +10,8 @@ package struct BackendLimits: Sendable, Equatable {
     package var betweenTokensTimeout: Duration = .seconds(30)
     /// How long the end of a connection is waited for, once the answer is complete (1 s).
     package var drainTimeout: Duration = .seconds(1)
+    /// Between two hand-overs of one answer's tokens; the first one and the end do not wait for it (1 ms).
+    package var bundlingTime: Duration = .milliseconds(1)
 
     // MARK: - Sizes
 

@@ -150,9 +150,13 @@ package final class StoreEnvironment: Sendable {
     ///
     /// Its changes are committed within `deferredInterval`, or undone and logged if it throws.
     ///
+    /// - Parameter refused: called instead of `body` where the write is not taken, or cannot begin.
     /// - Returns: whether it was taken; false when the queue is full, which is counted, or the store closed.
     @discardableResult
-    package func enqueue(_ body: @escaping @Sendable (inout WriteTransaction) throws -> Void) -> Bool {
+    package func enqueue(
+        refused: @escaping @Sendable () -> Void = {},
+        _ body: @escaping @Sendable (inout WriteTransaction) throws -> Void
+    ) -> Bool {
         let write = PendingWrite(
             kind: .enqueued,
             apply: { [logger] transaction in
@@ -164,8 +168,29 @@ package final class StoreEnvironment: Sendable {
                     return PendingWrite.Outcome(succeeded: false, finish: { _ in })
                 }
             },
-            refuse: { _ in })
-        return writer.submit(write) == nil
+            refuse: { _ in refused() })
+        guard let refusal = writer.submit(write) else { return true }
+        write.refuse(refusal)
+        return false
+    }
+
+    /// Does what a queue in memory asks for when something was added to it.
+    ///
+    /// - Parameters:
+    ///   - refused: as for `enqueue`; has to tell the queue's `DrainRequest` that the write has ended.
+    ///   - body: takes what the queue holds, and tells it so.
+    /// - Returns: false where the write that would take the addition was not taken.
+    package func drain(
+        _ asks: DrainRequest.Asks, refused: @escaping @Sendable () -> Void,
+        _ body: @escaping @Sendable (inout WriteTransaction) throws -> Void
+    ) -> Bool {
+        switch asks {
+        case .nothing: return true
+        case .drain: return enqueue(refused: refused, body)
+        case .hurry:
+            hurry()
+            return true
+        }
     }
 
     /// Has what was enqueued applied now, for whoever collects in memory what a write of his will take: the commit comes

@@ -1,4 +1,5 @@
 import HerdStore
+import Synchronization
 import Testing
 
 /// Closing under load, and what is refused afterwards.
@@ -58,6 +59,10 @@ struct ClosingTests {
         #expect(await code { try await store.write { _ in } } == .closed)
         #expect(code { try store.read { _ throws(StoreError) in } } == .closed)
         #expect(code { _ = try store.statistics() } == .closed)
+        let refusals = Mutex(0)
+        #expect(!store.drain(.drain, refused: { refusals.withLock { $0 += 1 } }) { _ in })
+        #expect(!store.enqueue(refused: { refusals.withLock { $0 += 1 } }) { _ in })
+        #expect(refusals.withLock { $0 } == 2)
         #expect(await code { try await store.backup(to: folder.path + "/copy") } == .closed)
         #expect(!store.enqueue { _ in })
     }

@@ -56,6 +56,36 @@ struct CollectionTests {
         await store.close()
     }
 
+    @Test func manyAtOnceAreKeptAsOneAfterTheOtherAre() async throws {
+        let folder = try TemporaryFolder()
+        var random = SeededGenerator(seed: printedSeed())
+        // One bounded by records, one by bytes, each filled in both ways.
+        for (maxEntries, maxBytes) in [(50, 1 << 30), (1_000_000, 1 << 19)] {
+            let single = TwoGenerationTable<UInt64>("single", maxEntries: maxEntries, maxBytes: maxBytes)
+            let many = TwoGenerationTable<UInt64>("many", maxEntries: maxEntries, maxBytes: maxBytes)
+            let store = try openTestStore(folder, tables: single.ids + many.ids)
+            for round in UInt64(0)..<30 {
+                let values = (0..<UInt64.random(in: 0...90, using: &random)).map {
+                    (key: round * 100 + $0, value: random.bytes(0...3000))
+                }
+                try await store.write { transaction in
+                    for (key, value) in values { try single.put(value, for: key, in: &transaction) }
+                    try many.put(values, in: &transaction)
+                    #expect(try many.count(in: transaction) == single.count(in: transaction))
+                }
+                if let last = values.last {
+                    #expect(try store.read { try many.value(for: last.key, in: $0) } == last.value)
+                }
+                #expect(try store.statistics().bytes <= 2 * (min(maxBytes, 50 * 4096 * 3) + 1 << 16))
+            }
+            try await store.write { transaction in
+                try single.removeAll(in: &transaction)
+                try many.removeAll(in: &transaction)
+            }
+            await store.close()
+        }
+    }
+
     @Test func theLogDropsItsOldest() async throws {
         let folder = try TemporaryFolder()
         let log = BoundedLog("log", maxEntries: 100, maxBytes: 1 << 20)

@@ -34,6 +34,10 @@ CURLcode herd_curl_set_proxy(CURL *_Nonnull easy, const char *_Nullable proxy);
 
 CURLcode herd_curl_set_connect_timeout_ms(CURL *_Nonnull easy, long milliseconds);
 
+/// CURLOPT_CLOSESOCKETFUNCTION: closes the sockets of connections that this transfer makes, also after its end; `context`
+/// must outlive the multi handle.
+CURLcode herd_curl_set_close(CURL *_Nonnull easy, curl_closesocket_callback _Nonnull function, void *_Nullable context);
+
 /// CURLOPT_FORBID_REUSE: the connection is closed when the transfer is over.
 CURLcode herd_curl_set_forbid_reuse(CURL *_Nonnull easy);
 
@@ -127,7 +131,7 @@ int herd_bell_open(void);
 
 void herd_bell_ring(int bell);
 
-/// A poll that watches the bell; -1 where there is no descriptor left.
+/// A poll that watches the bell, unless that is -1; -1 where there is no descriptor left.
 int herd_poll_open(int bell);
 
 /// Watches a socket for `what` of libcurl's CURL_POLL_ constants, or no longer. `known` tells whether it is watched already;
@@ -147,8 +151,26 @@ typedef struct {
 /// up where the kernel knows no shorter time. Returns how many of `ready` (of HERD_POLL_BATCH) it has set.
 int herd_poll_wait(int poll, herd_ready_socket *_Nonnull ready, int64_t nanoseconds);
 
-/// Closes a poll or a bell.
+/// Closes a poll, a bell or a socket.
 void herd_poll_close(int descriptor);
+
+/// Has the kernel ring a bell when a poll finds a socket ready, so that whoever waits for the bell with other things need
+/// not wait for the poll.
+typedef struct {
+    unsigned long context;
+    int poll;
+    int bell;
+    int unfetched;
+} herd_alert;
+
+/// Returns 0 or an errno: ENOSYS, EPERM where the system has or allows no asynchronous I/O, EAGAIN where all of it is taken
+/// (fs.aio-max-nr).
+int herd_alert_open(herd_alert *_Nonnull alert, int poll, int bell);
+
+/// Rings once, at once where a socket is ready. Returns 0 or an errno.
+int herd_alert_arm(herd_alert *_Nonnull alert);
+
+void herd_alert_close(herd_alert *_Nonnull alert);
 
 #ifdef __cplusplus
 }

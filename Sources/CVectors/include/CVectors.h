@@ -32,6 +32,9 @@ float herd_exp_f32(float x);
 /// finite `x` gives finite `y` that add up to 1 within rounding.
 void herd_softmax_f32(const float *x, float *y, size_t n);
 
+/// `x[i] = 1 / (1 + exp(-(slope * logit(x[i]) + offset)))`, the logit continued as a straight line outside 0.02...0.98.
+void herd_calibrate_f32(float *x, size_t n, double slope, double offset);
+
 /// Divides `n` floats by their Euclidean length; sets them to 0 where it is 0 or not a normal number.
 void herd_normalise_f32(float *x, size_t n);
 
@@ -43,11 +46,32 @@ void herd_normalise_f32(float *x, size_t n);
 void herd_sum_rows_i8(
     const int8_t *rows, const float *scales, const int32_t *ids, size_t count, float *sum);
 
-/// The instruction set that the kernels use: "avx512", "avx2" or "baseline".
+/// Adds `left * right` to `result`: `result[r, c] += sum over s of left[r, s] * right[s, c]`. Element (r, s) of `left` is at
+/// `r * row_stride + s * sum_stride`, so that a matrix and its transpose are the same memory; the rows of `right` and
+/// `result` are so many floats apart. Each product is rounded; 256 of them at a time are added up in order of `s`, and
+/// then to the result. `result` must not overlap the others.
+void herd_add_product_f32(
+    size_t rows, size_t columns, size_t sum, const float *left, size_t row_stride, size_t sum_stride,
+    const float *right, size_t right_stride, float *result, size_t result_stride);
+
+/// `y[i] = x[i] / scale` rounded to the next whole number, halves away from 0, where `scale` is the largest magnitude of
+/// `x` over 127; all are 0 where that is 0 or not a normal number.
+void herd_quantise_i8(const float *x, int8_t *y, float *scale, size_t n);
+
+/// The most columns of `herd_matvec_i8`.
+#define HERD_MOST_COLUMNS 65536
+
+/// `y = m x` for a row-major matrix of `rows` x `cols` integers from -127 to 127, `cols` at most `HERD_MOST_COLUMNS`.
+void herd_matvec_i8(const int8_t *m, const int8_t *x, int32_t *y, size_t rows, size_t cols);
+
+/// The instruction set that the kernels use: "vnni", "avx512", "avx2", "neon" or "baseline".
+///
+/// It is the best that the CPU has. The environment variable `HERD_INSTRUCTION_SET`, read once, asks for a lesser one by
+/// its name; any other value changes nothing.
 const char *herd_instruction_set_name(void);
 
-/// Keeps the kernels of the whole process to the given instruction set at most: 0 baseline, 1 AVX2, 2 AVX-512. For
-/// tests that compare them; the results are the same.
+/// Keeps the kernels of the whole process to the given instruction set at most: 0 baseline, 1 AVX2, 2 AVX-512, 3 AVX-512
+/// with VNNI. For tests that compare them; the results are the same.
 void herd_limit_instruction_set(int highest);
 
 #ifdef __cplusplus

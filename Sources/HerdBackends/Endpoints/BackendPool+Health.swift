@@ -17,7 +17,7 @@ extension BackendPool {
         await withTaskGroup(of: Void.self) { group in
             for (index, (model, member)) in due.enumerated() {
                 if index >= most { await group.next() }
-                guard !Task.isCancelled, thread.openTransfers < configuration.limits.maximumTransfers else { break }
+                guard !Task.isCancelled, places.openTransfers < configuration.limits.maximumTransfers else { break }
                 group.addTask { await self.check(member, of: model) }
             }
         }

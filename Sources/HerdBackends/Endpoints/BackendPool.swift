@@ -1,23 +1,28 @@
 package import Logging
 import NIOConcurrencyHelpers
 
-/// All models that can be called, each with its endpoints, and the thread that calls them.
+/// All models that can be called, each with its endpoints, and the threads that call them.
 ///
 /// `run` has to run besides, for the checks of health; `shutDown` ends everything.
 package final class BackendPool: Sendable {
     let configuration: BackendConfiguration
     private let models = NIOLockedValueBox<[String: ModelEndpoints]>([:])
-    let thread: TransferThread
+    let places: TransferPlaces
+    var thread: TransferThread { places.thread }
     let access: EndpointAccess
     private let budget: RetryBudget
     private let revision = NIOLockedValueBox<UInt64>(0)
     private let logger: Logger
 
+    /// - Parameter hosts: Event loops on which calls without TLS are performed whose callers run there; nil has the curl
+    ///   thread perform all. They have to run until `shutDown` has returned.
     /// - Throws: `shutDown` where libcurl or its thread cannot be had.
-    package init(_ configuration: BackendConfiguration, logger: Logger) throws(BackendError) {
+    package init(
+        _ configuration: BackendConfiguration, hosts: (any TransferHosts)? = nil, logger: Logger
+    ) throws(BackendError) {
         self.configuration = configuration
         self.logger = logger
-        thread = try TransferThread(keptConnections: configuration.limits.keptConnections)
+        places = try TransferPlaces(keptConnections: configuration.limits.keptConnections, hosts: hosts)
         access = EndpointAccess(configuration)
         budget = RetryBudget(ratio: configuration.limits.retryRatio, perSecond: configuration.limits.retriesPerSecond)
     }
@@ -54,7 +59,7 @@ package final class BackendPool: Sendable {
 
     /// Ends all calls and the thread, and waits for that. Calls that come later fail with `shutDown`.
     package func shutDown() async {
-        await thread.shutDown()
+        await places.shutDown()
     }
 
     // MARK: - Calls
@@ -128,7 +133,7 @@ package final class BackendPool: Sendable {
         let endpoint = grant.configuration
         let transfer: TransferRequest
         do throws(BackendError) {
-            guard thread.openTransfers < configuration.limits.maximumTransfers else {
+            guard places.openTransfers < configuration.limits.maximumTransfers else {
                 throw attempts.error(.overloaded)
             }
             transfer = try access.chat(
@@ -138,7 +143,8 @@ package final class BackendPool: Sendable {
             endpoints.ended(grant, error)
             throw error
         }
-        let call = try ChatCall(transfer, on: thread) { [revision, deadline = attempts.deadline] end in
+        let place = places.place(for: transfer)
+        let call = try ChatCall(transfer, on: place) { [revision, deadline = attempts.deadline] end in
             switch end {
             case .succeeded(let report):
                 endpoints.ended(grant, nil, report.latency)
@@ -176,13 +182,13 @@ package final class BackendPool: Sendable {
         return measured
     }
 
-    /// What the curl thread has done so far; nil after `shutDown`.
-    package func transferWork() async -> TransferWork? { await thread.work() }
+    /// What libcurl has been called for so far; nil after `shutDown`.
+    package func transferWork() async -> TransferWork? { await places.work() }
 
     /// What goes on, for people and figures.
     package func status() -> BackendStatus {
         BackendStatus(
-            openTransfers: thread.openTransfers, retriesLeft: budget.left,
+            openTransfers: places.openTransfers, retriesLeft: budget.left,
             models: all.map { model in
                 let (waiting, retries) = model.counts
                 return BackendStatus.Model(

@@ -5,17 +5,17 @@ final class ChatCall: Sendable {
     let endpoint: String
     private let started = MonotonicInstant.now
     private let mailbox: TransferMailbox
-    private let thread: TransferThread
-    private let transfer: TransferThread.ID
+    private let place: any Transferring
+    private let transfer: TransferID
 
     /// - Throws: `shutDown`.
     init(
-        _ request: TransferRequest, on thread: TransferThread, onEnd: @escaping @Sendable (TransferMailbox.End) -> Void
+        _ request: TransferRequest, on place: any Transferring, onEnd: @escaping @Sendable (TransferMailbox.End) -> Void
     ) throws(BackendError) {
-        self.thread = thread
+        self.place = place
         endpoint = request.endpoint
         mailbox = TransferMailbox(onEnd: onEnd)
-        guard let transfer = thread.start(request, into: mailbox) else {
+        guard let transfer = place.start(request, into: mailbox) else {
             let error = BackendError(.shutDown, "Herd shuts down.", endpoint: request.endpoint)
             _ = mailbox.abandon(error)
             throw error
@@ -35,12 +35,12 @@ final class ChatCall: Sendable {
     }
 
     private func fetch() -> TransferMailbox.Delivery? {
-        mailbox.fetch { thread.resume(transfer) }
+        mailbox.fetch { place.resume(transfer) }
     }
 
     /// Closes the connection at once, if the answer is not over.
     func cancel() {
-        if mailbox.abandon(Self.cancelled(endpoint)) { thread.cancel(transfer) }
+        if mailbox.abandon(Self.cancelled(endpoint)) { place.cancel(transfer) }
     }
 
     private static func cancelled(_ endpoint: String) -> BackendError {

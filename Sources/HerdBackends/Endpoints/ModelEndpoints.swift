@@ -17,7 +17,7 @@ final class ModelEndpoints: Sendable {
         var early: [EndpointSet.CallID: Verdict] = [:]
         var lastCall: EndpointSet.CallID = 0
         /// Set for when an endpoint's pause is over that calls wait for.
-        var alarm: (id: TransferThread.ID, at: MonotonicInstant)?
+        var alarm: (id: TransferID, at: MonotonicInstant)?
         var retries = 0
     }
 

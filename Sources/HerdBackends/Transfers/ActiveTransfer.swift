@@ -1,6 +1,6 @@
 import CCurl
 
-/// One transfer on the curl thread: libcurl's handle with what belongs to it, and how far the answer is.
+/// One transfer on the thread that performs it: libcurl's handle with what belongs to it, and how far the answer is.
 ///
 /// Owned by `TransferLoop`, used on its thread only; freed after the handle has left the multi handle.
 final class ActiveTransfer {
@@ -13,7 +13,7 @@ final class ActiveTransfer {
         case over
     }
 
-    let id: TransferThread.ID
+    let id: TransferID
     private(set) var request: TransferRequest
     /// Nil for a check.
     let use: ConnectionHabits.Use?
@@ -39,6 +39,10 @@ final class ActiveTransfer {
     private var wasPaused = false
 
     private let started = MonotonicInstant.now
+    /// When the caller is given more; before, only the end.
+    private(set) var publishDue = MonotonicInstant(nanoseconds: 0)
+    /// The loop knows that something waits for `publishDue`.
+    var isHeld = false
     private var firstToken: MonotonicInstant?
     private var lastToken: MonotonicInstant?
     /// When the phase that it is in has taken too long.
@@ -54,8 +58,8 @@ final class ActiveTransfer {
     private static let mostIgnoredBytes = 64 << 10
 
     init?(
-        _ id: TransferThread.ID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox,
-        _ touched: TouchedTransfers
+        _ id: TransferID, _ request: TransferRequest, _ use: ConnectionHabits.Use?, _ mailbox: TransferMailbox,
+        _ touched: TouchedTransfers, _ closer: SocketCloser
     ) {
         guard let easy = curl_easy_init() else { return nil }
         self.id = id
@@ -68,7 +72,7 @@ final class ActiveTransfer {
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         phaseDue = min(started.advanced(by: request.limits.firstTokenTimeout), request.firstTokenBy)
-        guard configure() else { return nil }
+        guard configure(closer) else { return nil }
         // libcurl has its own copy.
         self.request.body = nil
     }
@@ -81,7 +85,7 @@ final class ActiveTransfer {
 
     // MARK: - Setting up
 
-    private func configure() -> Bool {
+    private func configure(_ closer: SocketCloser) -> Bool {
         let me = Unmanaged.passUnretained(self).toOpaque()
         var codes = [
             herd_curl_set_rules(easy),
@@ -106,6 +110,14 @@ final class ActiveTransfer {
                     return transfer.receiveHeader(size * count)
                 }, me),
         ]
+        codes.append(
+            herd_curl_set_close(
+                easy,
+                { closer, socket in
+                    guard let closer else { return 1 }
+                    Unmanaged<SocketCloser>.fromOpaque(closer).takeUnretainedValue().take(socket)
+                    return 0
+                }, Unmanaged.passUnretained(closer).toOpaque()))
         if let use, !use.keeps { codes.append(herd_curl_set_forbid_reuse(easy)) }
         if let caFile = request.caFile { codes.append(herd_curl_set_ca_file(easy, caFile)) }
         // Without the empty Expect, libcurl would wait a second for a 100 before it sends a large body.
@@ -211,15 +223,29 @@ final class ActiveTransfer {
 
     // MARK: - What the loop asks for
 
-    /// Hands over what came since the last time; for one that has been touched.
+    /// Has what came wait for what comes next, if the last hand-over was a moment ago.
+    ///
+    /// Tokens that come faster than anybody can read them go in bundles: each hand-over has its price, in the caller's
+    /// task, frame and packet, which the others on the machine pay too, the model's server first.
+    ///
+    /// - Returns: whether it begins to wait now; the loop publishes it when `publishDue` has come.
+    func holdBack(now: MonotonicInstant) -> Bool {
+        guard !isHeld, !isPaused, !events.isEmpty, now < publishDue else { return false }
+        isHeld = true
+        return true
+    }
+
+    /// Hands over what came since the last time; for one that has been touched, or was held back until now.
     ///
     /// - Returns: whether its times have changed.
-    func publish() -> Bool {
+    func publish(now: MonotonicInstant) -> Bool {
         isTouched = false
         guard !events.isEmpty || isPaused else {
             defer { hasNewTimes = false }
             return hasNewTimes
         }
+        if isHeld, !isPaused, now < publishDue { return true }
+        publishDue = now.advanced(by: request.limits.bundlingTime)
         let staysPaused = mailbox.publish(
             takeEvents(), cost: takeCost(), isPaused: isPaused, completionBytes: decoder.completionBytes)
         if isPaused, !staysPaused { resume() }
@@ -227,6 +253,7 @@ final class ActiveTransfer {
     }
 
     private func takeEvents() -> [ChatEvent] {
+        touched.hasHandedOver = true
         defer { events = [] }
         return events
     }
@@ -249,6 +276,9 @@ final class ActiveTransfer {
 
     /// Of an answer that was whole, once libcurl says that its body is, too: whether it had to make a connection.
     var madeConnection: Bool? { phase == .draining ? herd_curl_new_connections(easy) > 0 : nil }
+
+    /// Whether the server may still be at work for it.
+    var isUnanswered: Bool { phase != .draining && !decoder.isDone }
 
     /// Whether it has to be ended although libcurl has not said so: what fails while it is resumed goes unsaid.
     var hasFailed: Bool { failure != nil && phase != .over && phase != .draining }

@@ -1,8 +1,8 @@
 import CCurl
 
-/// What ends the curl thread's wait from other threads: an eventfd.
+/// What wakes a thread from others, or from the kernel: an eventfd.
 struct Bell: ~Copyable, Sendable {
-    fileprivate let descriptor: Int32
+    let descriptor: Int32
 
     /// Nil where no descriptor is to be had.
     init?() {
@@ -19,17 +19,26 @@ struct Bell: ~Copyable, Sendable {
     borrowing func ring() { herd_bell_ring(descriptor) }
 }
 
-/// An epoll of the sockets that libcurl waits for. Used on the curl thread only.
+/// An epoll of the sockets that libcurl waits for. Used on one thread only.
 final class SocketPoll {
-    private let descriptor: Int32
+    let descriptor: Int32
     private let found: UnsafeMutablePointer<herd_ready_socket>
     private var count = 0
 
     /// Nil where no descriptor is to be had.
     ///
     /// - Parameter bell: Ends a wait when it is rung, or the next one.
-    init?(bell: borrowing Bell) {
-        let descriptor = herd_poll_open(bell.descriptor)
+    convenience init?(bell: borrowing Bell) {
+        self.init(bellDescriptor: bell.descriptor)
+    }
+
+    /// One without a bell.
+    convenience init?() {
+        self.init(bellDescriptor: -1)
+    }
+
+    private init?(bellDescriptor: Int32) {
+        let descriptor = herd_poll_open(bellDescriptor)
         guard descriptor >= 0 else { return nil }
         self.descriptor = descriptor
         found = .allocate(capacity: Int(HERD_POLL_BATCH))

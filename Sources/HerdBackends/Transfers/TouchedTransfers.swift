@@ -1,6 +1,9 @@
-/// The transfers to which something has happened that the loop has not looked at. Used on the curl thread only.
+/// The transfers to which something has happened that the loop has not looked at. Used on one thread only.
 final class TouchedTransfers {
     private var transfers: [ActiveTransfer] = []
+
+    /// Something was handed to a caller; whoever looks at it makes it false again.
+    var hasHandedOver = false
 
     var isEmpty: Bool { transfers.isEmpty }
 

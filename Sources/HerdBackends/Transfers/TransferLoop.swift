@@ -1,21 +1,24 @@
 import CCurl
 
-/// What the curl thread does, until it is told to stop. Used on that thread only.
+/// What the curl thread does, until it is told to stop, or an event loop that lends itself. Used on that one thread only.
 ///
 /// libcurl says which sockets and which moment it waits for, and is called for those only: what a piece of an answer costs
 /// does not depend on how many transfers are open.
 final class TransferLoop {
     private let multi: UnsafeMutableRawPointer
     private let sockets: SocketPoll
-    private var transfers: [TransferThread.ID: ActiveTransfer] = [:]
+    private var transfers: [TransferID: ActiveTransfer] = [:]
     private var byHandle: [UnsafeMutableRawPointer: ActiveTransfer] = [:]
     private let touched = TouchedTransfers()
-    private var alarms: [TransferThread.ID: (at: MonotonicInstant, fire: @Sendable () -> Void)] = [:]
+    private let closer = SocketCloser()
+    /// Those whose tokens wait for more, in the order in which they are due.
+    private var held: [ActiveTransfer] = []
+    private var alarms: [TransferID: (at: MonotonicInstant, fire: @Sendable () -> Void)] = [:]
     /// No time-out or alarm is due before; what is looked at is O(all), so it is looked at only then.
     private var nextDue = MonotonicInstant.distantFuture
     /// When libcurl wants to be called, whatever its sockets do.
     private var curlDue = MonotonicInstant.distantFuture
-    private var isStopping = false
+    private(set) var isStopping = false
     private var habits = ConnectionHabits()
     /// When connections that servers have closed are let go.
     private var pruneDue: MonotonicInstant?
@@ -27,13 +30,12 @@ final class TransferLoop {
     /// The longest wait.
     private static let longestWait = Duration.seconds(3600)
 
-    /// - Parameter bell: Ends its waits when it is rung; must outlive it.
-    init?(keptConnections: Int, bell: borrowing Bell) {
-        guard let multi = curl_multi_init() else { return nil }
-        guard let sockets = SocketPoll(bell: bell) else {
-            curl_multi_cleanup(multi)
-            return nil
-        }
+    /// libcurl as a whole, initialised once for the process.
+    static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+    /// Nil where there is no memory.
+    init?(keptConnections: Int, sockets: SocketPoll) {
+        guard Self.isLibraryReady, let multi = curl_multi_init() else { return nil }
         self.multi = multi
         self.sockets = sockets
         _ = herd_curl_multi_set_kept_connections(multi, keptConnections)
@@ -63,38 +65,75 @@ final class TransferLoop {
         curl_multi_cleanup(multi)
     }
 
+    /// The curl thread's life.
     func run(_ core: TransferCore) {
         while true {
-            for command in core.takeCommands() { perform(command) }
+            advance(core.takeCommands())
             if isStopping { break }
-            let now = MonotonicInstant.now
-            if curlDue <= now {
-                curlDue = .distantFuture
-                work.timers += 1
-                _ = herd_curl_multi_run_timers(multi)
-            }
-            settle()
-            watchTimes(now: now)
             core.tell(openTransfers: transfers.count)
             work.waits += 1
             core.wait(waitTime, on: sockets)
-            guard !sockets.ready.isEmpty else { continue }
-            for ready in sockets.ready {
-                work.sockets += 1
-                _ = herd_curl_multi_run_socket(multi, ready.socket, ready.actions)
-            }
+            runReadySockets()
             settle()
         }
+        endAll()
+        core.tell(openTransfers: 0)
+    }
+
+    /// Performs commands, and what has become due.
+    func advance(_ commands: [TransferCommand]) {
+        for command in commands { perform(command) }
+        if isStopping { return }
+        let now = MonotonicInstant.now
+        if curlDue <= now {
+            curlDue = .distantFuture
+            work.timers += 1
+            _ = herd_curl_multi_run_timers(multi)
+        }
+        settle()
+        watchTimes(now: now)
+        if closer.due <= now { closer.closeAll() }
+    }
+
+    /// The same, and looks at the sockets that are ready, without a wait.
+    ///
+    /// - Returns: whether callers were given something: then what is over is not tidied up before it advances again, so
+    ///   that they can come first.
+    func look(_ commands: [TransferCommand]) -> Bool {
+        advance(commands)
+        if isStopping { return false }
+        work.waits += 1
+        sockets.wait(.zero)
+        runReadySockets()
+        publish()
+        let hasHandedOver = touched.hasHandedOver
+        touched.hasHandedOver = false
+        if !hasHandedOver { endFinished() }
+        return hasHandedOver
+    }
+
+    private func runReadySockets() {
+        for ready in sockets.ready {
+            work.sockets += 1
+            _ = herd_curl_multi_run_socket(multi, ready.socket, ready.actions)
+        }
+    }
+
+    /// Ends what is open; nothing begins any more.
+    func endAll() {
+        isStopping = true
         for transfer in Array(transfers.values) {
             transfer.fail(BackendError(.shutDown, "Herd shuts down.", endpoint: transfer.request.endpoint))
             remove(transfer)
         }
         _ = touched.take()
+        held = []
         endPruning()
         for alarm in alarms.values { alarm.fire() }
         alarms = [:]
-        core.tell(openTransfers: 0)
     }
+
+    var openTransfers: Int { transfers.count }
 
     // MARK: - What libcurl waits for
 
@@ -114,7 +153,7 @@ final class TransferLoop {
 
     // MARK: - Commands
 
-    private func perform(_ command: TransferThread.Command) {
+    private func perform(_ command: TransferCommand) {
         switch command {
         case .start(let id, let request, let mailbox): start(id, request, mailbox)
         case .cancel(let id): if let transfer = transfers[id] { remove(transfer) }
@@ -126,17 +165,15 @@ final class TransferLoop {
             alarms[id] = (instant, fire)
             noteDue(instant)
         case .clearAlarm(let id): alarms[id] = nil
-        case .tellWork(let tell):
-            work.processorNanoseconds = herd_thread_nanoseconds()
-            tell(work)
+        case .tellWork(let tell): tell(work)
         case .stop: isStopping = true
         }
     }
 
-    private func start(_ id: TransferThread.ID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
+    private func start(_ id: TransferID, _ request: TransferRequest, _ mailbox: TransferMailbox) {
         var use: ConnectionHabits.Use?
         if case .chat = request.purpose { use = habits.began(request.endpoint, at: .now) }
-        guard let transfer = ActiveTransfer(id, request, use, mailbox, touched) else {
+        guard let transfer = ActiveTransfer(id, request, use, mailbox, touched, closer) else {
             let error = BackendError(
                 .unreachable, "No transfer to \(request.endpoint) can be made: is there memory left?",
                 endpoint: request.endpoint)
@@ -158,14 +195,30 @@ final class TransferLoop {
     }
 
     private func publish() {
-        guard !touched.isEmpty else { return }
+        guard !touched.isEmpty || heldDue != .distantFuture else { return }
+        let now = MonotonicInstant.now
         // Those that are touched again meanwhile, because they are resumed, have their turn when the others had theirs.
         for transfer in touched.take() where transfers[transfer.id] != nil {
-            work.looks += 1
-            if transfer.publish() { noteDue(transfer.nextDue) }
-            if transfer.hasFailed { end(transfer, CURLE_WRITE_ERROR) }
+            if transfer.holdBack(now: now) { held.append(transfer) }
+            publish(transfer, now: now)
+        }
+        guard heldDue <= now else { return }
+        let due = held.prefix { $0.publishDue <= now || transfers[$0.id] == nil }
+        held.removeFirst(due.count)
+        for transfer in due {
+            transfer.isHeld = false
+            if transfers[transfer.id] != nil { publish(transfer, now: now) }
         }
     }
+
+    private func publish(_ transfer: ActiveTransfer, now: MonotonicInstant) {
+        work.looks += 1
+        if transfer.publish(now: now) { noteDue(transfer.nextDue) }
+        if transfer.hasFailed { end(transfer, CURLE_WRITE_ERROR) }
+    }
+
+    /// When the first of those that are held back has waited long enough.
+    private var heldDue: MonotonicInstant { held.first?.publishDue ?? .distantFuture }
 
     private func endFinished() {
         var code = CURLE_OK
@@ -191,7 +244,9 @@ final class TransferLoop {
 
     /// Closes the connection too, where the answer is not over.
     private func remove(_ transfer: ActiveTransfer) {
+        closer.isPatient = !transfer.isUnanswered
         curl_multi_remove_handle(multi, transfer.easy)
+        closer.isPatient = true
         byHandle[transfer.easy] = nil
         transfers[transfer.id] = nil
         // Counted from the last, because transfers that come meanwhile do it by themselves.
@@ -255,8 +310,10 @@ final class TransferLoop {
         }
     }
 
-    private var waitTime: Duration {
-        guard touched.isEmpty else { return .zero }
-        return min(MonotonicInstant.now.duration(to: min(nextDue, curlDue)), Self.longestWait)
+    /// When it has to advance again at the latest, whatever the sockets do.
+    var due: MonotonicInstant {
+        touched.isEmpty ? min(nextDue, curlDue, heldDue, closer.due) : MonotonicInstant(nanoseconds: 0)
     }
+
+    private var waitTime: Duration { min(MonotonicInstant.now.duration(to: due), Self.longestWait) }
 }

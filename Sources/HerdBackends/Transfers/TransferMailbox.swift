@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 
-/// Where the curl thread leaves what it received and one caller fetches it: the only thing that both touch.
+/// Where whoever performs a transfer (`Transferring`) leaves what it received and one caller fetches it: the only thing
+/// that both touch.
 final class TransferMailbox: Sendable {
     enum End: Sendable {
         case succeeded(TransferReport)
@@ -31,7 +32,7 @@ final class TransferMailbox: Sendable {
         self.onEnd = onEnd
     }
 
-    // MARK: - The curl thread
+    // MARK: - Whoever performs the transfer
 
     /// About the bytes that wait to be fetched.
     var backlog: Int { state.withLockedValue { $0.backlog } }

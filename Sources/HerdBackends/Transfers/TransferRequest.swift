@@ -1,4 +1,4 @@
-/// One exchange with one server, as the curl thread performs it.
+/// One exchange with one server, as `Transferring` performs it.
 struct TransferRequest: Sendable {
     enum Purpose: Sendable {
         case chat(promptBytes: Int)
@@ -22,7 +22,7 @@ struct TransferRequest: Sendable {
     var limits: BackendLimits
 }
 
-/// What the curl thread knows of an exchange that ended well.
+/// What is known of an exchange that ended well.
 struct TransferReport: Sendable, Equatable {
     var status: Int
     var finishReason = FinishReason.unstated

@@ -3,24 +3,11 @@ import Glibc
 import NIOConcurrencyHelpers
 import Synchronization
 
-/// The one thread that talks to servers, from the outside: it takes commands until it is shut down.
+/// The thread that talks to servers, from the outside: it takes commands until it is shut down.
 ///
 /// Nothing here blocks: a command is appended to a queue, and the thread is woken, with one system call, if it waits for
 /// sockets.
-final class TransferThread: Sendable {
-    /// Names a transfer or an alarm.
-    typealias ID = UInt64
-
-    enum Command: Sendable {
-        case start(ID, TransferRequest, TransferMailbox)
-        case cancel(ID)
-        case resume(ID)
-        case setAlarm(ID, MonotonicInstant, @Sendable () -> Void)
-        case clearAlarm(ID)
-        case tellWork(@Sendable (TransferWork) -> Void)
-        case stop
-    }
-
+final class TransferThread: Transferring {
     private let core: TransferCore
 
     /// - Throws: `shutDown` where libcurl or the thread cannot be had.
@@ -32,28 +19,32 @@ final class TransferThread: Sendable {
         core.abandon()
     }
 
-    /// - Returns: the transfer's name, nil after `shutDown`.
-    func start(_ request: TransferRequest, into mailbox: TransferMailbox) -> ID? {
+    func start(_ request: TransferRequest, into mailbox: TransferMailbox) -> TransferID? {
         core.nextID { id in .start(id, request, mailbox) }
     }
 
-    func cancel(_ id: ID) { core.send(.cancel(id)) }
+    func cancel(_ id: TransferID) { core.send(.cancel(id)) }
 
-    func resume(_ id: ID) { core.send(.resume(id)) }
+    func resume(_ id: TransferID) { core.send(.resume(id)) }
 
     /// Has `fire` called on the thread at `instant` or soon after; it must be quick.
     ///
     /// - Returns: the alarm's name, nil after `shutDown`.
-    func setAlarm(at instant: MonotonicInstant, _ fire: @escaping @Sendable () -> Void) -> ID? {
+    func setAlarm(at instant: MonotonicInstant, _ fire: @escaping @Sendable () -> Void) -> TransferID? {
         core.nextID { id in .setAlarm(id, instant, fire) }
     }
 
-    func clearAlarm(_ id: ID) { core.send(.clearAlarm(id)) }
+    func clearAlarm(_ id: TransferID) { core.send(.clearAlarm(id)) }
 
     /// What the thread has done so far, as it tells it itself; nil after `shutDown`.
     func work() async -> TransferWork? {
         await withCheckedContinuation { continuation in
-            guard core.nextID({ _ in .tellWork { continuation.resume(returning: $0) } }) == nil else { return }
+            let tell: @Sendable (TransferWork) -> Void = { work in
+                var work = work
+                work.processorNanoseconds = herd_thread_nanoseconds()
+                continuation.resume(returning: work)
+            }
+            guard core.nextID({ _ in .tellWork(tell) }) == nil else { return }
             continuation.resume(returning: nil)
         }
     }
@@ -76,9 +67,9 @@ final class TransferCore: Sendable {
     }
 
     private struct State {
-        var commands: [TransferThread.Command] = []
+        var commands: [TransferCommand] = []
         var isStopping = false
-        var lastID: TransferThread.ID = 0
+        var lastID: TransferID = 0
         var life = Life.running
         var thread: pthread_t?
     }
@@ -108,18 +99,15 @@ final class TransferCore: Sendable {
         self.bell = bell
     }
 
-    /// libcurl as a whole, initialised once for the process.
-    private static let isInitialised = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-
     static func start(keptConnections: Int) throws(BackendError) -> TransferCore {
-        guard isInitialised else {
+        guard TransferLoop.isLibraryReady else {
             throw BackendError(.shutDown, "libcurl cannot be initialised: is there memory left?")
         }
         guard let bell = Bell() else { throw Self.noDescriptors }
         let core = TransferCore(bell)
-        guard let loop = TransferLoop(keptConnections: keptConnections, bell: core.bell) else {
-            throw Self.noDescriptors
-        }
+        guard let sockets = SocketPoll(bell: core.bell),
+            let loop = TransferLoop(keptConnections: keptConnections, sockets: sockets)
+        else { throw Self.noDescriptors }
         let birth = Unmanaged.passRetained(Birth(core, loop))
         var thread = pthread_t()
         let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
@@ -147,7 +135,7 @@ final class TransferCore: Sendable {
 
     // MARK: - From any thread
 
-    func send(_ command: TransferThread.Command) {
+    func send(_ command: TransferCommand) {
         state.withLockedValue { state in
             guard !state.isStopping else { return }
             state.commands.append(command)
@@ -155,8 +143,8 @@ final class TransferCore: Sendable {
         wake()
     }
 
-    func nextID(_ command: (TransferThread.ID) -> TransferThread.Command) -> TransferThread.ID? {
-        let id = state.withLockedValue { state -> TransferThread.ID? in
+    func nextID(_ command: (TransferID) -> TransferCommand) -> TransferID? {
+        let id = state.withLockedValue { state -> TransferID? in
             guard !state.isStopping else { return nil }
             state.lastID += 1
             state.commands.append(command(state.lastID))
@@ -245,7 +233,7 @@ final class TransferCore: Sendable {
     }
 
     /// What has been asked for since the last time, in that order.
-    func takeCommands() -> [TransferThread.Command] {
+    func takeCommands() -> [TransferCommand] {
         guard hasCommands.load(ordering: .acquiring) else { return [] }
         // First: who comes meanwhile says so again.
         hasCommands.store(false, ordering: .sequentiallyConsistent)

@@ -28,8 +28,10 @@ package struct ImportCommand: ServiceCommand {
     @OptionGroup package var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    /// What one call carries at most, in packed bytes.
-    private static let batchBytes = 1 << 20
+    /// Packed bytes after which a call takes no more rows; no row has as many again.
+    private static let batchBytes = (1 << 20) - (1 << 18)
+    /// Calls that are under way at a time.
+    private static let openCalls = 3
     /// How many bad lines are named.
     private static let namedProblems = 20
 
@@ -73,43 +75,48 @@ package struct ImportCommand: ServiceCommand {
         return rows
     }
 
+    /// Reads the file again and sends it: while the server works on some calls, the next is put together.
     private func send(_ total: Int, to client: HerdClient) async throws -> ImportResponse {
         var reader = try EvaluationReader(path: file)
         var progress = ProgressLine()
         var sum = ImportResponse()
-        var batch = ImportRequest(replace: replace)
-        var bytes = 0
         var done = 0
-        while let element = try reader.next() {
-            guard case .row(let row, _) = element else { continue }
-            let evaluation = Evaluation(row)
-            let size = evaluation.prepared().size + 16
-            if bytes + size > Self.batchBytes, !batch.evaluations.isEmpty {
-                done += try await send(&batch, to: client, adding: &sum)
-                bytes = 0
+        try await withThrowingTaskGroup(of: (rows: Int, reply: ImportResponse).self) { group in
+            var open = 0
+            func takeReply() async throws {
+                guard let (rows, reply) = try await group.next() else { return }
+                open -= 1
+                done += rows
+                sum.added += reply.added
+                sum.replaced += reply.replaced
+                sum.unchanged += reply.unchanged
+                sum.total = max(sum.total, reply.total)
                 progress.update("importing", done: done, total: total)
             }
-            batch.evaluations.append(evaluation)
-            bytes += size
+            while let batch = try nextBatch(&reader) {
+                if open == Self.openCalls { try await takeReply() }
+                group.addTask {
+                    (batch.evaluations.count, try await client.call(HerdMessages.Scorer.import, batch))
+                }
+                open += 1
+            }
+            while open > 0 { try await takeReply() }
         }
-        done += try await send(&batch, to: client, adding: &sum)
-        progress.update("importing", done: done, total: total)
         progress.finish()
         return sum
     }
 
-    private func send(
-        _ batch: inout ImportRequest, to client: HerdClient, adding sum: inout ImportResponse
-    ) async throws -> Int {
-        let count = batch.evaluations.count
-        guard count > 0 else { return 0 }
-        let reply = try await client.call(HerdMessages.Scorer.import, batch)
-        sum.added += reply.added
-        sum.replaced += reply.replaced
-        sum.unchanged += reply.unchanged
-        sum.total = reply.total
-        batch.evaluations.removeAll(keepingCapacity: true)
-        return count
+    /// The rows of the next call; nil at the end of the file.
+    private func nextBatch(_ reader: inout EvaluationReader) throws -> ImportRequest? {
+        var batch = ImportRequest(replace: replace)
+        var bytes = 0
+        while bytes < Self.batchBytes, let element = try reader.next() {
+            guard case .row(let row, _) = element else { continue }
+            let evaluation = Evaluation(row)
+            bytes += evaluation.prepared().size + 16
+            batch.evaluations.append(evaluation)
+        }
+        return batch.evaluations.isEmpty ? nil : batch
     }
 }
 

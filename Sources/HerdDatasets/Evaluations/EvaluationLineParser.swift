@@ -44,28 +44,28 @@ package struct EvaluationLineParser: Sendable {
                 try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
                     try score(&cursor, what)
                 } store: {
-                    row.scores[$0] = $1
+                    row.scores.updateValue($1, forKey: $0) == nil
                 }
             case "costs":
                 if try cursor.null() { break }
                 try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
                     try cost(&cursor, what)
                 } store: {
-                    row.costs[$0] = $1
+                    row.costs.updateValue($1, forKey: $0) == nil
                 }
             case "refined":
                 if try cursor.null() { break }
                 try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
                     try rounds(&cursor, what) { (cursor, what) throws(JSONCursor.Failure) in try score(&cursor, what) }
                 } store: {
-                    row.refined[$0] = $1
+                    row.refined.updateValue($1, forKey: $0) == nil
                 }
             case "refined_costs":
                 if try cursor.null() { break }
                 try models(&cursor, key) { (cursor, what) throws(JSONCursor.Failure) in
                     try rounds(&cursor, what) { (cursor, what) throws(JSONCursor.Failure) in try cost(&cursor, what) }
                 } store: {
-                    row.refinedCosts[$0] = $1
+                    row.refinedCosts.updateValue($1, forKey: $0) == nil
                 }
             default: try cursor.skipValue()
             }
@@ -93,19 +93,18 @@ package struct EvaluationLineParser: Sendable {
 
     // MARK: - Fields
 
+    /// - Parameter store: says whether the model is a new one.
     private func models<Value>(
         _ cursor: inout JSONCursor, _ field: String,
         _ read: (inout JSONCursor, String) throws(JSONCursor.Failure) -> Value,
-        store: (String, Value) -> Void
+        store: (String, Value) -> Bool
     ) throws(JSONCursor.Failure) {
-        var seen = Set<String>()
         try cursor.object(field) { (cursor, model) throws(JSONCursor.Failure) in
             guard !model.isEmpty else { throw JSONCursor.Failure("\(field) has a model without a name") }
             try check(model, "a model's name in \(field)")
-            guard seen.insert(model).inserted else {
+            guard store(model, try read(&cursor, model)) else {
                 throw JSONCursor.Failure("\(field) names the model \"\(shown(model))\" twice")
             }
-            store(model, try read(&cursor, model))
         }
     }
 

@@ -35,6 +35,14 @@ struct FieldReader {
         throw .truncated
     }
 
+    /// Steps over the next field's tag where it is this one byte.
+    @inline(__always)
+    mutating func isNext(_ tag: UInt8) -> Bool {
+        guard position < bytes.count, bytes[position] == tag else { return false }
+        position += 1
+        return true
+    }
+
     /// The number and layout of the next field.
     @inline(__always)
     mutating func tag() throws(FrameError) -> (number: UInt32, type: WireType) {

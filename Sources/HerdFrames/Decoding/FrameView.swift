@@ -29,6 +29,27 @@ package struct FrameView {
         self.body = body
         var reader = FieldReader(body)
         var fieldCount = 0
+        // What almost all frames begin with, in the order in which protobuf packs fields.
+        if reader.isNext(FrameField.kind.tag) {
+            kind = Frame.Kind(rawValue: UInt32(truncatingIfNeeded: try reader.varint()))
+            fieldCount = 1
+        }
+        if reader.isNext(FrameField.call.tag) {
+            call = try reader.varint()
+            fieldCount += 1
+        }
+        if reader.isNext(FrameField.method.tag) {
+            method = try Self.text(&reader, .method)
+            fieldCount += 1
+        }
+        if reader.isNext(FrameField.timeout.tag) {
+            timeoutMicroseconds = try reader.varint()
+            fieldCount += 1
+        }
+        if reader.isNext(FrameField.payload.tag) {
+            payload = try reader.chunk()
+            fieldCount += 1
+        }
         while !reader.isAtEnd {
             fieldCount += 1
             guard fieldCount <= Self.maximumFieldCount else { throw .tooManyFields(limit: Self.maximumFieldCount) }

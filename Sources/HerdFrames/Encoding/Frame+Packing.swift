@@ -46,6 +46,37 @@ extension Frame {
         return Self.lengthPrefixSize + writer.position
     }
 
+    /// What `wireSize` is for an END frame with nothing but a payload.
+    @inline(__always)
+    package static func endWireSize(call: UInt64, payloadCount: Int) -> Int {
+        lengthPrefixSize + 2 + FieldSize.integer(call) + FieldSize.bytes(payloadCount)
+    }
+
+    /// What `write` does for an END frame with nothing but a payload: most answers, made without a `Frame`.
+    @discardableResult
+    package static func writeEnd(
+        call: UInt64, to bytes: UnsafeMutableRawBufferPointer, payloadCount: Int,
+        _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
+    ) -> Int {
+        let size = endWireSize(call: call, payloadCount: payloadCount)
+        precondition(bytes.count >= size, "the size of a frame is computed before its bytes")
+        let length = UInt32(truncatingIfNeeded: size - lengthPrefixSize)
+        bytes.storeBytes(of: length.bigEndian, as: UInt32.self)
+        var writer = FieldWriter(UnsafeMutableRawBufferPointer(rebasing: bytes[lengthPrefixSize..<size]))
+        writer.tag(.kind)
+        writer.byte(UInt8(truncatingIfNeeded: Kind.end.rawValue))
+        if call != 0 {
+            writer.tag(.call)
+            writer.varint(call)
+        }
+        if payloadCount > 0 {
+            writer.tag(.payload)
+            writer.varint(UInt64(payloadCount))
+            writePayload(writer.reserve(payloadCount))
+        }
+        return size
+    }
+
     /// The frame as it goes on the wire: length prefix and packed message.
     public func wireBytes() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: wireSize(payloadCount: payload.count)) { bytes, count in

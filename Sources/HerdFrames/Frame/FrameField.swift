@@ -26,6 +26,9 @@ enum FrameField: UInt32 {
         }
     }
 
+    /// Number and layout as they stand on the wire.
+    var tag: UInt8 { UInt8(truncatingIfNeeded: rawValue << 3) | wireType.rawValue }
+
     var wireType: WireType {
         switch self {
         case .kind, .call, .timeout, .code, .credit, .version: .varint

@@ -85,20 +85,25 @@ public struct PredictRequest: Message {
     public var text: String
     /// Empty = the version in force.
     public var predictorVersion: String
+    /// Leave `models` empty in the reply: the caller knows their order from `PredictorEvent.models`.
+    public var withoutNames: Bool
 
     /// Every field at its default.
     public init() {
         self.text = ""
         self.predictorVersion = ""
+        self.withoutNames = false
     }
 
     /// The given fields, the others at their defaults.
     public init(
         text: String = "",
-        predictorVersion: String = ""
+        predictorVersion: String = "",
+        withoutNames: Bool = false
     ) {
         self.text = text
         self.predictorVersion = predictorVersion
+        self.withoutNames = withoutNames
     }
 
     public static var fullName: String { "herd.v1.PredictRequest" }
@@ -115,7 +120,7 @@ public struct PredictRequest: Message {
 /// `herd.v1.PredictResponse`.
 public struct PredictResponse: Message {
     public var predictorVersion: String
-    /// In the predictor's own order of models (`PredictorEvent.models`), as are `costs_usd`.
+    /// In the predictor's own order of models (`PredictorEvent.models`), as are `costs_usd`; empty where asked to.
     public var models: [String]
     /// 0..1.
     public var qualities: [Float]
@@ -1789,6 +1794,7 @@ extension PredictRequest: GeneratedMessage {
     package init(reading c: UnsafePointer<Herd__V1__PredictRequest>) {
         self.text = readText(c.pointee.text)
         self.predictorVersion = readText(c.pointee.predictor_version)
+        self.withoutNames = c.pointee.without_names != 0
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictRequest>, in arena: MessageArena) {
@@ -1798,6 +1804,7 @@ extension PredictRequest: GeneratedMessage {
         if !self.predictorVersion.isEmpty {
             c.pointee.predictor_version = arena.text(self.predictorVersion)
         }
+        c.pointee.without_names = self.withoutNames ? 1 : 0
     }
 }
 

@@ -11,6 +11,7 @@ package struct Predictor: Sendable {
     package let embeddingChecksum: String
     package let card: PredictorCard
     let weights: PredictorWeights
+    let prepared: PreparedWeights
     /// Rounds of refinement per model that a prediction tells the gains of; 0 = none.
     package var rounds: Int { weights.refinement?.rounds ?? 0 }
     private let content: [UInt8]
@@ -23,6 +24,7 @@ package struct Predictor: Sendable {
         self.embeddingChecksum = embeddingChecksum
         self.card = card
         self.weights = weights
+        prepared = PreparedWeights(weights, topics: topics.count, models: models.count)
         var writer = PredictorFileWriter()
         writer.write(
             models: models, topics: topics, embeddingChecksum: embeddingChecksum, card: card, weights: weights)
@@ -36,6 +38,7 @@ package struct Predictor: Sendable {
     package init(serialized: [UInt8]) throws(PredictorFileError) {
         var reader = try PredictorFileReader(serialized)
         (models, topics, embeddingChecksum, card, weights) = try reader.read()
+        prepared = PreparedWeights(weights, topics: topics.count, models: models.count)
         content = serialized
         version = Self.version(of: content)
     }

@@ -1,7 +1,7 @@
 /// The numbers a prediction is computed from.
 ///
 /// With x the features (`width` floats: the prompt's embedding, then that of its tail where it is used), K topics and M
-/// models: p = softmax(W x + b), raw score = A p + B x.
+/// models: p = softmax(W x + b), raw score = A p + B x. B x is computed in integers, see `PreparedWeights`.
 struct PredictorWeights: Sendable, Equatable {
     /// Floats of one embedding.
     var width: Int

@@ -16,7 +16,14 @@ package struct ScoreCalibration: Sendable, Equatable {
 
     /// The calibrated score, 0..1; the same bits on every CPU.
     package func callAsFunction(_ score: Float) -> Float {
-        1 / (1 + herd_exp_f32(Float(-(slope * Self.logit(Double(score)) + offset))))
+        var score = score
+        herd_calibrate_f32(&score, 1, slope, offset)
+        return score
+    }
+
+    /// Calibrates many scores where they are.
+    func apply(to scores: UnsafeMutableBufferPointer<Float>) {
+        herd_calibrate_f32(scores.baseAddress, scores.count, slope, offset)
     }
 
     static func logit(_ score: Double) -> Double {

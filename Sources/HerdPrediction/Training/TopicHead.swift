@@ -79,7 +79,7 @@ struct TopicHead {
             self.labels = labels
             self.topics = topics
             self.penalty = penalty
-            padded = (topics + 7) / 8 * 8
+            padded = (topics + 15) / 16 * 16
             transposed = [Float](repeating: 0, count: features.columns * padded)
             gradient = [Float](repeating: 0, count: padded * features.columns)
             products = [Float](repeating: 0, count: TopicHead.chunk * padded)

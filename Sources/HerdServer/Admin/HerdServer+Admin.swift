@@ -6,7 +6,7 @@ import NIOCore
 extension HerdServer {
     /// Serves what is built into every server: Health, Status, Describe, Drain and Probe.
     func registerAdmin() {
-        immediate(Admin.health) { [unowned self] _, _ in health() }
+        immediate(Admin.health, standing: { [unowned self] in health().pack() }) { [unowned self] _, _ in health() }
         immediate(Admin.status) { [unowned self] _, _ in status() }
         unary(Admin.describe) { _, _ in DescribeResponse(fileDescriptorSet: FileDescriptors.packed) }
         unary(Admin.drain) { [unowned self] request, _ in

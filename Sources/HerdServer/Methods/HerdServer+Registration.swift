@@ -12,14 +12,16 @@ extension HerdServer {
     ///
     /// - Parameters:
     ///   - executor: Where `handler` runs; `.pool` for one that computes for more than a millisecond.
-    ///   - shortcut: Tried before `inline`, for answers that need neither the request unpacked nor a context; the bytes it
-    ///     gives are the packed answer. Requests over 64 KiB never come to it.
+    ///   - standing: What every empty request is answered with at the moment, packed; asked for once for all requests that
+    ///     came at once. It comes before everything else.
+    ///   - shortcut: Tried before `inline`, for answers that need not the request unpacked; the bytes it gives are the
+    ///     packed answer. Requests over 64 KiB never come to it.
     ///   - inline: Tried first, on the event loop, for answers that are at hand within microseconds; nil hands the
     ///     request on to `handler`. Requests over 64 KiB go to `handler` at once.
     ///   - handler: Runs as a task.
     package func unary<Request: Message, Response: Message>(
         _ method: UnaryMethod<Request, Response>, on executor: HandlerExecutor = .eventLoop,
-        shortcut: ServedMethod.Shortcut? = nil,
+        standing: ServedMethod.StandingAnswer? = nil, shortcut: ServedMethod.Shortcut? = nil,
         inline: (@Sendable (Request, CallContext) throws -> Response?)? = nil,
         _ handler: @escaping @Sendable (Request, CallContext) async throws -> Response
     ) {
@@ -43,16 +45,17 @@ extension HerdServer {
         register {
             $0.add(
                 ServedMethod(
-                    path: method.path, isStreaming: false, executor: executor, shortcut: shortcut, answer: answer))
+                    path: method.path, isStreaming: false, executor: executor, shortcut: shortcut, standing: standing,
+                    answer: answer))
         }
     }
 
     /// Serves a unary method whose every answer is at hand: the handler runs on the event loop and must not block.
     package func immediate<Request: Message, Response: Message>(
-        _ method: UnaryMethod<Request, Response>,
+        _ method: UnaryMethod<Request, Response>, standing: ServedMethod.StandingAnswer? = nil,
         _ handler: @escaping @Sendable (Request, CallContext) throws -> Response
     ) {
-        unary(method, inline: handler) { request, context in try handler(request, context) }
+        unary(method, standing: standing, inline: handler) { request, context in try handler(request, context) }
     }
 
     /// Serves a streaming method; the stream ends when the handler returns.
@@ -118,6 +121,18 @@ extension HerdServer {
     }
 
     // MARK: - Running a handler
+
+    /// Answers a request with packed bytes.
+    static func packed(
+        _ work: @escaping @Sendable (CallContext) async throws -> [UInt8], _ context: CallContext
+    ) -> @Sendable (ServerCall) async -> StatusCode {
+        { call in
+            await run(call, context) {
+                let reply = try await work(context)
+                try call.end(payloadCount: reply.count) { $0.copyBytes(from: reply) }
+            }
+        }
+    }
 
     private static func unary<Request: Message, Response: Message>(
         _ handler: @escaping @Sendable (Request, CallContext) async throws -> Response, packed: [UInt8],

@@ -18,6 +18,20 @@ final class MethodCounters: Sendable {
         }
     }
 
+    /// Counts calls that succeeded one after the other.
+    ///
+    /// - Parameter nanoseconds: of all of them together.
+    func record(successes: UInt64, nanoseconds: Int64) {
+        guard successes > 0 else { return }
+        let time = UInt64(clamping: nanoseconds)
+        calls.wrappingAdd(successes, ordering: .relaxed)
+        totalNanoseconds.wrappingAdd(time, ordering: .relaxed)
+        let mean = time / successes
+        if mean > longestNanoseconds.load(ordering: .relaxed) {
+            longestNanoseconds.max(mean, ordering: .relaxed)
+        }
+    }
+
     struct Snapshot {
         var calls: UInt64
         var failures: UInt64

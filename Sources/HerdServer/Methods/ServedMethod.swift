@@ -1,3 +1,4 @@
+import Glibc
 package import HerdFrames
 import HerdTransport
 
@@ -30,14 +31,29 @@ package final class ServedMethod: Sendable {
     private let answer: Answer
     /// Tried before everything else on the event loop.
     let shortcut: Shortcut?
+    /// The packed answer to an empty request, asked for once for all requests that came at once.
+    let standing: StandingAnswer?
+    private let pathBytes: [UInt8]
 
-    /// Answers a request from its bytes by calling `reply` with the packed answer, or says false and has done nothing.
+    /// Answers a request from its bytes by calling `reply` with the packed answer, or says what else is to be done.
     ///
     /// `tenant` is on whose behalf, empty if on nobody's, as `CallContext.tenant`; both are valid until it returns.
     package typealias Shortcut =
         @Sendable (
             _ request: FrameView, _ tenant: UnsafeRawBufferPointer, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void
-        ) -> Bool
+        ) -> ShortcutOutcome
+
+    /// What a shortcut did with a request.
+    package enum ShortcutOutcome {
+        case answered
+        /// To be answered with the packed message that this returns, run as a task where the method's handler runs.
+        case later(@Sendable (CallContext) async throws -> [UInt8])
+        /// Nothing: the request goes the long way.
+        case unknown
+    }
+
+    /// What is answered to every empty request at the moment, packed; runs on the event loop.
+    package typealias StandingAnswer = @Sendable () -> [UInt8]
 
     /// Looks at a request on the event loop; the frame is valid only meanwhile.
     typealias Answer = @Sendable (_ request: FrameView, CallContext, ServerConnection) -> Begun
@@ -52,8 +68,11 @@ package final class ServedMethod: Sendable {
 
     init(
         path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
-        shortcut: Shortcut? = nil, audit: (any AuditRecorder)? = nil, answer: @escaping Answer
+        shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, audit: (any AuditRecorder)? = nil,
+        answer: @escaping Answer
     ) {
+        pathBytes = Array(path.utf8)
+        self.standing = standing
         self.audit = audit
         self.path = path
         self.isStreaming = isStreaming
@@ -61,6 +80,14 @@ package final class ServedMethod: Sendable {
         self.executor = executor
         self.shortcut = shortcut
         self.answer = answer
+    }
+
+    /// Whether the bytes are its path, all of it.
+    func isAt(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard path.count == pathBytes.count, let start = path.baseAddress else { return false }
+        return pathBytes.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { memcmp($0, start, path.count) == 0 } ?? false
+        }
     }
 
     func begin(_ request: FrameView, _ context: CallContext, _ connection: ServerConnection) -> Begun {

@@ -26,14 +26,12 @@ enum ListenPolicy {
     static func isLocal(_ address: EndpointAddress) -> Bool {
         guard case .network(let host, _) = address else { return true }
         if host.lowercased() == "localhost" { return true }
-        var four = in_addr()
-        if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
-        var six = in6_addr()
+        var four = [UInt8](repeating: 0, count: 4)
+        if inet_pton(AF_INET, host, &four) == 1 { return four[0] == 127 }
+        var six = [UInt8](repeating: 0, count: 16)
         guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
-        return withUnsafeBytes(of: &six) { bytes in
-            let isLoopback = bytes.prefix(15).allSatisfy { $0 == 0 } && bytes[15] == 1
-            let isMapped = bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-            return isLoopback || isMapped && bytes[12] == 127
-        }
+        let isLoopback = six.prefix(15).allSatisfy { $0 == 0 } && six[15] == 1
+        let isMapped = six.prefix(10).allSatisfy { $0 == 0 } && six[10] == 0xFF && six[11] == 0xFF
+        return isLoopback || isMapped && six[12] == 127
     }
 }

@@ -23,7 +23,8 @@ extension EvaluationRecord {
         guard !evaluation.scores.isEmpty, evaluation.scores.count <= Self.mostModels else {
             throw CallError(.invalidArgument, "\(field).scores must name 1 to \(Self.mostModels) models")
         }
-        for (name, values) in [("refined", evaluation.refined), ("refined_costs", evaluation.refinedCosts)] {
+        for (name, values) in [("refined", evaluation.refined), ("refined_costs", evaluation.refinedCosts)]
+        where !values.isEmpty {
             let known = name == "refined" ? Set(evaluation.scores.keys) : Set(evaluation.refined.keys)
             if let model = Set(values.keys).subtracting(known).min() {
                 throw CallError(
@@ -34,11 +35,15 @@ extension EvaluationRecord {
         }
         self.init(
             id: evaluation.id, prompt: evaluation.prompt, task: evaluation.task, domain: evaluation.domain)
-        for name in evaluation.scores.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+        scores.reserveCapacity(evaluation.scores.count)
+        for (name, score) in evaluation.scores.sorted(by: { BytewiseOrder.precedes($0.key, $1.key) }) {
             try Check.name(name, field: "\(field).scores: a model's name")
-            let score = evaluation.scores[name] ?? 0
             try Check.share(score, field: "\(field).scores['\(name)']")
             var record = ScoreRecord(model: name, score: score)
+            if evaluation.costs.isEmpty, evaluation.refined.isEmpty, evaluation.refinedCosts.isEmpty {
+                scores.append(record)
+                continue
+            }
             if let cost = evaluation.costs[name] {
                 try Check.amount(cost, field: "\(field).costs['\(name)']")
                 record.cost = .costUsd(cost)

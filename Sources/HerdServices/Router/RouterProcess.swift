@@ -49,7 +49,8 @@ package final class RouterProcess: Service {
         refiner = HerdClient(
             address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client,
             eventLoopGroup: eventLoops)
-        router = try await RouterService(configuration.router, scorer: scorer, refiner: refiner, logger: logger)
+        router = try await RouterService(
+            configuration.router, scorer: scorer, refiner: refiner, hosts: EventLoopHosts(eventLoops), logger: logger)
         let directory = TokenDirectory()
         let access = HerdAccess(
             tokens: directory, credential: credentials.service,
@@ -115,7 +116,7 @@ package final class RouterProcess: Service {
                 figures: router.figures.merging(upkeep.figures) { own, _ in own }, facts: router.facts)
         }
         server.unary(
-            Router.route, shortcut: { request, tenant, reply in router.routeHit(request, tenant: tenant, reply) }
+            Router.route, shortcut: { request, tenant, reply in router.routePacked(request, tenant: tenant, reply) }
         ) { request, context in
             // Every decision keeps its tenant.
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }

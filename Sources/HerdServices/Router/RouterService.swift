@@ -1,7 +1,9 @@
+import HerdBackends
 import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdPolicy
+import HerdServer
 import HerdStore
 import Logging
 import NIOConcurrencyHelpers
@@ -20,7 +22,7 @@ final class RouterService: Sendable {
     let runner: ModelRunner
     let refiner: HerdClient
     private let cache: PredictionCache
-    private let predictions = SingleFlight<UInt128, CachedPrediction>()
+    private let predictions = SingleFlight<UInt128, [UInt8]>()
     private let configuration: RouterConfiguration
     private let hits: HitRouters
     private let logger: Logger
@@ -28,8 +30,11 @@ final class RouterService: Sendable {
     private let droppedCount = Atomic<Int>(0)
 
     /// Opens the store.
+    ///
+    /// - Parameter hosts: the event loops that perform calls to models.
     init(
-        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, logger: Logger
+        _ configuration: RouterConfiguration, scorer: HerdClient, refiner: HerdClient, hosts: any TransferHosts,
+        logger: Logger
     ) async throws {
         self.refiner = refiner
         self.configuration = configuration
@@ -39,7 +44,7 @@ final class RouterService: Sendable {
             maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
-        let runner = try ModelRunner(configuration, logger: logger)
+        let runner = try ModelRunner(configuration, hosts: hosts, logger: logger)
         self.runner = runner
         let changedModels = ChangedModels()
         self.changedModels = changedModels
@@ -72,12 +77,57 @@ final class RouterService: Sendable {
 
     // MARK: - Route
 
-    /// Answers a packed `RouteRequest` from its bytes where its prediction is in the cache and nothing about it is
-    /// unusual; says false where `routeCached` has to look.
-    func routeHit(
+    /// Answers a packed `RouteRequest` from its bytes where nothing about it is unusual: at once where its prediction is in
+    /// the cache, else with the scorer's. Leaves the others to `routeCached`.
+    func routePacked(
         _ request: FrameView, tenant: UnsafeRawBufferPointer, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void
-    ) -> Bool {
-        hits.answer(request.payload, tenant: tenant, reply)
+    ) -> ServedMethod.ShortcutOutcome {
+        switch hits.answer(request.payload, tenant: tenant, reply) {
+        case .answered, .answeredUnlogged: return .answered
+        case .unusual: return .unknown
+        case .missed(let missed):
+            cache.countMiss()
+            return .later { _ in try await answering { try await self.route(missed) } }
+        }
+    }
+
+    /// Answers a request whose prediction is not cached from its bytes, with the scorer's; the long way where the herd has
+    /// changed meanwhile, and as the policy says where the scorer can't tell.
+    private func route(_ missed: MissedRoute) async throws -> [UInt8] {
+        let record: [UInt8]
+        do {
+            record = try await predictedRecord(of: missed.text, under: missed.fingerprint, with: missed.predictor)
+        } catch let error as CallError {
+            try Task.checkCancellation()
+            let view = view.current
+            let plan = try RoutePlan(try missed.request(), view: view)
+            return try fallBack(plan, view: view, tenant: missed.tenantName, because: error).response.pack()
+        }
+        if let reply = hits.answer(missed, record: record) { return reply }
+        let (view, request, tenant) = (view.current, try missed.request(), missed.tenantName)
+        let plan = try RoutePlan(request, view: view)
+        // What cannot be ranked from the bytes has a prediction of its own all the same.
+        guard let predictor = view.predictor, let prediction = CachedPrediction(record: record, of: predictor),
+            cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text) == missed.fingerprint
+        else { return try await route(request, tenant: tenant).pack() }
+        let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
+        return settled(
+            decision, plan: plan, fingerprint: missed.fingerprint, tenant: tenant, cached: false
+        ).response.pack()
+    }
+
+    /// Asks the scorer for a prediction, once for all who ask at the same time, and keeps it.
+    private func predictedRecord(
+        of text: @autoclosure () -> String, under fingerprint: UInt128, with predictor: FollowedPredictor
+    ) async throws -> [UInt8] {
+        let (cache, follower) = (cache, follower)
+        return try await predictions.value(for: fingerprint) {
+            // Landed between the look into the cache and here.
+            if let landed = cache.recent(fingerprint) { return landed }
+            let record = try await follower.predict(text(), with: predictor).record
+            cache.put(record, under: fingerprint)
+            return record
+        }
     }
 
     /// Answers from the cache, without waiting for anything; nil for a prompt whose prediction is not cached.
@@ -118,25 +168,27 @@ final class RouterService: Sendable {
             let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
             return settled(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: true)
         }
-        let prediction: CachedPrediction
+        let record: [UInt8]
         do {
-            let (cache, follower) = (cache, follower)
-            prediction = try await predictions.value(for: fingerprint) {
-                // Landed between the look into the cache and here.
-                if let landed = cache.recent(fingerprint) { return landed }
-                let prediction = try await follower.predict(text, with: predictor)
-                cache.put(prediction, under: fingerprint)
-                return prediction
-            }
+            record = try await predictedRecord(of: text, under: fingerprint, with: predictor)
         } catch let error as CallError {
             // A call taken back or out of time is not worth an answer that nobody waits for.
             try Task.checkCancellation()
-            logger.debug("no prediction", metadata: ["error": "\(error)"])
-            return try fallBack(
-                plan, view: view, tenant: tenant, because: "the scorer gave no prediction (\(error.code))")
+            return try fallBack(plan, view: view, tenant: tenant, because: error)
+        }
+        guard let prediction = CachedPrediction(record: record, of: predictor) else {
+            throw CallError(.internal, "a prediction does not fit predictor \(predictor.version)")
         }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
         return settled(decision, plan: plan, fingerprint: fingerprint, tenant: tenant, cached: false)
+    }
+
+    private func fallBack(
+        _ plan: RoutePlan, view: RoutingView, tenant: String, because error: CallError
+    ) throws(CallError) -> SettledDecision {
+        logger.debug("no prediction", metadata: ["error": "\(error)"])
+        return try fallBack(
+            plan, view: view, tenant: tenant, because: "the scorer gave no prediction (\(error.code))")
     }
 
     private func fallBack(

@@ -45,12 +45,13 @@ final class ScorerService: Sendable {
         let prediction = predictor.predict(embedding, promptTokens: embedding.estimatedTokens)
         let isCosted = prediction.expectedCosts.contains { $0.isFinite }
         return PredictResponse(
-            predictorVersion: predictor.version, models: predictor.models, qualities: prediction.qualities,
+            predictorVersion: predictor.version, models: request.withoutNames ? [] : predictor.models,
+            qualities: prediction.qualities,
             costsUsd: isCosted ? prediction.expectedCosts : [],
             topic: predictor.topics.indices.contains(prediction.topic) ? predictor.topics[prediction.topic] : "",
             topicProbability: prediction.topicProbability, prior: prediction.prior,
             promptTokens: UInt32(clamping: embedding.estimatedTokens),
-            embedding: QuantisedEmbedding.bytes(of: embedding), rounds: UInt32(clamping: prediction.rounds),
+            embedding: embedding.quantised, rounds: UInt32(clamping: prediction.rounds),
             gains: prediction.gains, roundCostsUsd: prediction.roundCosts)
     }
 

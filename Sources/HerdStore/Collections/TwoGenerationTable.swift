@@ -61,14 +61,41 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
 
     /// Stores a value, dropping the older generation first where the newer is full. Errors as `WriteTransaction.put`.
     package func put(_ value: [UInt8], for key: Key, in transaction: inout WriteTransaction) throws(StoreError) {
+        try put([(key, value)], in: &transaction)
+    }
+
+    /// Stores many values in their order, as one `put` after the other would; keys that rise make it fast.
+    package func put(_ values: [(key: Key, value: [UInt8])], in transaction: inout WriteTransaction) throws(StoreError)
+    {
+        guard !values.isEmpty else { return }
         var newer = try newerIndex(in: transaction)
-        let size = try transaction.statistics(of: generations[newer].id)
-        if size.entries >= max(1, maxEntries / 2) || size.entries > 0 && size.bytes > maxBytes / 2 - value.count {
-            newer = 1 - newer
-            try transaction.removeAll(in: generations[newer].id)
-            try transaction.put(OrderedBytes().adding(UInt64(newer)).bytes, for: stateKey, in: Meta.table)
+        var size = try transaction.statistics(of: generations[newer].id)
+        // What the newer generation may have grown by since it was looked at.
+        var added = (entries: 0, bytes: 0)
+        for (key, value) in values {
+            if isFull(size, added, next: value) {
+                size = try transaction.statistics(of: generations[newer].id)
+                added = (0, 0)
+                if isFull(size, added, next: value) {
+                    newer = 1 - newer
+                    try transaction.removeAll(in: generations[newer].id)
+                    try transaction.put(OrderedBytes().adding(UInt64(newer)).bytes, for: stateKey, in: Meta.table)
+                    size = try transaction.statistics(of: generations[newer].id)
+                }
+            }
+            try transaction.put(value, for: key, in: generations[newer])
+            added = (added.entries + 1, added.bytes + value.count + Self.mostGrowth)
         }
-        try transaction.put(value, for: key, in: generations[newer])
+    }
+
+    /// The most bytes of pages that a record adds besides its own: every page on its way is split in two, and it begins
+    /// and ends inside one.
+    private static var mostGrowth: Int { 16 * 4_096 }
+
+    private func isFull(_ size: TableStatistics, _ added: (entries: Int, bytes: Int), next value: [UInt8]) -> Bool {
+        // What LMDB counts may be damaged, and add up to more than a number holds.
+        let (entries, bytes) = (min(size.entries, .max / 2) + added.entries, min(size.bytes, .max / 2) + added.bytes)
+        return entries >= max(1, maxEntries / 2) || entries > 0 && bytes > maxBytes / 2 - value.count
     }
 
     /// Removes a key from both generations, and says whether either had it.

@@ -25,6 +25,16 @@ struct FrameOutput {
         }
     }
 
+    /// Appends an END frame with nothing but a payload, which `writePayload` fills in.
+    mutating func appendEnd(
+        call: UInt64, payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        let size = Frame.endWireSize(call: call, payloadCount: payloadCount)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
+            Frame.writeEnd(call: call, to: bytes, payloadCount: payloadCount, writePayload)
+        }
+    }
+
     /// Appends a frame that is already in its form on the wire.
     mutating func append(wireBytes: [UInt8]) {
         buffer.writeBytes(wireBytes)

@@ -10,10 +10,14 @@ package protocol CallDispatcher: AnyObject {
     func recheck() throws(CallError)
 
     /// Answers `request` at once with `connection.reply` or `connection.fail`, or starts it with `connection.open`;
-    /// exactly one of them, before it returns, unless `connection.recheckAccess` ended the connection. The request's bytes are valid until then.
+    /// exactly one of them, before it returns, unless `connection.recheckAccess` ended the connection. The request's bytes
+    /// are valid until then.
     ///
     /// - Parameter arrival: When the last byte of the request was read.
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection)
+
+    /// Every frame of the connection's burst was handled.
+    func burstEnded()
 
     /// A request that the connection turned down by itself: over its limit, or while draining.
     func refused(_ request: FrameView)

@@ -10,6 +10,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     package let limits: ConnectionLimits
     package let eventLoop: any EventLoop
+    /// Rises from one burst to the next: frames with the same number came before any of them was handled.
+    package private(set) var burst: UInt64 = 0
     let outbox = Outbox<ServerOutput>()
 
     // Everything below is touched on the event loop only; that is what makes the class Sendable.
@@ -206,8 +208,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         }
         isHandling = true
         hasEndedFrame = false
+        burst &+= 1
         let outcome = body(&input) { handle($0, arrival) }
         isHandling = false
+        dispatcher.burstEnded()
         if case .malformed(let error) = outcome { end(GoAway(error)) }
         if machine.hasEnded {
             input.discard()
@@ -253,15 +257,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// Answers a dispatched request with one packed message of `payloadCount` bytes.
     package func reply(to id: UInt64, payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void) {
-        let frame = Frame(.end, call: id)
         // A few bytes of header at most: exact only where it matters.
         if payloadCount > limits.maximumFrameLength - 64 {
-            let length = frame.packedSize(payloadCount: payloadCount)
+            let length = Frame.endWireSize(call: id, payloadCount: payloadCount) - Frame.lengthPrefixSize
             if length > limits.maximumFrameLength {
                 return fail(id, .overFrameLimit(length, limit: limits.maximumFrameLength))
             }
         }
-        output.append(frame, payloadCount: payloadCount, writePayload)
+        output.appendEnd(call: id, payloadCount: payloadCount, writePayload)
     }
 
     /// Answers a dispatched request with an error.

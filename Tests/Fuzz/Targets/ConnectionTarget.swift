@@ -111,6 +111,8 @@ private final class ScriptedServer: CallDispatcher {
 
     func refused(_ request: FrameView) {}
 
+    func burstEnded() {}
+
     func freedMemory() {}
 
     private func answer(_ call: ServerCall) {

@@ -71,12 +71,13 @@ struct FaultTests {
         }
     }
 
-    @Test("A fault at the only endpoint", arguments: faults)
-    func alone(_ fault: Fault) async throws {
+    @Test("A fault at the only endpoint", arguments: faults, CallPlace.allCases)
+    func alone(_ fault: Fault, _ place: CallPlace) async throws {
         let server = try await FaultyServer.shared
         let before = try await server.figures().open[fault.behaviour] ?? 0
         try await withPool(
-            [("m", [try Self.endpoint(fault, server)])], secrets: server.folder, limits: { $0.maximumAttempts = 1 }
+            [("m", [try Self.endpoint(fault, server)])], on: place, secrets: server.folder,
+            limits: { $0.maximumAttempts = 1 }
         ) { pool in
             let error = try await #require(throws: BackendError.self) { _ = try await pool.ask("m", "a b c") }
             #expect(error.kind == fault.kind)
@@ -91,11 +92,11 @@ struct FaultTests {
         }
     }
 
-    @Test("A fault at the first of two endpoints", arguments: faults.filter { !$0.hadOutput })
-    func failover(_ fault: Fault) async throws {
+    @Test("A fault at the first of two endpoints", arguments: faults.filter { !$0.hadOutput }, CallPlace.allCases)
+    func failover(_ fault: Fault, _ place: CallPlace) async throws {
         let server = try await FaultyServer.shared
         let endpoints = [try Self.endpoint(fault, server), try server.endpoint("fine")]
-        try await withPool([("m", endpoints)], secrets: server.folder) { pool in
+        try await withPool([("m", endpoints)], on: place, secrets: server.folder) { pool in
             guard fault.failsOver else {
                 let error = try await #require(throws: BackendError.self) { _ = try await pool.ask("m", "a b c") }
                 #expect(error.attempts.count == 1)
@@ -110,10 +111,10 @@ struct FaultTests {
         }
     }
 
-    @Test("What came before a fault is handed out")
-    func partial() async throws {
+    @Test("What came before a fault is handed out", arguments: CallPlace.allCases)
+    func partial(_ place: CallPlace) async throws {
         let server = try await FaultyServer.shared
-        try await withPool([("m", [try server.endpoint("cut")])]) { pool in
+        try await withPool([("m", [try server.endpoint("cut")])], on: place) { pool in
             let request = ChatRequest(messages: [.init(.user, "x")])
             let stream = try await pool.open(model: "m", request, deadline: .now.advanced(by: .seconds(20)))
             var text = ""
@@ -132,14 +133,14 @@ struct FaultTests {
         }
     }
 
-    @Test("Nothing is left open after all faults")
-    func leaks() async throws {
+    @Test("Nothing is left open after all faults", arguments: CallPlace.allCases)
+    func leaks(_ place: CallPlace) async throws {
         let server = try await FaultyServer.shared
         let endpoints = try Self.faults.map { try Self.endpoint($0, server) }
         _ = try await server.figures()
         func round() async throws {
             try await withPool(
-                endpoints.enumerated().map { ("m\($0.offset)", [$0.element]) }, secrets: server.folder,
+                endpoints.enumerated().map { ("m\($0.offset)", [$0.element]) }, on: place, secrets: server.folder,
                 limits: { $0.maximumAttempts = 1 }
             ) { pool in
                 await withDiscardingTaskGroup { group in

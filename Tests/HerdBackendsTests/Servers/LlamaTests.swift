@@ -58,13 +58,13 @@ struct LlamaTests {
         }
     }
 
-    @Test("400 streams at a time: all whole, none mixed up", arguments: [400, 6])
-    func many(_ concurrency: Int) async throws {
+    @Test("400 streams at a time: all whole, none mixed up", arguments: [400, 6], CallPlace.allCases)
+    func many(_ concurrency: Int, _ place: CallPlace) async throws {
         let server = try await ServerProcess.llama("tiny-copy")
         let file = ServerProcess.root.appending(path: "Demo/models/words.txt")
         let words = try String(contentsOf: file, encoding: .utf8).split(whereSeparator: \.isWhitespace)
             .map(String.init)
-        try await withPool([("m", [Self.endpoint(server, concurrency: concurrency)])]) { pool in
+        try await withPool([("m", [Self.endpoint(server, concurrency: concurrency)])], on: place) { pool in
             // What the model answers when it is asked nothing else, so that only its rounding could make a difference.
             var known: [(word: String, answer: String)] = []
             for word in words where word.count > 4 && known.count < 40 {
@@ -90,11 +90,11 @@ struct LlamaTests {
         }
     }
 
-    @Test("A cancelled call frees its slot within 50 ms", arguments: ["task", "stream", "dropped"])
-    func cancelling(_ way: String) async throws {
+    @Test("A cancelled call frees its slot within 50 ms", arguments: ["task", "stream", "dropped"], CallPlace.allCases)
+    func cancelling(_ way: String, _ place: CallPlace) async throws {
         let server = try await ServerProcess.llama("tiny-copy", slots: 2, endless: true)
         let port = try Self.port(server)
-        try await withPool([("m", [Self.endpoint(server)])]) { pool in
+        try await withPool([("m", [Self.endpoint(server)])], on: place) { pool in
             var times: [Double] = []
             for _ in 0..<5 {
                 let deadline = MonotonicInstant.now.advanced(by: .seconds(60))
@@ -174,10 +174,10 @@ struct LlamaTests {
         }
     }
 
-    @Test("A server that is killed inside an answer")
-    func killed() async throws {
+    @Test("A server that is killed inside an answer", arguments: CallPlace.allCases)
+    func killed(_ place: CallPlace) async throws {
         let server = try await ServerProcess.llama("tiny-copy", slots: 2, endless: true)
-        try await withPool([("m", [Self.endpoint(server)])], limits: { $0.maximumAttempts = 1 }) { pool in
+        try await withPool([("m", [Self.endpoint(server)])], on: place, limits: { $0.maximumAttempts = 1 }) { pool in
             let deadline = MonotonicInstant.now.advanced(by: .seconds(60))
             let stream = try await pool.open(model: "m", Self.endless, deadline: deadline)
             server.kill()

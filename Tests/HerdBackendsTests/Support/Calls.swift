@@ -1,18 +1,43 @@
 import Foundation
 import HerdBackends
+import HerdServer
+import HerdServices
 import Logging
+import NIOCore
+import NIOPosix
 import Testing
+
+/// Where the calls of a test are performed.
+enum CallPlace: CaseIterable {
+    case curlThread
+    /// The router's, on which the test's own task runs, too.
+    case eventLoop
+}
 
 /// A pool for one test, shut down at its end, with the proof that nothing is left.
 func withPool(
-    _ models: [(model: String, endpoints: [EndpointConfiguration])], secrets: String? = nil,
-    limits change: (inout BackendLimits) -> Void = { _ in },
+    _ models: [(model: String, endpoints: [EndpointConfiguration])], on place: CallPlace = .curlThread,
+    secrets: String? = nil, limits change: (inout BackendLimits) -> Void = { _ in },
     _ body: (BackendPool) async throws -> Void
 ) async throws {
     var configuration = BackendConfiguration()
     configuration.secretsDirectory = secrets
     change(&configuration.limits)
-    let pool = try BackendPool(configuration, logger: Logger(label: "test"))
+    guard place == .eventLoop else {
+        return try await use(try BackendPool(configuration, logger: Logger(label: "test")), models, body)
+    }
+    let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    let pool = try BackendPool(configuration, hosts: EventLoopHosts(loops), logger: Logger(label: "test"))
+    try await withTaskExecutorPreference(EventLoopTaskExecutor(loops.next())) {
+        try await use(pool, models, body)
+    }
+    try await loops.shutdownGracefully()
+}
+
+private func use(
+    _ pool: BackendPool, _ models: [(model: String, endpoints: [EndpointConfiguration])],
+    _ body: (BackendPool) async throws -> Void
+) async throws {
     pool.update(models)
     do {
         try await body(pool)

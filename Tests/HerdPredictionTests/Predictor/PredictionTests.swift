@@ -10,10 +10,10 @@ struct PredictionTests {
         let rows = shape.make()
         let predictor = try Trainer.train(
             rows: rows, models: shape.models, options: TrainingOptions(usesTail: true))
-        defer { herd_limit_instruction_set(2) }
+        defer { herd_limit_instruction_set(3) }
         herd_limit_instruction_set(0)
         let baseline = rows.map { predictor.predict($0.embedding, promptTokens: $0.promptTokens) }
-        for set in [Int32(1), 2] {
+        for set in [Int32(1), 2, 3] {
             herd_limit_instruction_set(set)
             #expect(rows.map { predictor.predict($0.embedding, promptTokens: $0.promptTokens) } == baseline)
         }

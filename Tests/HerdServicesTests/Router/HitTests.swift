@@ -40,6 +40,20 @@ import Testing
         }
     }
 
+    /// A trained herd with models and policies of all kinds.
+    private static func withPopulatedHerd(
+        _ body: (TestHerd, inout SeededNumbers, _ seed: UInt64) async throws -> Void
+    ) async throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("seed \(seed)")
+        var random = SeededNumbers(seed)
+        try await withTestHerd { herd in
+            try await populate(herd, &random)
+            try await herd.trainDemonstration()
+            try await body(herd, &random, seed)
+        }
+    }
+
     private static func request(_ random: inout some RandomNumberGenerator) -> RouteRequest {
         var request = RouteRequest(prompt: prompts.randomElement(using: &random) ?? "a")
         request.policy = ["", "plain", "flags", "scaled"].randomElement(using: &random) ?? ""
@@ -68,12 +82,7 @@ import Testing
     }
 
     @Test func theShortWayDecidesAsTheLongOneDoes() async throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
-        print("seed \(seed)")
-        var random = SeededNumbers(seed)
-        try await withTestHerd { herd in
-            try await Self.populate(herd, &random)
-            try await herd.trainDemonstration()
+        try await Self.withPopulatedHerd { herd, random, seed in
             for prompt in Self.prompts { _ = try await herd.route(prompt) }
             var answered = 0
             for _ in 0..<300 {
@@ -96,6 +105,32 @@ import Testing
                 }
             }
             #expect(answered > 50)
+        }
+    }
+
+    @Test func aPromptThatIsNewIsDecidedTheSameBothWays() async throws {
+        try await Self.withPopulatedHerd { herd, random, seed in
+            for number in 0..<100 {
+                // No tenant's predictions are another's, so that both have to ask the scorer.
+                var short = Self.request(&random)
+                short.prompt += " \(number)"
+                var long = short
+                long.prompt = ""
+                long.messages = [ChatMessage(role: "user", content: [ContentPart(part: .text(short.prompt))])]
+                let one = await outcome(herd, short, tenant: "one")
+                let other = await outcome(herd, long, tenant: "other")
+                #expect(one.reply == other.reply, "seed \(seed): \(short)")
+                #expect(one.error == other.error, "seed \(seed): \(short)")
+                #expect(!one.wasCached && !other.wasCached)
+                guard let (first, second) = one.id.flatMap({ id in other.id.map { (id, $0) } }) else { continue }
+                if number % 10 == 0 {
+                    var (kept, same) = (try await decision(herd, first), try await decision(herd, second))
+                    #expect(kept.fingerprint != same.fingerprint)
+                    kept.fingerprint = ""
+                    same.fingerprint = ""
+                    #expect(kept == same, "seed \(seed): \(short)")
+                }
+            }
         }
     }
 
@@ -133,16 +168,16 @@ import Testing
     }
 
     private func outcome(
-        _ herd: TestHerd, _ request: RouteRequest
-    ) async -> (reply: RouteResponse?, id: String?, error: String?) {
+        _ herd: TestHerd, _ request: RouteRequest, tenant: String = "farm"
+    ) async -> (reply: RouteResponse?, id: String?, error: String?, wasCached: Bool) {
         do {
-            var reply = try await herd.call(Router.route, request, metadata: ["tenant": "farm"])
-            let id = reply.decisionId
+            var reply = try await herd.call(Router.route, request, metadata: ["tenant": tenant])
+            let (id, wasCached) = (reply.decisionId, reply.cached)
             reply.decisionId = ""
             reply.cached = false
-            return (reply, id, nil)
+            return (reply, id, nil, wasCached)
         } catch {
-            return (nil, nil, "\(error)")
+            return (nil, nil, "\(error)", false)
         }
     }
 
@@ -154,6 +189,7 @@ import Testing
         decision.decisionId = ""
         decision.response?.decisionId = ""
         decision.timeUnixMs = 0
+        decision.tenant = ""
         return decision
     }
 }

@@ -177,7 +177,8 @@ private final class GatedScorer: Sendable {
                 PredictorEvent(version: "p", models: ["bad", "good"], topics: ["t"], means: [0.2, 0.6]))
             try await Task.sleep(for: .seconds(3_600))
         }
-        server.unary(Scorer.predict) { request, _ in
+        // Who asks again and again would keep an event loop from its sockets.
+        server.unary(Scorer.predict, on: .pool) { request, _ in
             self.predicts.add()
             try await eventually { self.opened.value > 0 }
             return PredictResponse(

@@ -7,8 +7,10 @@ import Testing
 
 /// `herdd`, `herdctl` and `herd-load` as built beside the tests.
 enum Programs {
-    /// The folder of the test program, which `swift build` puts the programs in as well.
-    static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    /// `HERD_PROGRAMS` or, without it, the folder of the test program, which `swift build` puts the programs in as well.
+    static let folder =
+        ProcessInfo.processInfo.environment["HERD_PROGRAMS"].map { URL(filePath: $0) }
+        ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
     static let herdd = folder.appending(path: "herdd")
     static let herdctl = folder.appending(path: "herdctl")
     static let herdLoad = folder.appending(path: "herd-load")

@@ -54,9 +54,14 @@ package struct SipHash128 {
             push(bytes[index])
             index += 1
         }
-        while index + 8 <= bytes.count {
-            compress(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
-            index += 8
+        if index + 8 <= bytes.count {
+            // In a copy, which stays in registers.
+            var state = self
+            while index + 8 <= bytes.count {
+                state.compress(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
+                index += 8
+            }
+            self = state
         }
         while index < bytes.count {
             push(bytes[index])
@@ -90,6 +95,7 @@ package struct SipHash128 {
         }
     }
 
+    @inline(__always)
     private mutating func compress(_ word: UInt64) {
         v3 ^= word
         round()
@@ -97,6 +103,7 @@ package struct SipHash128 {
         v0 ^= word
     }
 
+    @inline(__always)
     private mutating func round() {
         v0 = v0 &+ v1
         v1 = rotated(v1, 13) ^ v0
@@ -110,6 +117,7 @@ package struct SipHash128 {
         v2 = rotated(v2, 32)
     }
 
+    @inline(__always)
     private func rotated(_ value: UInt64, _ by: UInt64) -> UInt64 {
         (value << by) | (value >> (64 - by))
     }

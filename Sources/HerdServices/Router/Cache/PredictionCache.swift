@@ -7,6 +7,7 @@ final class PredictionCache: Sendable {
     private let table: TwoGenerationTable<UInt128>
     private let key: (UInt64, UInt64)
     private let recent = RecentPredictions()
+    private let queue = PredictionQueue()
     private let hitCount = Atomic<Int>(0)
     private let missCount = Atomic<Int>(0)
 
@@ -36,40 +37,24 @@ final class PredictionCache: Sendable {
     ///
     /// - Parameter countsMiss: false where the same call has looked before.
     func get(_ fingerprint: UInt128, predictor: FollowedPredictor, countsMiss: Bool = true) -> CachedPrediction? {
-        if let prediction = recent.get(fingerprint) {
-            hitCount.add(1, ordering: .relaxed)
-            return prediction
-        }
-        let found = try? store.read { transaction throws(StoreError) in
-            try table.withValue(for: fingerprint, in: transaction) { record, generation in
-                record.withUnsafeBytes { bytes in
-                    CachedPrediction(record: bytes, modelCount: predictor.models.count, rounds: predictor.rounds)
-                        .map { ($0, generation) }
-                }
-            }
-        }
-        guard let (prediction, generation) = (found ?? nil) ?? nil else {
-            if countsMiss { missCount.add(1, ordering: .relaxed) }
+        guard let record = record(of: fingerprint, predictor: predictor),
+            let prediction = CachedPrediction(record: record, of: predictor)
+        else {
+            if countsMiss { countMiss() }
             return nil
         }
-        hitCount.add(1, ordering: .relaxed)
-        if generation == .older {
-            // What is still asked for must outlive the older generation.
-            put(prediction, under: fingerprint)
-        } else {
-            recent.put(prediction, under: fingerprint)
-        }
+        countHit()
         return prediction
     }
 
-    /// One of the newest predictions, which counts neither as a hit nor as a miss.
-    func recent(_ fingerprint: UInt128) -> CachedPrediction? {
+    /// The record of one of the newest predictions.
+    func recent(_ fingerprint: UInt128) -> [UInt8]? {
         recent.get(fingerprint)
     }
 
-    /// The stored record of a prediction, checked to be read as the predictor's; nil where there is none, which is not
-    /// counted, as finding it is not.
+    /// The record of a prediction, checked to be read as the predictor's; nil where there is none. Neither is counted.
     func record(of fingerprint: UInt128, predictor: FollowedPredictor) -> [UInt8]? {
+        if let record = recent.get(fingerprint) { return record }
         let found = try? store.read { transaction throws(StoreError) in
             try table.withValue(for: fingerprint, in: transaction) { record, generation in
                 record.withUnsafeBytes { bytes in
@@ -79,20 +64,34 @@ final class PredictionCache: Sendable {
             }
         }
         guard let (record, generation) = (found ?? nil) ?? nil else { return nil }
-        if generation == .older {
-            // What is still asked for must outlive the older generation.
-            let table = table
-            store.enqueue { transaction in try table.put(record, for: fingerprint, in: &transaction) }
-        }
+        // What is still asked for must outlive the older generation.
+        if generation == .older { put(record, under: fingerprint) }
         return record
     }
 
-    /// A prediction was found in memory or by `record(of:predictor:)`.
+    /// A prediction was found by `recent` or `record(of:predictor:)`.
     func countHit() { hitCount.add(1, ordering: .relaxed) }
 
-    func put(_ prediction: CachedPrediction, under fingerprint: UInt128) {
-        recent.put(prediction, under: fingerprint)
-        let table = table
-        store.enqueue { transaction in try table.put(prediction.record, for: fingerprint, in: &transaction) }
+    /// A prediction was not found there.
+    func countMiss() { missCount.add(1, ordering: .relaxed) }
+
+    /// Keeps a record: in memory at once, in the store within 100 ms.
+    func put(_ record: [UInt8], under fingerprint: UInt128) {
+        recent.put(record, under: fingerprint)
+        let (queue, table) = (queue, table)
+        _ = store.drain(queue.add(record, under: fingerprint), refused: queue.drainFailed) { transaction in
+            try table.put(queue.takeAll(), in: &transaction)
+        }
+    }
+}
+
+extension CachedPrediction {
+    /// Nil as for a record of a number of models.
+    init?(record: [UInt8], of predictor: FollowedPredictor) {
+        let prediction = record.withUnsafeBytes {
+            CachedPrediction(record: $0, modelCount: predictor.models.count, rounds: predictor.rounds)
+        }
+        guard let prediction else { return nil }
+        self = prediction
     }
 }

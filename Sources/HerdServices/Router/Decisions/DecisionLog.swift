@@ -58,26 +58,19 @@ final class DecisionLog: Sendable {
         _ write: (inout PackedWriter, LogEntryID, UInt32) -> Void
     ) -> (LogEntryID, isKept: Bool) {
         let added = queue.add(kind, check: check, frame: frame, byteCount: byteCount, write)
-        switch added.asks {
-        case .nothing:
-            return (added.id, added.isKept)
-        case .hurry:
-            store.hurry()
-            return (added.id, added.isKept)
-        case .drain:
-            let (queue, log) = (queue, log)
-            let isTaken = store.enqueue { transaction in
-                let blocks = queue.takeAll()
-                defer { queue.giveBack(blocks) }
-                for block in blocks {
-                    try block.withBytes { bytes throws(StoreError) in
-                        try log.put(bytes, at: block.firstKey, in: &transaction)
-                    }
+        // The closures are not made for each decision.
+        guard added.asks != .nothing else { return (added.id, added.isKept) }
+        let (queue, log) = (queue, log)
+        let isTaken = store.drain(added.asks, refused: queue.drainFailed) { transaction in
+            let blocks = queue.takeAll()
+            defer { queue.giveBack(blocks) }
+            for block in blocks {
+                try block.withBytes { bytes throws(StoreError) in
+                    try log.put(bytes, at: block.firstKey, in: &transaction)
                 }
             }
-            if !isTaken { queue.drainFailed() }
-            return (added.id, added.isKept && isTaken)
         }
+        return (added.id, added.isKept && isTaken)
     }
 
     /// Keeps how the run of the chosen model ended, with the same promise as the decision itself.

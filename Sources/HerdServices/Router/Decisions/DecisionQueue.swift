@@ -19,9 +19,7 @@ final class DecisionQueue: Sendable {
         var current: Block?
         var spare: [[UInt8]] = []
         var bytes = 0
-        /// A write that will take everything is in the store's queue.
-        var isDrainQueued = false
-        var isHurried = false
+        var request = DrainRequest()
     }
 
     /// A block and how far it is filled.
@@ -45,13 +43,10 @@ final class DecisionQueue: Sendable {
         }
     }
 
-    /// What has to be done about an entry that was added.
-    enum Asks { case nothing, drain, hurry }
-
     struct Added {
         var id: LogEntryID
         var isKept: Bool
-        var asks: Asks
+        var asks: DrainRequest.Asks
     }
 
     init(_ sequence: LogSequence) {
@@ -77,15 +72,8 @@ final class DecisionQueue: Sendable {
             let before = state.current?.used ?? 0
             state.current?.add(kind, id, frame, byteCount: byteCount, write)
             state.bytes += (state.current?.used ?? 0) - before
-            if !state.isDrainQueued {
-                state.isDrainQueued = true
-                return Added(id: id, isKept: true, asks: .drain)
-            }
-            if state.bytes > Self.mostBytes / 2, !state.isHurried {
-                state.isHurried = true
-                return Added(id: id, isKept: true, asks: .hurry)
-            }
-            return Added(id: id, isKept: true, asks: .nothing)
+            let asks = state.request.added(isHalfFull: state.bytes > Self.mostBytes / 2)
+            return Added(id: id, isKept: true, asks: asks)
         }
     }
 
@@ -97,8 +85,7 @@ final class DecisionQueue: Sendable {
             state.full = []
             state.current = nil
             state.bytes = 0
-            state.isDrainQueued = false
-            state.isHurried = false
+            state.request.ended()
             return blocks
         }
     }
@@ -114,7 +101,7 @@ final class DecisionQueue: Sendable {
 
     /// The store took no write: the next entry asks again.
     func drainFailed() {
-        state.withLockedValue { $0.isDrainQueued = false }
+        state.withLockedValue { $0.request.ended() }
     }
 }
 

@@ -82,7 +82,8 @@ final class PredictorFollower: Sendable {
     func predict(_ text: String, with predictor: FollowedPredictor) async throws -> CachedPrediction {
         guard isScorerAvailable else { throw CallError(.unavailable, "the scorer is away") }
         let reply = try await client.call(
-            Scorer.predict, PredictRequest(text: text, predictorVersion: predictor.version),
+            Scorer.predict,
+            PredictRequest(text: text, predictorVersion: predictor.version, withoutNames: true),
             timeout: Self.predictionTimeout)
         guard reply.qualities.count == predictor.models.count,
             reply.costsUsd.isEmpty || reply.costsUsd.count == predictor.models.count,
@@ -93,7 +94,7 @@ final class PredictorFollower: Sendable {
         }
         return CachedPrediction(
             qualities: reply.qualities, costs: reply.costsUsd,
-            topic: UInt32(clamping: predictor.topics.firstIndex(of: reply.topic) ?? predictor.topics.count),
+            topic: predictor.place(ofTopic: reply.topic),
             topicProbability: reply.topicProbability, prior: reply.prior, promptTokens: reply.promptTokens,
             embedding: reply.embedding, rounds: predictor.rounds, gains: reply.gains, roundCosts: reply.roundCostsUsd)
     }

@@ -11,7 +11,10 @@ final class HitRouter: @unchecked Sendable {
         case answered
         /// The log had no room for the decision.
         case answeredUnlogged
-        case notAHit
+        /// Its prediction is not in the cache.
+        case missed(MissedRoute)
+        /// It has to be decided the long way.
+        case unusual
     }
 
     private let current: CurrentView
@@ -51,16 +54,61 @@ final class HitRouter: @unchecked Sendable {
     func answer(
         _ packed: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer, _ reply: (UnsafeRawBufferPointer) -> Void
     ) -> Outcome {
-        guard let outline = RequestOutline(packed) else { return .notAHit }
+        guard let known = known(packed, tenant: tenant) else { return .unusual }
+        let (outline, route, fingerprint) = known
+        let record: UnsafeRawBufferPointer
+        switch find(fingerprint, predictor: route.predictor) {
+        case .record(let found): record = found
+        case .tooLong: return .unusual
+        case .nothing:
+            guard let start = packed.baseAddress, let prompt = outline.prompt.baseAddress else { return .unusual }
+            let offset = prompt - start
+            return .missed(
+                MissedRoute(
+                    fingerprint: fingerprint, predictor: route.predictor, packed: [UInt8](packed),
+                    tenant: [UInt8](tenant), prompt: offset..<offset + outline.prompt.count))
+        }
+        let outcome = answer(known, record: record, isCached: true, reply)
+        if case .unusual = outcome { return outcome }
+        cache.countHit()
+        return outcome
+    }
+
+    /// The same with the record of a prediction that was made for it.
+    func answer(
+        _ missed: MissedRoute, record: [UInt8], _ reply: (UnsafeRawBufferPointer) -> Void
+    ) -> Outcome {
+        missed.packed.withUnsafeBytes { packed in
+            missed.tenant.withUnsafeBytes { tenant in
+                // The herd may have changed since, and the predictor: then it is another's prediction.
+                guard let known = known(packed, tenant: tenant), known.fingerprint == missed.fingerprint else {
+                    return .unusual
+                }
+                return record.withUnsafeBytes { answer(known, record: $0, isCached: false, reply) }
+            }
+        }
+    }
+
+    private typealias Known = (outline: RequestOutline, route: PreparedRoute, fingerprint: UInt128)
+
+    /// Nil for a request that is to be decided the long way.
+    private func known(_ packed: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer) -> Known? {
+        guard let outline = RequestOutline(packed) else { return nil }
         followView()
         guard view.predictor != nil, outline.isPromptText,
             let route = route(of: outline, tenant: tenant, packed: packed),
             !(route.readsFlags && outline.mayHoldFlags)
-        else { return .notAHit }
+        else { return nil }
         var hash = route.fingerprint
         hash.absorb(outline.prompt)
-        let fingerprint = hash.fingerprint()
-        guard let record = record(of: fingerprint, predictor: route.predictor),
+        return (outline, route, hash.fingerprint())
+    }
+
+    private func answer(
+        _ known: Known, record: UnsafeRawBufferPointer, isCached: Bool, _ reply: (UnsafeRawBufferPointer) -> Void
+    ) -> Outcome {
+        let (outline, route, fingerprint) = known
+        guard
             let prediction = CachedPrediction.Layout(
                 record, modelCount: route.predictor.models.count, rounds: route.predictor.rounds),
             let start = record.baseAddress,
@@ -68,12 +116,11 @@ final class HitRouter: @unchecked Sendable {
                 promptTokens: Int(prediction.promptTokens), qualities: start + prediction.qualities.lowerBound,
                 costs: prediction.costs.isEmpty ? nil : start + prediction.costs.lowerBound,
                 prior: Double(prediction.prior), into: slots)
-        else { return .notAHit }
-        cache.countHit()
+        else { return .unusual }
         let (id, isKept) = log(
             prediction, of: record, fingerprint: fingerprint, route: route,
             prompt: logsPrompts ? outline.prompt : UnsafeRawBufferPointer(start: nil, count: 0))
-        reply(self.reply(id, prediction, route: route))
+        reply(self.reply(id, prediction, route: route, isCached: isCached))
         return isKept ? .answered : .answeredUnlogged
     }
 
@@ -109,10 +156,17 @@ final class HitRouter: @unchecked Sendable {
         return route
     }
 
-    private func record(of fingerprint: UInt128, predictor: FollowedPredictor) -> UnsafeRawBufferPointer? {
-        if let record = shelf?.record(of: fingerprint) { return record }
-        guard let stored = cache.record(of: fingerprint, predictor: predictor) else { return nil }
-        return shelf?.add(stored, under: fingerprint)
+    private enum Found {
+        case record(UnsafeRawBufferPointer)
+        case nothing
+        /// There is one, which does not fit on the shelf.
+        case tooLong
+    }
+
+    private func find(_ fingerprint: UInt128, predictor: FollowedPredictor) -> Found {
+        if let record = shelf?.record(of: fingerprint) { return .record(record) }
+        guard let stored = cache.record(of: fingerprint, predictor: predictor) else { return .nothing }
+        return shelf?.add(stored, under: fingerprint).map { .record($0) } ?? .tooLong
     }
 
     // MARK: - Writing
@@ -168,7 +222,7 @@ final class HitRouter: @unchecked Sendable {
 
     /// The packed reply: fields in the order of their numbers, zeros left out, as protobuf-c packs it.
     private func reply(
-        _ id: LogEntryID, _ prediction: CachedPrediction.Layout, route: PreparedRoute
+        _ id: LogEntryID, _ prediction: CachedPrediction.Layout, route: PreparedRoute, isCached: Bool
     ) -> UnsafeRawBufferPointer {
         guard let start = replyMemory.baseAddress else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         var writer = PackedWriter(start)
@@ -200,7 +254,7 @@ final class HitRouter: @unchecked Sendable {
             }
             writer.field(9, latency)
         }
-        writer.bytes(route.fixedFields)
+        writer.bytes(isCached ? route.fixedFields : route.fixedFieldsOfNew)
         if route.topics.indices.contains(Int(prediction.topic)) {
             writer.bytes(route.topics[Int(prediction.topic)].field)
         }

@@ -26,13 +26,25 @@ final class HitRouters: Sendable {
     /// See `HitRouter.answer`.
     func answer(
         _ packed: UnsafeRawBufferPointer, tenant: UnsafeRawBufferPointer, _ reply: (UnsafeRawBufferPointer) -> Void
-    ) -> Bool {
+    ) -> HitRouter.Outcome {
+        counted { $0.answer(packed, tenant: tenant, reply) }
+    }
+
+    /// Answers a request with the record of a prediction that was made for it; nil where the herd has changed so that it
+    /// takes the long way, or another prediction.
+    func answer(_ missed: MissedRoute, record: [UInt8]) -> [UInt8]? {
+        var packed: [UInt8]?
+        _ = counted { $0.answer(missed, record: record) { packed = [UInt8]($0) } }
+        return packed
+    }
+
+    private func counted(_ body: (HitRouter) -> HitRouter.Outcome) -> HitRouter.Outcome {
         let router =
             idle.withLockedValue { $0.popLast() }
             ?? HitRouter(view: view, cache: cache, decisions: decisions, logsPrompts: logsPrompts)
         defer { idle.withLockedValue { $0.append(router) } }
-        let outcome = router.answer(packed, tenant: tenant, reply)
-        if outcome == .answeredUnlogged { droppedCount.wrappingAdd(1, ordering: .relaxed) }
-        return outcome != .notAHit
+        let outcome = body(router)
+        if case .answeredUnlogged = outcome { droppedCount.wrappingAdd(1, ordering: .relaxed) }
+        return outcome
     }
 }

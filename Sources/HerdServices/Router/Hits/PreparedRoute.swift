@@ -14,6 +14,8 @@ final class PreparedRoute {
     let frame: DecisionFrame
     /// Of the reply: what stands between candidates and topic, packed.
     let fixedFields: [UInt8]
+    /// The same for a prediction that was not cached.
+    let fixedFieldsOfNew: [UInt8]
     /// By model: the field `model` of its candidate, packed, and the same of the reply.
     let names: [[UInt8]]
     /// By model: its latency.
@@ -63,6 +65,8 @@ final class PreparedRoute {
         fixed.registryRevision = view.registry.revision
         fixed.measurementRevision = view.measurements.revision
         fixedFields = fixed.pack()
+        fixed.cached = false
+        fixedFieldsOfNew = fixed.pack()
         mostReplyBytes =
             256 + fixedFields.count + names.reduce(0) { $0 + $1.count + 64 } + (names.map(\.count).max() ?? 0)
             + (topics.map(\.field.count).max() ?? 0)

@@ -184,10 +184,11 @@ struct CompleteCall {
     private func log(code: StatusCode, error: String) {
         var generation = generation
         generation?.attempts = attempts
-        router.decisions.appendRun(
-            decided.id,
-            RunRecord(
-                code: code.rawValue, error: error, generation: generation, refineRounds: refineRounds,
-                transcriptID: transcriptID))
+        let run = RunRecord(
+            code: code.rawValue, error: error, generation: generation, refineRounds: refineRounds,
+            transcriptID: transcriptID)
+        let (decisions, id) = (router.decisions, decided.id)
+        // Behind the reply's last frame, which is ready and waits only for the event loop.
+        EventLoopHosts.afterwards { decisions.appendRun(id, run) }
     }
 }

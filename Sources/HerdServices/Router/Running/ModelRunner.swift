@@ -11,10 +11,13 @@ final class ModelRunner: Sendable {
     private let configuration: RouterConfiguration
     private let counters = NIOLockedValueBox(RunCounters())
 
-    init(_ configuration: RouterConfiguration, logger: Logger) throws(ConfigurationError) {
+    init(
+        _ configuration: RouterConfiguration, hosts: any TransferHosts, logger: Logger
+    ) throws(ConfigurationError) {
         self.configuration = configuration
         do {
-            pool = try BackendPool(BackendConfiguration(configuration, version: HerdVersion.text), logger: logger)
+            pool = try BackendPool(
+                BackendConfiguration(configuration, version: HerdVersion.text), hosts: hosts, logger: logger)
         } catch {
             throw ConfigurationError("models can't be called: \(error.message)")
         }

@@ -15,16 +15,23 @@ struct StoredEmbedding {
     }
 
     var bytes: [UInt8] {
-        var bytes: [UInt8] = [Self.formatVersion]
-        func append(_ value: UInt32) {
-            withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+        let size = Self.headerLength + table.count + 4 * (embedding.whole.count + embedding.tail.count)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(size)
+        bytes.append(Self.formatVersion)
+        for count in [embedding.tokenCount, embedding.estimatedTokens] {
+            withUnsafeBytes(of: UInt32(clamping: count).littleEndian) { bytes.append(contentsOf: $0) }
         }
-        append(UInt32(clamping: embedding.tokenCount))
-        append(UInt32(clamping: embedding.estimatedTokens))
         bytes.append(UInt8(table.count))
         bytes += table
-        for value in embedding.whole { append(value.bitPattern) }
-        for value in embedding.tail { append(value.bitPattern) }
+        for vector in [embedding.whole, embedding.tail] {
+            // As they are in memory where that is the order of bytes already.
+            #if _endian(little)
+            vector.withUnsafeBytes { bytes.append(contentsOf: $0) }
+            #else
+            for value in vector { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
+            #endif
+        }
         return bytes
     }
 
@@ -42,10 +49,18 @@ struct StoredEmbedding {
             bytes[Self.headerLength..<start].elementsEqual(expected)
         else { return nil }
         func word(_ offset: Int) -> UInt32 {
-            (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << (8 * UInt32($1)) }
+            bytes.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
         }
         func vector(_ offset: Int) -> [Float] {
-            (0..<EmbeddingTable.dimension).map { Float(bitPattern: word(offset + 4 * $0)) }
+            bytes.withUnsafeBytes { bytes in
+                [Float](unsafeUninitializedCapacity: EmbeddingTable.dimension) { values, count in
+                    for index in 0..<EmbeddingTable.dimension {
+                        let word = bytes.loadUnaligned(fromByteOffset: offset + 4 * index, as: UInt32.self)
+                        values.initializeElement(at: index, to: Float(bitPattern: UInt32(littleEndian: word)))
+                    }
+                    count = EmbeddingTable.dimension
+                }
+            }
         }
         embedding = PromptEmbedding(
             whole: vector(start), tail: vector(start + 4 * EmbeddingTable.dimension), tokenCount: Int(word(1)),

@@ -1792,7 +1792,7 @@ void   herd__v1__perfics_term__free_unpacked
   assert(message->base.descriptor == &herd__v1__perfics_term__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor herd__v1__predict_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor herd__v1__predict_request__field_descriptors[3] =
 {
   {
     "text",
@@ -1818,15 +1818,28 @@ static const ProtobufCFieldDescriptor herd__v1__predict_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "without_names",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PredictRequest, without_names),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__predict_request__field_indices_by_name[] = {
   1,   /* field[1] = predictor_version */
   0,   /* field[0] = text */
+  2,   /* field[2] = without_names */
 };
 static const ProtobufCIntRange herd__v1__predict_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor herd__v1__predict_request__descriptor =
 {
@@ -1836,7 +1849,7 @@ const ProtobufCMessageDescriptor herd__v1__predict_request__descriptor =
   "Herd__V1__PredictRequest",
   "herd.v1",
   sizeof(Herd__V1__PredictRequest),
-  2,
+  3,
   herd__v1__predict_request__field_descriptors,
   herd__v1__predict_request__field_indices_by_name,
   1,  herd__v1__predict_request__number_ranges,

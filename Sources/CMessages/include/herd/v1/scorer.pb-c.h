@@ -75,10 +75,14 @@ struct  Herd__V1__PredictRequest
    * Empty = the version in force.
    */
   char *predictor_version;
+  /*
+   * Leave `models` empty in the reply: the caller knows their order from `PredictorEvent.models`.
+   */
+  protobuf_c_boolean without_names;
 };
 #define HERD__V1__PREDICT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predict_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Herd__V1__PredictResponse
@@ -86,7 +90,7 @@ struct  Herd__V1__PredictResponse
   ProtobufCMessage base;
   char *predictor_version;
   /*
-   * In the predictor's own order of models (`PredictorEvent.models`), as are `costs_usd`.
+   * In the predictor's own order of models (`PredictorEvent.models`), as are `costs_usd`; empty where asked to.
    */
   size_t n_models;
   char **models;
