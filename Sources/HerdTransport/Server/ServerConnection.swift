@@ -146,6 +146,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if ServerTLS.isFailedHandshake(error) { statistics.handshakeFailed() }
         // Resets and the like: the client is gone, which channelInactive deals with.
         context.close(promise: nil)
     }

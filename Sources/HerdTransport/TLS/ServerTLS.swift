@@ -50,6 +50,12 @@ package final class ServerTLS: Sendable {
         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
     }
 
+    /// Whether an error of a channel says that no TLS came about on it. It is told once for a channel.
+    static func isFailedHandshake(_ error: any Error) -> Bool {
+        if case .handshakeFailed? = error as? NIOSSLError { return true }
+        return false
+    }
+
     private static func signatures(_ files: ServerTLSFiles) -> [FileSignature?] {
         [files.certificate, files.key, files.clientAuthorities].map { FileSignature(path: $0) }
     }
@@ -77,6 +83,7 @@ package final class ServerTLS: Sendable {
     package func reload() throws(TLSFileError) -> Bool { false }
     package var expiry: Int64 { 0 }
     package func secure(_ channel: any Channel) throws {}
+    static func isFailedHandshake(_ error: any Error) -> Bool { false }
     #endif
 }
 

@@ -153,6 +153,48 @@ private struct EncryptedServer {
         }
     }
 
+    @Test func connectionsWithoutTLSAreCounted() async throws {
+        try await EncryptedServer.run { server in
+            let router = try server.authority.sign("router", for: "URI:spiffe://herd/router")
+            let expired = try server.authority.sign("old", for: "URI:spiffe://herd/router", isExpired: true)
+            let other = try TestAuthority(
+                in: FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).made())
+            defer { try? FileManager.default.removeItem(at: other.folder) }
+            let forged = try other.sign("router", for: "URI:spiffe://herd/router")
+            let client = server.client {
+                $0.transportSecurity?.certificateFile = router.certificate
+                $0.transportSecurity?.keyFile = router.key
+            }
+            defer { client.close() }
+            func failed() async throws -> Double? {
+                try await client.call(Admin.status, StatusRequest()).figures["tls_handshake_failures"]
+            }
+            #expect(try await failed() == 0)
+            for (number, (name, arguments)) in [
+                ("too old", ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]),
+                ("expired", ["-cert", expired.certificate, "-key", expired.key]),
+                ("expired, 1.2", ["-tls1_2", "-cert", expired.certificate, "-key", expired.key]),
+                ("forged", ["-cert", forged.certificate, "-key", forged.key]),
+                ("of no certificate that the server has", ["-CAfile", other.authority, "-verify_return_error"]),
+            ].enumerated() {
+                // What is said over it is not heard, if anything is.
+                _ = try TestAuthority.run(["s_client", "-connect", "127.0.0.1:\(server.port)"] + arguments)
+                let deadline = ContinuousClock.now + .seconds(20)
+                while try await failed() != Double(number + 1), ContinuousClock.now < deadline {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                #expect(try await failed() == Double(number + 1), "\(name)")
+            }
+            // No TLS at all.
+            let plain = server.client { $0.transportSecurity = nil }
+            defer { plain.close() }
+            #expect(await code(of: Admin.health.path, with: plain) == .unavailable)
+            #expect((try await failed() ?? 0) >= 6)
+            let figures = try await client.call(Admin.status, StatusRequest()).figures
+            #expect(figures["unauthenticated"] == 0)
+        }
+    }
+
     @Test func certificatesAreReplacedWithoutARestart() async throws {
         try await EncryptedServer.run { server in
             let files = try server.authority.sign("router", for: "URI:spiffe://herd/router")

@@ -16,7 +16,11 @@ final class TestAuthority {
 
     /// Signs a certificate for names as openssl writes them, `DNS:localhost,IP:127.0.0.1`, and gives the paths of it and its
     /// key.
-    func sign(_ name: String, for names: String) throws -> (certificate: String, key: String) {
+    ///
+    /// - Parameter isExpired: whether it expired yesterday.
+    func sign(
+        _ name: String, for names: String, isExpired: Bool = false
+    ) throws -> (certificate: String, key: String) {
         let (certificate, key, request) = (path("\(name).pem"), path("\(name).key"), path("\(name).csr"))
         try openssl([
             "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=\(name)",
@@ -25,8 +29,8 @@ final class TestAuthority {
         let extensions = path("\(name).ext")
         try Data("subjectAltName=\(names)\n".utf8).write(to: URL(filePath: extensions))
         try openssl([
-            "x509", "-req", "-in", request, "-CA", authority, "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2",
-            "-extfile", extensions, "-out", certificate,
+            "x509", "-req", "-in", request, "-CA", authority, "-CAkey", path("ca.key"), "-CAcreateserial", "-days",
+            isExpired ? "-1" : "2", "-extfile", extensions, "-out", certificate,
         ])
         return (certificate, key)
     }
