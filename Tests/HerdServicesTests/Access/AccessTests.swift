@@ -4,6 +4,7 @@ import HerdFrames
 import HerdMessages
 import HerdServer
 import HerdServices
+import HerdTransport
 import Testing
 
 /// Nobody gets in anywhere without a credential that is right, in force and of the right role.
@@ -26,6 +27,18 @@ import Testing
         let registered = try await client.call(Admin.status, StatusRequest()).methods.map(\.method)
         try #require(registered.contains(Admin.status.path) && registered.count > 5, "\(service): \(registered)")
         return Set(registered + methods).sorted()
+    }
+
+    /// What comes back first for a call behind a HELLO, and for one without.
+    private static func answer(
+        to method: String, with secret: String, at address: EndpointAddress
+    ) throws -> [Frame.Kind?] {
+        let metadata = secret.isEmpty ? [:] : ["authorization": "Bearer \(secret)"]
+        let hello = Frame(.hello, metadata: metadata, version: Frame.protocolVersion).wireBytes()
+        let request = Frame(.request, call: 1, method: method).wireBytes()
+        return try [hello + request, request].map {
+            try RawHello.firstKind(at: address, sending: $0, isByteByByte: false)
+        }
     }
 
     @Test func badCredentialsGetInNowhere() async throws {
@@ -53,6 +66,15 @@ import Testing
                     for method in methods {
                         let code = await code(of: method, with: client)
                         #expect(code == .unauthenticated, "\(service) \(method) with \(name)")
+                    }
+                    // A client does not dial again and again where it was refused, nor call before it is let in: so each
+                    // call once more as bytes, right behind its HELLO, and without one.
+                    let address = try #require(herd.addresses[service])
+                    let answers = try await onThread {
+                        try methods.map { try Self.answer(to: $0, with: secret, at: address) }
+                    }
+                    for (method, kinds) in zip(methods, answers) {
+                        #expect(kinds == [.goAway, .goAway], "\(service) \(method) with \(name)")
                     }
                 }
             }
