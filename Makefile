@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss hostile fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss hostile tls-scan fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -66,6 +66,11 @@ bench-loops: build ## What a second event loop brings, and how evenly connection
 
 hostile: build ## Attack a herd over the wire in every known way, at full length (minutes).
 	.venv/bin/python Tests/Interop/hostile.py --herdd .build/release/herdd --full --repeats 3 --random 20000
+
+tls-scan: build ## Scan what a herd speaks over TLS with sslyze; fails on anything under 1.2 and anything weak.
+	python3 -m venv .build/tls-scan
+	.build/tls-scan/bin/python -m pip install --quiet --disable-pip-version-check sslyze==6.3.1
+	.build/tls-scan/bin/python Scripts/tls-scan.py --json .build/tls-scan.json
 
 test-tsan: install ## The concurrent suites under the thread sanitizer.
 	swift test --sanitize=thread --scratch-path .build/tsan --no-parallel --filter \

@@ -5,6 +5,7 @@ import PackageDescription
 // What a consumer of the HerdClient product gets is kept small: with `traits: []` it fetches swift-nio and swift-log
 // only, because every other dependency is used by targets behind the `Server` trait.
 let server: TargetDependencyCondition? = .when(traits: ["Server"])
+let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 
 let package = Package(
     name: "herd",
@@ -16,11 +17,12 @@ let package = Package(
     ],
     traits: [
         .trait(name: "Server", description: "The router, scorer and refiner services and the command line tools."),
-        .trait(name: "TLS", description: "Reserved for encrypted transport; without effect so far."),
+        .trait(name: "TLS", description: "Encrypted transport: TLS on TCP connections, of clients and servers."),
         .default(enabledTraits: ["Server", "TLS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(
@@ -54,6 +56,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(

@@ -7,7 +7,8 @@ package struct HerdctlCommand: AsyncParsableCommand {
         commandName: "herdctl",
         abstract: "Operate a herd: models, policies, evaluations, predictors, decisions.",
         discussion: """
-            Commands talk to the router at --address (or HERD_ADDRESS, else 127.0.0.1:7601); backtest needs no server.
+            Commands talk to the router at --address (or HERD_ADDRESS, else 127.0.0.1:7601); backtest needs no server. A
+            herd that wants a token finds it in --token-file, HERD_TOKEN_FILE or HERD_TOKEN.
             --json prints JSON with the field names of the messages.
 
             A FIRST HERD
@@ -25,7 +26,7 @@ package struct HerdctlCommand: AsyncParsableCommand {
             RouteCommand.self, CompleteCommand.self, GenerateCommand.self, FeedbackCommand.self, DecisionCommand.self,
             RefineCommand.self, TranscriptCommand.self, ModelCommand.self, PolicyCommand.self, ImportCommand.self,
             EvaluateCommand.self, SuiteCommand.self, TrainCommand.self, PerficsCommand.self, PredictorCommand.self,
-            BacktestCommand.self, StatusCommand.self,
+            BacktestCommand.self, StatusCommand.self, TokenCommand.self, AuditCommand.self,
             CallCommand.self, DescribeCommand.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self,
         ])
 

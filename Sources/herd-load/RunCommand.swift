@@ -46,6 +46,11 @@ struct RunCommand: AsyncParsableCommand {
     var repeats = 1.0
     @Option(help: "The policy to route by; empty takes the default one.")
     var policy = ""
+    @Option(
+        help: ArgumentHelp(
+            "A file whose first line is the token to show; else that of HERD_TOKEN_FILE, else HERD_TOKEN itself.",
+            valueName: "file"))
+    var tokenFile: String?
     @Option(help: "The tenant on whose behalf requests are made.")
     var tenant: String?
     @Option(help: "Complete, refine: the longest answer; 0 leaves it to the model's endpoint.")
@@ -105,6 +110,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         do throws(LoadFailure) {
+            var plan = plan
+            plan.token = try token()
             let run = try LoadRun(plan, try chosenWorkload())
             // What can't be written is said before the work, not after.
             let (distribution, picture) = (try file(hgrm), try file(svg))
@@ -154,6 +161,23 @@ struct RunCommand: AsyncParsableCommand {
         // Checked by `validate`.
         plan.serverProcesses = (try? processes) ?? []
         return plan
+    }
+
+    private func token() throws(LoadFailure) -> String {
+        func value(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
+        if tokenFile == nil, !value("HERD_TOKEN").isEmpty { return value("HERD_TOKEN") }
+        let path = tokenFile ?? value("HERD_TOKEN_FILE")
+        guard !path.isEmpty else { return "" }
+        guard let file = fopen(path, "r") else {
+            throw LoadFailure(
+                "the token file '\(path)' can't be read: \(String(cString: strerror(errno)))", exitCode: 66)
+        }
+        defer { fclose(file) }
+        var bytes = [CChar](repeating: 0, count: 4_096)
+        guard fgets(&bytes, CInt(bytes.count), file) != nil else {
+            throw LoadFailure("the token file '\(path)' is empty; write the token into it", exitCode: 66)
+        }
+        return String(decoding: bytes.prefix { $0 > 0x20 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private func chosenWorkload() throws(LoadFailure) -> Workload {

@@ -19,7 +19,7 @@ struct Herdd: AsyncParsableCommand {
         version: HerdServicesVersion.text,
         subcommands: [
             All.self, RouterCommand.self, ScorerCommand.self, RefinerCommand.self, VerifyCommand.self,
-            RestoreCommand.self,
+            RestoreCommand.self, TokenCommand.self,
         ])
 
     struct All: AsyncParsableCommand {

@@ -22,7 +22,7 @@ import Testing
     @Test func `the handler knows who calls, for whom and until when`() async throws {
         try await withServer { server in
             server.authorize { hello in
-                Principal(name: "\(hello.client)/\(hello.authorization)", roles: ["service"])
+                Principal(name: "\(hello.client)/\(hello.authorization)", roles: .service)
             }
             server.unary(Router.route) { _, context in
                 let facts = [

@@ -44,6 +44,8 @@ import Testing
 
     /// Packages that the client and what lies beneath it may use, so that a thin client stays thin.
     static let clientPackages: Set<String> = ["swift-nio", "swift-log"]
+    /// What it may use besides, and only where the trait of that name is on.
+    static let traitPackages = ["swift-nio-ssl": "TLS"]
 
     @Test func theManifestKeepsToTheTable() throws {
         let manifest = try Manifest.ofThisPackage()
@@ -61,7 +63,10 @@ import Testing
         while let name = open.popLast() {
             guard reached.insert(name).inserted else { continue }
             let target = try #require(manifest.targets.first { $0.name == name })
-            #expect(target.packages.isSubset(of: Self.clientPackages), "\(name) uses \(target.packages.sorted())")
+            for package in target.packages.subtracting(Self.clientPackages) {
+                let trait = try #require(Self.traitPackages[package], "\(name) uses \(package)")
+                #expect(target.traits[package] == [trait], "\(name) uses \(package) without the trait \(trait)")
+            }
             open += target.internalDependencies
         }
         #expect(!reached.contains("HerdServer"))
@@ -84,6 +89,8 @@ struct Manifest {
         let path: String?
         let internalDependencies: Set<String>
         let packages: Set<String>
+        /// Package to the traits without which it is not used.
+        let traits: [String: [String]]
 
         /// Test-support, fuzz and benchmark targets stand outside the table.
         var isSupport: Bool { path.map { $0.hasPrefix("Tests/") || $0.hasPrefix("Benchmarks/") } ?? false }
@@ -118,15 +125,18 @@ extension Manifest.Target {
         path = json["path"] as? String
         var targets: Set<String> = []
         var packages: Set<String> = []
+        var traits: [String: [String]] = [:]
         for dependency in json["dependencies"] as? [[String: Any]] ?? [] {
             if let byName = dependency["byName"] as? [Any], let name = byName.first as? String { targets.insert(name) }
             if let target = dependency["target"] as? [Any], let name = target.first as? String { targets.insert(name) }
             if let product = dependency["product"] as? [Any], product.count > 1, let package = product[1] as? String {
                 packages.insert(package)
+                if let condition = product.last as? [String: Any] { traits[package] = condition["traits"] as? [String] }
             }
         }
         internalDependencies = targets
         self.packages = packages
+        self.traits = traits
     }
 }
 

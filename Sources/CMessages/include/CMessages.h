@@ -7,8 +7,9 @@
 #include "herd_scan.h"
 #include "herd_text.h"
 #include "herd/rpc/v1/frame.pb-c.h"
-#include "herd/v1/admin.pb-c.h"
 #include "herd/v1/common.pb-c.h"
+#include "herd/v1/access.pb-c.h"
+#include "herd/v1/admin.pb-c.h"
 #include "herd/v1/refiner.pb-c.h"
 #include "herd/v1/registry.pb-c.h"
 #include "herd/v1/router.pb-c.h"
@@ -21,51 +22,6 @@ static inline const ProtobufCMessageDescriptor *herd__rpc__v1__frame__descriptor
 }
 static inline const ProtobufCMessageDescriptor *herd__rpc__v1__frame__metadata_entry__descriptor_address(void) {
     return &herd__rpc__v1__frame__metadata_entry__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__health_request__descriptor_address(void) {
-    return &herd__v1__health_request__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__health_response__descriptor_address(void) {
-    return &herd__v1__health_response__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__status_request__descriptor_address(void) {
-    return &herd__v1__status_request__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__status_response__descriptor_address(void) {
-    return &herd__v1__status_response__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__status_response__figures_entry__descriptor_address(void) {
-    return &herd__v1__status_response__figures_entry__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__status_response__facts_entry__descriptor_address(void) {
-    return &herd__v1__status_response__facts_entry__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__method_statistics__descriptor_address(void) {
-    return &herd__v1__method_statistics__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__describe_request__descriptor_address(void) {
-    return &herd__v1__describe_request__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__describe_response__descriptor_address(void) {
-    return &herd__v1__describe_response__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__drain_request__descriptor_address(void) {
-    return &herd__v1__drain_request__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__drain_response__descriptor_address(void) {
-    return &herd__v1__drain_response__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__backup_request__descriptor_address(void) {
-    return &herd__v1__backup_request__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__backup_event__descriptor_address(void) {
-    return &herd__v1__backup_event__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__probe_request__descriptor_address(void) {
-    return &herd__v1__probe_request__descriptor;
-}
-static inline const ProtobufCMessageDescriptor *herd__v1__probe_message__descriptor_address(void) {
-    return &herd__v1__probe_message__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__chat_message__descriptor_address(void) {
     return &herd__v1__chat_message__descriptor;
@@ -111,6 +67,81 @@ static inline const ProtobufCMessageDescriptor *herd__v1__constraints__descripto
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__page__descriptor_address(void) {
     return &herd__v1__page__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__access_token__descriptor_address(void) {
+    return &herd__v1__access_token__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__create_token_request__descriptor_address(void) {
+    return &herd__v1__create_token_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__create_token_response__descriptor_address(void) {
+    return &herd__v1__create_token_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_tokens_request__descriptor_address(void) {
+    return &herd__v1__list_tokens_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_tokens_response__descriptor_address(void) {
+    return &herd__v1__list_tokens_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__revoke_token_request__descriptor_address(void) {
+    return &herd__v1__revoke_token_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__revoke_token_response__descriptor_address(void) {
+    return &herd__v1__revoke_token_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_audit_request__descriptor_address(void) {
+    return &herd__v1__list_audit_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__list_audit_response__descriptor_address(void) {
+    return &herd__v1__list_audit_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__audit_entry__descriptor_address(void) {
+    return &herd__v1__audit_entry__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__health_request__descriptor_address(void) {
+    return &herd__v1__health_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__health_response__descriptor_address(void) {
+    return &herd__v1__health_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__status_request__descriptor_address(void) {
+    return &herd__v1__status_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__status_response__descriptor_address(void) {
+    return &herd__v1__status_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__status_response__figures_entry__descriptor_address(void) {
+    return &herd__v1__status_response__figures_entry__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__status_response__facts_entry__descriptor_address(void) {
+    return &herd__v1__status_response__facts_entry__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__method_statistics__descriptor_address(void) {
+    return &herd__v1__method_statistics__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__describe_request__descriptor_address(void) {
+    return &herd__v1__describe_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__describe_response__descriptor_address(void) {
+    return &herd__v1__describe_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__drain_request__descriptor_address(void) {
+    return &herd__v1__drain_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__drain_response__descriptor_address(void) {
+    return &herd__v1__drain_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__backup_request__descriptor_address(void) {
+    return &herd__v1__backup_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__backup_event__descriptor_address(void) {
+    return &herd__v1__backup_event__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__probe_request__descriptor_address(void) {
+    return &herd__v1__probe_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__probe_message__descriptor_address(void) {
+    return &herd__v1__probe_message__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__v1__refinement_request__descriptor_address(void) {
     return &herd__v1__refinement_request__descriptor;
@@ -471,4 +502,10 @@ static inline const ProtobufCMessageDescriptor *herd__store__v1__suite_item_reco
 }
 static inline const ProtobufCMessageDescriptor *herd__store__v1__answer_record__descriptor_address(void) {
     return &herd__store__v1__answer_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__access_token_record__descriptor_address(void) {
+    return &herd__store__v1__access_token_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__audit_record__descriptor_address(void) {
+    return &herd__store__v1__audit_record__descriptor;
 }

@@ -1,3 +1,4 @@
+import HerdFrames
 import HerdTransport
 
 /// How a client calls; every default is stated here.
@@ -8,6 +9,11 @@ public struct ClientConfiguration: Sendable {
     public var name = "herd-client"
     /// Sent as `authorization` when connecting, for example `Bearer TOKEN`; empty sends none. Default empty.
     public var authorization = ""
+    /// A file whose first line is the token to show, in place of `authorization`; read for each connection, so that it
+    /// can be replaced. Default empty: none.
+    public var tokenFile = ""
+    /// Encrypts connections, those to Unix sockets excepted; nil goes without. Default nil.
+    public var transportSecurity: TransportSecurity?
     /// Whether a call that belongs to no trace begins one (W3C `traceparent`, sampled). Default false.
     public var startsTraces = false
 
@@ -55,6 +61,9 @@ public struct ClientConfiguration: Sendable {
     /// How many messages of a stream the server may send ahead of the reader. Default 64.
     public var streamCredit: UInt32 = 64
 
+    /// Gives `authorization` anew for each connection; nil leaves it to `tokenFile` and `authorization`.
+    package var authorizationSource: (@Sendable () -> String)?
+
     public init() {}
 }
 
@@ -64,6 +73,25 @@ extension ClientConfiguration {
         var greeting = [HelloKey.client: name]
         if !authorization.isEmpty { greeting[HelloKey.authorization] = authorization }
         return greeting
+    }
+
+    /// What is found out for each connection anew; nil for nothing.
+    var connectionSecurity: ConnectionSecurity? {
+        guard authorizationSource != nil || !tokenFile.isEmpty || transportSecurity != nil else { return nil }
+        let (source, file) = (authorizationSource, tokenFile)
+        var credential: (@Sendable () throws -> [String: String])?
+        if let source {
+            credential = { [HelloKey.authorization: source()] }
+        } else if !file.isEmpty {
+            credential = {
+                do throws(SecretFileError) {
+                    return [HelloKey.authorization: "Bearer \(try SecretFile.line(at: file))"]
+                } catch {
+                    throw CallError(.unauthenticated, "the token file \(error)", cause: error)
+                }
+            }
+        }
+        return ConnectionSecurity(tls: transportSecurity.map { ClientTLS(ClientTLSFiles($0)) }, credential: credential)
     }
 
     var connectionLimits: ConnectionLimits {

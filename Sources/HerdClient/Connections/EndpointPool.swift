@@ -13,6 +13,7 @@ final class EndpointPool: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     /// Where the calls come from that have a connection on each of their event loops, one per slot; else empty.
     private let callersLoops: [any EventLoop]
+    private let security: ConnectionSecurity?
     private let state: NIOLockedValueBox<PoolState>
 
     /// - Parameter connectsEachLoop: Whether calls are made on the group's event loops, each of which then has one
@@ -22,6 +23,7 @@ final class EndpointPool: Sendable {
         connectsEachLoop: Bool
     ) {
         self.configuration = configuration
+        security = configuration.connectionSecurity
         budget = RetryBudget(
             ratio: configuration.retryRatio, minimumPerSecond: configuration.minimumRetriesPerSecond)
         self.eventLoopGroup = eventLoopGroup
@@ -160,7 +162,7 @@ final class EndpointPool: Sendable {
         }
         state.endpoints[index].slots[slot] = .connecting(connection)
         state.endpoints[index].backoff.attempted()
-        connection.connect(to: address, timeout: configuration.connectTimeout.timeAmount)
+        connection.connect(to: address, timeout: configuration.connectTimeout.timeAmount, security: security)
     }
 
     // MARK: - Events

@@ -21,6 +21,8 @@ package struct ConnectionOptions: ParsableArguments {
             valueName: "seconds"))
     package var timeout: Double?
 
+    @OptionGroup package var credentials: CredentialOptions
+
     package init() {}
 
     package func validate() throws {
@@ -45,6 +47,7 @@ package struct ConnectionOptions: ParsableArguments {
         var configuration = ClientConfiguration()
         configuration.defaultTimeout = .milliseconds(Int64((timeout ?? 30) * 1_000))
         configuration.name = "herdctl"
+        credentials.apply(to: &configuration)
         let client = try HerdClient(addresses: addresses, configuration: configuration)
         defer { client.close() }
         do {

@@ -55,7 +55,8 @@ package enum StatusText {
         }
 
         private static let connectionPrefixes = [
-            "connections_", "accept_", "keepalive_", "idle_", "unauthenticated", "bytes_", "texts_", "protocol_",
+            "connections_", "accept_", "keepalive_", "idle_", "unauthenticated", "permission_denied", "tls_", "bytes_",
+            "texts_", "protocol_",
         ]
 
         func shortened(_ name: String) -> String {

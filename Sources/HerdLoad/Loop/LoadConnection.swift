@@ -167,8 +167,7 @@ final class LoadConnection {
                 return lose(.unavailable, "\(address.text) can't be reached: \(POSIXCode(code).text)", at: time)
             }
             state = .greeting(socket, until: time + Self.connectTimeout)
-            output.append(
-                Frame(.hello, metadata: ["client": "herd-load"], version: Frame.protocolVersion))
+            output.append(Frame(.hello, metadata: prepared.greeting, version: Frame.protocolVersion))
             return
         }
         guard events & Int16(POLLIN | POLLHUP | POLLERR) != 0 else { return }

@@ -26,6 +26,8 @@ package struct LoadPlan: Sendable {
     package var timeout = Duration.seconds(10)
     /// Threads that make requests, each with its share of the connections. Default 1.
     package var threads = 1
+    /// The token that connections show; empty shows none. Default empty.
+    package var token = ""
     /// Of everything random. Default 1.
     package var seed: UInt64 = 1
     /// The processes whose processor time is the servers'; empty looks for those that listen on this machine's addresses.

@@ -26,7 +26,7 @@ package final class LoadRun: Sendable {
     /// Runs to the end of the plan, or until the task is cancelled, and reports what was counted. Once only.
     package func run() async throws(LoadFailure) -> LoadReport {
         let results: Result<[LoopResult], LoadFailure> = await withTaskCancellationHandler {
-            let prepared = PreparedRequests(workload, timeout: plan.timeout)
+            let prepared = PreparedRequests(workload, timeout: plan.timeout, token: plan.token)
             return await withTaskGroup(of: Result<LoopResult, LoadFailure>.self) { group in
                 for thread in snapshots.indices {
                     group.addTask { [control, snapshots, plan = loopPlan(of: thread)] in

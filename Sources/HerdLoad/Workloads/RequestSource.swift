@@ -4,10 +4,15 @@ import HerdFrames
 struct PreparedRequests: Sendable {
     let workload: Workload
     let timeout: Duration
+    /// The metadata of HELLO.
+    let greeting: [String: String]
     fileprivate let bodies: [RequestBody]
 
-    init(_ workload: Workload, timeout: Duration) {
+    init(_ workload: Workload, timeout: Duration, token: String) {
         (self.workload, self.timeout) = (workload, timeout)
+        var greeting = ["client": "herd-load"]
+        if !token.isEmpty { greeting["authorization"] = "Bearer \(token)" }
+        self.greeting = greeting
         switch workload.content {
         case .same(let payload): bodies = [Self.body(workload, payload, timeout)]
         case .prompts(let set, let pack): bodies = set.prompts.map { Self.body(workload, pack($0), timeout) }

@@ -3,19 +3,6 @@
 
 /// Every message type that was generated into this module.
 package let allWireMessages: [any GeneratedMessage.Type] = [
-    HealthRequest.self,
-    HealthResponse.self,
-    StatusRequest.self,
-    StatusResponse.self,
-    MethodStatistics.self,
-    DescribeRequest.self,
-    DescribeResponse.self,
-    DrainRequest.self,
-    DrainResponse.self,
-    BackupRequest.self,
-    BackupEvent.self,
-    ProbeRequest.self,
-    ProbeMessage.self,
     ChatMessage.self,
     ContentPart.self,
     ToolCall.self,
@@ -31,6 +18,29 @@ package let allWireMessages: [any GeneratedMessage.Type] = [
     Goal.self,
     Constraints.self,
     Page.self,
+    AccessToken.self,
+    CreateTokenRequest.self,
+    CreateTokenResponse.self,
+    ListTokensRequest.self,
+    ListTokensResponse.self,
+    RevokeTokenRequest.self,
+    RevokeTokenResponse.self,
+    ListAuditRequest.self,
+    ListAuditResponse.self,
+    AuditEntry.self,
+    HealthRequest.self,
+    HealthResponse.self,
+    StatusRequest.self,
+    StatusResponse.self,
+    MethodStatistics.self,
+    DescribeRequest.self,
+    DescribeResponse.self,
+    DrainRequest.self,
+    DrainResponse.self,
+    BackupRequest.self,
+    BackupEvent.self,
+    ProbeRequest.self,
+    ProbeMessage.self,
     RefinementRequest.self,
     RefinementLimits.self,
     RefinementEvent.self,
@@ -126,6 +136,6 @@ package let allWireMessages: [any GeneratedMessage.Type] = [
 extension MethodDescription {
     /// Every method of every service.
     public static var all: [MethodDescription] {
-        Admin.allMethods + Refiner.allMethods + Registry.allMethods + Router.allMethods + Scorer.allMethods
+        Access.allMethods + Admin.allMethods + Refiner.allMethods + Registry.allMethods + Router.allMethods + Scorer.allMethods
     }
 }

@@ -9,7 +9,7 @@ extension HerdServer {
         immediate(Admin.health, standing: { [unowned self] in health().pack() }) { [unowned self] _, _ in health() }
         immediate(Admin.status) { [unowned self] _, _ in status() }
         unary(Admin.describe) { _, _ in DescribeResponse(fileDescriptorSet: FileDescriptors.packed) }
-        immediate(Admin.drain) { [unowned self] request, _ in
+        unary(Admin.drain) { [unowned self] request, _ in
             let timeout =
                 request.timeoutMs == 0
                 ? configuration.drainTimeout.timeAmount

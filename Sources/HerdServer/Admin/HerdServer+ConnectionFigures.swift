@@ -9,6 +9,8 @@ extension HerdServer {
     /// - `connections_refused`: over the limit;
     /// - `accept_failures`: how often the process had no room for a connection, which then waited;
     /// - `keepalive_closed`, `idle_closed`, `unauthenticated`: ended for silence, for idleness, for bad credentials;
+    /// - `tls_handshake_failures`: connections on which no TLS came about;
+    /// - `permission_denied`: calls of somebody who has not the role;
     /// - `protocol_errors`, and each kind that occurred as `protocol_errors_KIND`;
     /// - `bytes_received`, `bytes_sent`: of each open connection up to 64 KiB less;
     /// - `texts_with_nul`: texts in which a U+0000 became U+FFFD on output, in the whole process.
@@ -22,6 +24,8 @@ extension HerdServer {
             "keepalive_closed": Double(ended[.halfOpen] ?? 0),
             "idle_closed": Double(ended[.idle] ?? 0),
             "unauthenticated": Double(ended[.unauthenticated] ?? 0),
+            "tls_handshake_failures": Double(connectionStatistics.failedHandshakes),
+            "permission_denied": Double(refusals.denied),
             "bytes_received": Double(connectionStatistics.bytesReceived),
             "bytes_sent": Double(connectionStatistics.bytesSent),
             "texts_with_nul": Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL),

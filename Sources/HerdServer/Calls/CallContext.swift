@@ -27,8 +27,9 @@ package struct CallContext: Sendable {
     /// The address the call comes from.
     package var peer: String { session.peer }
 
-    /// On whose behalf: the metadata `tenant`, empty if there is none.
-    package var tenant: String { metadata["tenant"] ?? "" }
+    /// On whose behalf: the credential's tenant; the metadata `tenant` where the caller may name one. Empty if there is
+    /// none.
+    package var tenant: String { principal.tenant ?? metadata["tenant"] ?? "" }
 
     /// The W3C trace context: the metadata `traceparent`, nil if there is none.
     package var traceparent: String? { metadata["traceparent"] }
@@ -61,7 +62,10 @@ package struct CallContext: Sendable {
 
     /// The metadata that calls made for this one carry on: trace and tenant.
     package var forwardedMetadata: [String: String] {
-        metadata.filter { $0.key == "traceparent" || $0.key == "tracestate" || $0.key == "tenant" }
+        var forwarded = metadata.filter { $0.key == "traceparent" || $0.key == "tracestate" }
+        let tenant = tenant
+        if !tenant.isEmpty { forwarded["tenant"] = tenant }
+        return forwarded
     }
 }
 
@@ -70,10 +74,21 @@ final class Session: Sendable {
     let principal: Principal
     let peer: String
     let logger: Logger
+    /// The tenant of all calls, valid as long as the session; nil where each may name one.
+    nonisolated(unsafe) let tenantBytes: UnsafeRawBufferPointer?
 
     init(principal: Principal, peer: String, logger: Logger) {
         self.principal = principal
         self.peer = peer
         self.logger = logger
+        tenantBytes = principal.tenant.map { tenant in
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: tenant.utf8.count, alignment: 1)
+            bytes.copyBytes(from: tenant.utf8)
+            return UnsafeRawBufferPointer(bytes)
+        }
+    }
+
+    deinit {
+        tenantBytes?.deallocate()
     }
 }

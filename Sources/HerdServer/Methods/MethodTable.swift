@@ -33,6 +33,8 @@ struct MethodTable: Sendable {
         self.prefixes = prefixes.map { Slot(path: Array($0.key.utf8), method: $0.value) }
     }
 
+    static let empty = MethodTable(exact: [:], prefixes: [:])
+
     /// The method of that path, or the one that takes its prefix.
     func method(at path: UnsafeRawBufferPointer) -> ServedMethod? {
         var index = Self.hash(path) & (slots.count - 1)
@@ -50,5 +52,16 @@ struct MethodTable: Sendable {
             hash = (hash ^ UInt32(bytes[index])) &* 16_777_619
         }
         return Int(hash >> 7)
+    }
+}
+
+/// The methods of a server, as a whole and for each set of roles: what a caller may not call is not in its table.
+struct MethodTables: Sendable {
+    let all: MethodTable
+    /// In the order of the sets' numbers; empty where everybody may call everything.
+    let byRoles: [MethodTable]
+
+    func table(for roles: Roles) -> MethodTable {
+        byRoles.isEmpty ? all : byRoles[Int(roles.intersection(.all).rawValue)]
     }
 }

@@ -24,6 +24,8 @@ package final class ServedMethod: Sendable {
     let endsWithDrain: Bool
     let executor: HandlerExecutor
     let counters = MethodCounters()
+    /// Keeps its calls; nil where they are not kept.
+    private let audit: (any AuditRecorder)?
     /// Requests longer than this, in bytes, are neither unpacked nor handled on the event loop.
     static let maximumLoopRequest = 64 << 10
     private let answer: Answer
@@ -34,8 +36,12 @@ package final class ServedMethod: Sendable {
     private let pathBytes: [UInt8]
 
     /// Answers a request from its bytes by calling `reply` with the packed answer, or says what else is to be done.
+    ///
+    /// `tenant` is on whose behalf, empty if on nobody's, as `CallContext.tenant`; both are valid until it returns.
     package typealias Shortcut =
-        @Sendable (_ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void) -> ShortcutOutcome
+        @Sendable (
+            _ request: FrameView, _ tenant: UnsafeRawBufferPointer, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void
+        ) -> ShortcutOutcome
 
     /// What a shortcut did with a request.
     package enum ShortcutOutcome {
@@ -62,10 +68,12 @@ package final class ServedMethod: Sendable {
 
     init(
         path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
-        shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, answer: @escaping Answer
+        shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, audit: (any AuditRecorder)? = nil,
+        answer: @escaping Answer
     ) {
         pathBytes = Array(path.utf8)
         self.standing = standing
+        self.audit = audit
         self.path = path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain
@@ -83,6 +91,28 @@ package final class ServedMethod: Sendable {
     }
 
     func begin(_ request: FrameView, _ context: CallContext, _ connection: ServerConnection) -> Begun {
-        answer(request, context, connection)
+        guard let audit else { return answer(request, context, connection) }
+        let (path, payload) = (request.methodName, [UInt8](request.payload))
+        switch answer(request, context, connection) {
+        case .answered(let code):
+            audit.note(path, payload: payload, context, code)
+            return .answered(code)
+        case .later(let run):
+            return .later { call in
+                do throws(CallError) {
+                    return try await audit.record(path, payload: payload, context) { await run(call) }
+                } catch {
+                    call.fail(error)
+                    return error.code
+                }
+            }
+        }
+    }
+
+    /// The same method, whose calls are kept.
+    func kept(by audit: any AuditRecorder) -> ServedMethod {
+        ServedMethod(
+            path: path, isStreaming: isStreaming, endsWithDrain: endsWithDrain, executor: executor, audit: audit,
+            answer: answer)
     }
 }

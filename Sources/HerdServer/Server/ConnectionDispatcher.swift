@@ -6,7 +6,9 @@ import NIOCore
 /// Answers the calls of one connection out of its server's methods; used on the connection's event loop only.
 final class ConnectionDispatcher: CallDispatcher {
     private let server: HerdServer
-    private let methods: MethodTable
+    private let tables: MethodTables
+    /// Those that the caller may call; empty until HELLO.
+    private var methods = MethodTable.empty
     private let timeouts: CallTimeouts
     private let executor: EventLoopTaskExecutor
     private let eventLoop: any EventLoop
@@ -14,6 +16,13 @@ final class ConnectionDispatcher: CallDispatcher {
     private let logger: Logger
     /// Known from HELLO on, and no call is dispatched before.
     private var session: Session?
+    private let generation: AccessGeneration
+    /// As of when the caller was let in, or looked at again.
+    private var checkedGeneration: UInt64 = 0
+    /// When the caller is looked at again whether or not anything changed.
+    private var recheckTime = NIODeadline.distantFuture
+    /// Finds the certificate of the connection; nil after HELLO.
+    private var peerCertificate: (() -> PeerCertificate?)?
     /// When the call before was answered on the event loop: where the time of the next one begins.
     private var lastAnswer = NIODeadline.uptimeNanoseconds(0)
     /// The method that was called last; most often it is the next one, too.
@@ -25,11 +34,13 @@ final class ConnectionDispatcher: CallDispatcher {
     private var standing: (burst: UInt64, packed: [UInt8]) = (0, [])
 
     init(
-        server: HerdServer, methods: MethodTable, timeouts: CallTimeouts, peer: String, logger: Logger,
-        eventLoop: any EventLoop
+        server: HerdServer, methods: MethodTables, timeouts: CallTimeouts, peer: String, logger: Logger,
+        eventLoop: any EventLoop, peerCertificate: @escaping () -> PeerCertificate?
     ) {
         self.server = server
-        self.methods = methods
+        tables = methods
+        generation = server.accessGeneration
+        self.peerCertificate = peerCertificate
         self.timeouts = timeouts
         executor = EventLoopTaskExecutor(eventLoop)
         self.eventLoop = eventLoop
@@ -40,23 +51,40 @@ final class ConnectionDispatcher: CallDispatcher {
     func greet(_ metadata: [String: String]) throws(CallError) {
         let hello = Hello(
             authorization: metadata[HelloKey.authorization] ?? "", client: metadata[HelloKey.client] ?? "",
-            metadata: metadata, peer: peer)
+            metadata: metadata, peer: peer, certificate: peerCertificate?())
+        peerCertificate = nil
         do throws(CallError) {
+            // Before the check: what changes during it is looked at again.
+            checkedGeneration = generation.current
             let principal = try server.authorize(hello)
+            recheckTime = try server.recheck(principal)
             var logger = logger
             logger[metadataKey: "peer"] = "\(peer)"
             session = Session(principal: principal, peer: peer, logger: logger)
+            methods = tables.table(for: principal.roles)
         } catch {
-            logger.notice(
-                "connection refused",
-                metadata: ["peer": "\(peer)", "client": "\(hello.client.prefix(200))", "why": "\(error)"])
+            server.refusals.connectionRefused(peer: peer, client: hello.client, error, logger)
+            throw error
+        }
+    }
+
+    func recheck() throws(CallError) {
+        guard let session else { return }
+        checkedGeneration = generation.current
+        do throws(CallError) {
+            recheckTime = try server.recheck(session.principal)
+        } catch {
+            server.refusals.sentAway(session.principal, peer: peer, error, logger)
             throw error
         }
     }
 
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
+        if arrival >= recheckTime || generation.current != checkedGeneration {
+            guard connection.recheckAccess() else { return }
+        }
         guard let session, let method = method(at: request.method) else {
-            return connection.fail(request.call, server.unknownMethod(request.methodName))
+            return connection.fail(request.call, refusal(of: request))
         }
         if let answer = method.standing, request.payload.isEmpty {
             if standing.burst != connection.burst { standing = (connection.burst, answer()) }
@@ -67,7 +95,8 @@ final class ConnectionDispatcher: CallDispatcher {
         }
         var work: (@Sendable (CallContext) async throws -> [UInt8])?
         if let shortcut = method.shortcut, request.payload.count <= ServedMethod.maximumLoopRequest {
-            let outcome = shortcut(request) { packed in
+            let tenant = session.tenantBytes ?? request.metadataValue(for: "tenant")
+            let outcome = shortcut(request, tenant) { packed in
                 connection.reply(to: request.call, payloadCount: packed.count) { $0.copyMemory(from: packed) }
             }
             switch outcome {
@@ -106,6 +135,17 @@ final class ConnectionDispatcher: CallDispatcher {
         }
     }
 
+    /// Why a request for a method that the caller may not call, or nobody can, is not answered.
+    private func refusal(of request: FrameView) -> CallError {
+        guard let session, let method = tables.all.method(at: request.method) else {
+            return server.unknownMethod(request.methodName)
+        }
+        method.counters.record(isFailure: true, nanoseconds: 0)
+        server.refusals.callDenied(session.principal, method: request.methodName, peer: peer, logger)
+        return server.denied(request.methodName, to: session.principal)
+    }
+
+    /// Of those that the caller may call.
     private func method(at path: UnsafeRawBufferPointer) -> ServedMethod? {
         if let lastMethod, lastMethod.isAt(path) { return lastMethod }
         countUntimed()

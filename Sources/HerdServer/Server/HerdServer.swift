@@ -22,14 +22,18 @@ package final class HerdServer: Service {
     let startTime = NIODeadline.now()
     let connectionStatistics = ConnectionStatistics()
     let listenerStatistics = ListenerStatistics()
+    let refusals = RefusalStatistics()
     let memory = FreeMemory()
     private let ownsEventLoopGroup: Bool
     private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
+    /// Where nobody ever has to go.
+    private let unchanging = AccessGeneration()
 
     private struct State {
         var registry = MethodRegistry()
-        var authorize: HelloCheck?
+        var access: (any AccessControl)?
+        var audit: (any AuditRecorder)?
         var status: (@Sendable () -> ServiceStatus)?
         var phase = Phase.idle
         var listeners: [any Channel] = []
@@ -76,7 +80,24 @@ package final class HerdServer: Service {
     /// Sets the check of every connection's HELLO: who it is, or an error, UNAUTHENTICATED most often. Without one
     /// everybody is let in as nobody. It runs on the event loop and must not block.
     package func authorize(_ check: @escaping HelloCheck) {
-        state.withLockedValue { $0.authorize = check }
+        authorize(HelloCheckAccess(check: check))
+    }
+
+    /// Sets who is let in and what they may do; as the check of HELLO above, which may do everything.
+    package func authorize(_ access: any AccessControl) {
+        state.withLockedValue { $0.access = access }
+    }
+
+    /// Sets what keeps the calls that change something.
+    package func keepCalls(by audit: any AuditRecorder) {
+        state.withLockedValue { $0.audit = audit }
+    }
+
+    /// Looks again at everybody who is connected, and ends the connections of those who have to go.
+    package func recheckAccess() {
+        for connection in state.withLockedValue({ Array($0.connections.values) }) {
+            connection.eventLoop.execute { connection.recheckAccess() }
+        }
     }
 
     /// Sets what Health and Status report of the service itself. It runs on the event loop and must not block.
@@ -113,7 +134,7 @@ package final class HerdServer: Service {
         }
     }
 
-    /// Listens on all addresses and returns those it is bound to, in the order of the configuration.
+    /// Listens on all addresses and returns those it is bound to, in the order of the configuration, the plain ones last.
     ///
     /// Throws what the system says where an address cannot be bound; then it listens nowhere.
     @discardableResult
@@ -122,11 +143,18 @@ package final class HerdServer: Service {
             precondition(state.phase == .idle, "a server is started once")
             state.phase = .running
             state.maximumConnections = allowedConnections()
-            return state.registry.table()
+            if let audit = state.audit { state.registry.keepCalls(by: audit) }
+            return state.registry.tables(state.access.map { access in { access.roles(for: $0) } })
         }
         var addresses: [EndpointAddress] = []
         do {
-            for address in configuration.addresses { addresses.append(try await listen(on: address, methods)) }
+            for address in configuration.addresses {
+                let tls = if case .network = address { configuration.tls } else { nil as ServerTLS? }
+                addresses.append(try await listen(on: address, methods, tls))
+            }
+            for address in configuration.plainAddresses {
+                addresses.append(try await listen(on: address, methods, nil))
+            }
         } catch {
             await stop(timeout: .zero)
             throw error
@@ -136,14 +164,16 @@ package final class HerdServer: Service {
     }
 
     /// Returns the address it is bound to.
-    private func listen(on address: EndpointAddress, _ methods: MethodTable) async throws -> EndpointAddress {
+    private func listen(
+        on address: EndpointAddress, _ methods: MethodTables, _ tls: ServerTLS?
+    ) async throws -> EndpointAddress {
         var options = EndpointAddress.ListeningOptions()
         options.unixMode = configuration.unixSocketMode
         options.isIPv6Only = configuration.addresses.contains { address.overlaps($0) }
         options.acceptFailed = { [listenerStatistics, logger] in listenerStatistics.acceptFailed($0, logger) }
         let channel: any Channel
         do {
-            channel = try await address.bind(bootstrap(methods), options, eventLoop: eventLoopGroup.any()).get()
+            channel = try await address.bind(bootstrap(methods, tls), options, eventLoop: eventLoopGroup.any()).get()
         } catch {
             throw ListenFailure(address: address, cause: error)
         }
@@ -154,21 +184,21 @@ package final class HerdServer: Service {
         }
         channel.closeFuture.whenComplete { _ in
             self.remove(listener: channel)
-            self.listenAgain(on: bound, methods)
+            self.listenAgain(on: bound, methods, tls)
         }
         if !isWanted { channel.close(promise: nil) }
         return bound
     }
 
     /// A listener that the system closed, not the server, is replaced.
-    private func listenAgain(on address: EndpointAddress, _ methods: MethodTable) {
+    private func listenAgain(on address: EndpointAddress, _ methods: MethodTables, _ tls: ServerTLS?) {
         let isRunning = { self.state.withLockedValue { $0.phase == .running } }
         guard isRunning() else { return }
         logger.critical("a listener was closed by the system", metadata: ["address": "\(address)"])
         Task {
             while isRunning() {
                 do {
-                    _ = try await listen(on: address, methods)
+                    _ = try await listen(on: address, methods, tls)
                     return logger.notice("listening again", metadata: ["address": "\(address)"])
                 } catch {
                     try? await Task.sleep(for: .seconds(1))
@@ -224,7 +254,7 @@ package final class HerdServer: Service {
 
     // MARK: - Connections
 
-    private func bootstrap(_ methods: MethodTable) -> ServerBootstrap {
+    private func bootstrap(_ methods: MethodTables, _ tls: ServerTLS?) -> ServerBootstrap {
         let timeouts = CallTimeouts(configuration)
         return ServerBootstrap(group: eventLoopGroup)
             .childChannelOption(.writeBufferWaterMark, value: ServerConnection.waterMark)
@@ -234,6 +264,7 @@ package final class HerdServer: Service {
                     guard let connection = self.connection(methods, timeouts, channel) else {
                         throw ChannelError.ioOnClosedChannel
                     }
+                    try tls?.secure(channel)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
@@ -241,12 +272,13 @@ package final class HerdServer: Service {
 
     /// The handler of a new connection; nil where there is no room even to tell it that there is none.
     private func connection(
-        _ methods: MethodTable, _ timeouts: CallTimeouts, _ channel: any Channel
+        _ methods: MethodTables, _ timeouts: CallTimeouts, _ channel: any Channel
     ) -> ServerConnection? {
         let peer = channel.remoteAddress.map { $0.ipAddress ?? "unix" } ?? "unknown"
         let dispatcher = ConnectionDispatcher(
             server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
-            eventLoop: channel.eventLoop)
+            eventLoop: channel.eventLoop,
+            peerCertificate: { [weak channel] in channel.flatMap { PeerCertificate(of: $0) } })
         let refusal = state.withLockedValue { state in
             let served = state.connections.count - state.refused.count
             return served < state.maximumConnections ? nil : GoAway.tooManyConnections(state.maximumConnections)
@@ -314,15 +346,35 @@ package final class HerdServer: Service {
     // MARK: - Calls
 
     func authorize(_ hello: Hello) throws(CallError) -> Principal {
-        guard let check = state.withLockedValue({ $0.authorize }) else { return Principal() }
+        guard let access = state.withLockedValue({ $0.access }) else { return Principal() }
         do {
-            return try check(hello)
+            return try access.admit(hello)
         } catch let error as CallError where error.code != .ok {
             throw error
         } catch {
             logger.error("the check of a HELLO failed", metadata: ["error": "\(error)"])
             throw .unauthenticated("the server could not check who this is; its log says why")
         }
+    }
+
+    /// When to look at somebody again who is let in; throws why they have to go.
+    func recheck(_ principal: Principal) throws(CallError) -> NIODeadline {
+        guard let access = state.withLockedValue({ $0.access }) else { return .distantFuture }
+        return try access.recheck(principal)
+    }
+
+    /// Moves on when somebody who was let in may have to go. Asked for after `authorize`.
+    var accessGeneration: AccessGeneration {
+        state.withLockedValue { $0.access }?.generation ?? unchanging
+    }
+
+    func denied(_ path: String, to principal: Principal) -> CallError {
+        let roles = state.withLockedValue { $0.access }?.roles(for: path) ?? .all
+        let (needed, held) = (roles.names, principal.roles.names)
+        return CallError(
+            .permissionDenied,
+            "\(path) is for the role \(needed.joined(separator: " or ")); this credential has "
+                + (held.isEmpty ? "none" : held.joined(separator: ", ")))
     }
 
     func unknownMethod(_ path: String) -> CallError {

@@ -5,6 +5,10 @@ package struct ServerConfiguration: Sendable {
     /// Where to listen: `host:port`, `[IPv6 address]:port` or `unix:PATH`; port 0 lets the kernel choose. Default
     /// `127.0.0.1:0`.
     package var addresses: [EndpointAddress] = [.network(host: "127.0.0.1", port: 0)]
+    /// TLS of the connections that come over these addresses, Unix sockets excepted; nil goes without. Default nil.
+    package var tls: ServerTLS?
+    /// Further addresses, whose connections go without TLS: for the rest of the process. Default none.
+    package var plainAddresses: [EndpointAddress] = []
     /// How many event loops, one thread each, share the connections; at least 1. Default 1.
     package var eventLoops = 1
     /// The longest packed frame, in bytes. Default 4 MiB.

@@ -7,6 +7,9 @@ package struct HerdConfiguration: Sendable, Equatable {
     package var scorer = ScorerConfiguration()
     package var refiner = RefinerConfiguration()
     package var server = ServerLimits()
+    package var access = AccessConfiguration()
+    package var tls = TLSSettings()
+    package var links = LinkSettings()
     package var log = LogConfiguration()
     /// `embedding.table`: path of the embedding table; empty = found beside the program (`ResourceLocator`).
     package var embeddingTable = ""
@@ -21,6 +24,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         router.cacheMaxBytes = try Self.bytes(reader, "router.cache_max_bytes", router.cacheMaxBytes)
         router.decisionLogMaxEntries = try Self.positive(
             reader, "router.decision_log_max_entries", router.decisionLogMaxEntries)
+        router.auditMaxEntries = try Self.positive(reader, "router.audit_max_entries", router.auditMaxEntries)
         router.logPrompts = reader.bool(forKey: "router.log_prompts", default: router.logPrompts)
         router.storeMaxBytes = try Self.bytes(reader, "router.store_max_bytes", router.storeMaxBytes)
         router.refinerAddress = reader.string(forKey: "router.refiner_address", default: router.refinerAddress)
@@ -49,6 +53,13 @@ package struct HerdConfiguration: Sendable, Equatable {
             reader, "server.keepalive_timeout", server.keepaliveTimeoutSeconds)
         server.idleTimeoutSeconds = try Self.notNegative(reader, "server.idle_timeout", server.idleTimeoutSeconds)
         server.unixSocketMode = reader.string(forKey: "server.unix_socket_mode", default: server.unixSocketMode)
+        try access.read(from: reader)
+        try tls.read(from: reader)
+        try links.read(from: reader)
+        guard access.clientCertificates.isEmpty || !tls.clientCAFile.isEmpty else {
+            throw ConfigurationError(
+                "access.client_certificates is of use only with tls.client_ca_file, the authority that signs them")
+        }
         log.level = reader.string(forKey: "log.level", default: log.level)
         log.format = reader.string(forKey: "log.format", default: log.format)
         embeddingTable = reader.string(forKey: "embedding.table", default: embeddingTable)
@@ -177,6 +188,8 @@ package struct RouterConfiguration: Sendable, Equatable {
     package var cacheMaxBytes = 1 << 30
     /// `router.decision_log_max_entries`: decisions kept; the oldest go first.
     package var decisionLogMaxEntries = 1_000_000
+    /// `router.audit_max_entries`: entries of the audit log kept; the oldest go first.
+    package var auditMaxEntries = 100_000
     /// `router.log_prompts`: whether decisions keep the prompt's text.
     package var logPrompts = false
     /// `router.store_max_bytes`: where the store stops growing (RESOURCE_EXHAUSTED).

@@ -29,34 +29,38 @@ package enum HerdProcess {
         var services: [any Service] = []
         var addresses: [(String, [EndpointAddress])] = []
         var routerCallers: [any RouterCaller] = []
+        let credentials =
+            role == .all ? try ProcessCredentials.shared(configuration) : try ProcessCredentials(configuration)
         if role == .all {
             // The three know each other, wherever they listen.
             (configuration.scorer.routerAddress, configuration.refiner.routerAddress) = ("", "")
         }
         var localScorer: LocalScorer?
         if role == .all || role == .scorer {
-            let scorer = try ScorerProcess(configuration, logger: Logger(label: "scorer"))
-            let bound = try await scorer.start()
+            let scorer = try ScorerProcess(configuration, credentials: credentials, logger: Logger(label: "scorer"))
+            let (link, told) = credentials.split(try await scorer.start())
             services.append(scorer)
             routerCallers.append(scorer)
-            addresses.append(("scorer", bound))
             localScorer = scorer.local
-            if role == .all, let first = bound.first { configuration.router.scorerAddress = first.description }
+            addresses.append(("scorer", told))
+            if role == .all, let link { configuration.router.scorerAddress = link.description }
         }
         if role == .all || role == .refiner {
-            let refiner = try await RefinerProcess(configuration, logger: Logger(label: "refiner"))
-            let bound = try await refiner.start()
+            let refiner = try await RefinerProcess(
+                configuration, credentials: credentials, logger: Logger(label: "refiner"))
+            let (link, told) = credentials.split(try await refiner.start())
             services.append(refiner)
             routerCallers.append(refiner)
-            addresses.append(("refiner", bound))
-            if role == .all, let first = bound.first { configuration.router.refinerAddress = first.description }
+            addresses.append(("refiner", told))
+            if role == .all, let link { configuration.router.refinerAddress = link.description }
         }
         if role == .all || role == .router {
-            let router = try await RouterProcess(configuration, scorer: localScorer, logger: Logger(label: "router"))
-            let bound = try await router.start()
+            let router = try await RouterProcess(
+                configuration, credentials: credentials, scorer: localScorer, logger: Logger(label: "router"))
+            let (link, told) = credentials.split(try await router.start())
             services.append(router)
-            addresses.append(("router", bound))
-            if let first = bound.first { for caller in routerCallers { caller.routerLink.use(first) } }
+            addresses.append(("router", told))
+            if let link { for caller in routerCallers { caller.routerLink.use(link) } }
         }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.

@@ -9,13 +9,18 @@ import NIOConcurrencyHelpers
 /// they run.
 package final class RouterLink: Sendable {
     private let caller: String
+    private let credentials: ProcessCredentials
     private let state: NIOLockedValueBox<HerdClient?>
 
     /// - Parameters:
     ///   - caller: what the service calls itself: `refiner`.
     ///   - address: the router's; empty where it is told later.
-    package init(caller: String, address: String) throws(ConfigurationError) {
+    ///   - credentials: what it shows the router.
+    package init(
+        caller: String, address: String, credentials: ProcessCredentials
+    ) throws(ConfigurationError) {
         self.caller = caller
+        self.credentials = credentials
         state = NIOLockedValueBox(nil)
         if !address.isEmpty { use(try HerdConfiguration.address(address)) }
     }
@@ -24,6 +29,7 @@ package final class RouterLink: Sendable {
     package func use(_ address: EndpointAddress) {
         var configuration = ClientConfiguration()
         configuration.name = caller
+        credentials.apply(to: &configuration)
         let client = HerdClient(address: address, configuration: configuration)
         let before = state.withLockedValue { state in
             defer { state = client }

@@ -4,7 +4,9 @@ import HerdTransport
 
 extension ServerConfiguration {
     /// - Parameter listen: addresses that `HerdConfiguration` has checked.
-    init(listen: [String], limits: ServerLimits) throws(ConfigurationError) {
+    init(
+        listen: [String], limits: ServerLimits, credentials: ProcessCredentials
+    ) throws(ConfigurationError) {
         self.init()
         var parsed: [EndpointAddress] = []
         for address in listen { parsed.append(try HerdConfiguration.address(address)) }
@@ -21,5 +23,6 @@ extension ServerConfiguration {
         idleTimeout = .seconds(limits.idleTimeoutSeconds)
         unixSocketMode = try HerdConfiguration.mode(limits.unixSocketMode)
         version = HerdVersion.text
+        credentials.apply(to: &self)
     }
 }

@@ -10,24 +10,37 @@ import ServiceLifecycle
 package final class RefinerProcess: Service, RouterCaller {
     private let refiner: RefinerService
     private let server: HerdServer
+    private let access: HerdAccess
+    private let credentials: ProcessCredentials
     let routerLink: RouterLink
 
     /// Reads the prompts, opens the store and registers every method.
     ///
     /// - Throws: `ConfigurationError`, `StoreError`.
-    package init(_ configuration: HerdConfiguration, logger: Logger) async throws {
+    package init(
+        _ configuration: HerdConfiguration, credentials: ProcessCredentials? = nil, logger: Logger
+    ) async throws {
+        let credentials = try credentials ?? ProcessCredentials(configuration)
+        self.credentials = credentials
         server = HerdServer(
             name: "refiner",
-            configuration: try ServerConfiguration(listen: configuration.refiner.listen, limits: configuration.server),
+            configuration: try ServerConfiguration(
+                listen: configuration.refiner.listen, limits: configuration.server, credentials: credentials),
             logger: logger)
-        routerLink = try RouterLink(caller: "refiner", address: configuration.refiner.routerAddress)
+        routerLink = try RouterLink(
+            caller: "refiner", address: configuration.refiner.routerAddress, credentials: credentials)
+        access = try credentials.accessBehindTheRouter(configuration)
+        server.authorize(access)
         refiner = try await RefinerService(configuration.refiner, routerLink: routerLink, logger: logger)
         register()
     }
 
     /// Listens, and gives the addresses.
+    ///
+    /// - Throws: `ConfigurationError` where others could call it without a credential.
     package func start() async throws -> [EndpointAddress] {
-        try await server.start()
+        try credentials.checkListening(server, access)
+        return try await server.start()
     }
 
     /// Calls models through the router at this address, which was not known at the start.
@@ -39,6 +52,7 @@ package final class RefinerProcess: Service, RouterCaller {
     package func run() async throws {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [refiner] in await refiner.sweep() }
+            group.addTask { [upkeep] in await upkeep.run() }
             await server.serve()
             group.cancelAll()
         }
@@ -46,11 +60,15 @@ package final class RefinerProcess: Service, RouterCaller {
         await refiner.store.close()
     }
 
+    private var upkeep: AccessUpkeep { AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger) }
+
     private func register() {
-        let (refiner, transcripts) = (refiner, refiner.transcripts)
+        access.watch { [weak server] in server?.recheckAccess() }
+        let (refiner, transcripts, upkeep) = (refiner, refiner.transcripts, upkeep)
         server.reportStatus {
             ServiceStatus(
-                degradedReasons: StoreFigures.degradedReasons(refiner.store), figures: refiner.figures,
+                degradedReasons: StoreFigures.degradedReasons(refiner.store),
+                figures: refiner.figures.merging(upkeep.figures) { own, _ in own },
                 facts: refiner.facts)
         }
         server.stream(Refiner.refine) { request, context, writer in

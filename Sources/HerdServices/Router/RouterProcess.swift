@@ -16,6 +16,10 @@ package final class RouterProcess: Service {
     private let server: HerdServer
     private let scorer: HerdClient
     private let refiner: HerdClient
+    private let access: HerdAccess
+    private let tokens: TokenService
+    private let audit: AuditLog
+    private let credentials: ProcessCredentials
     /// Shared by the server and the connections to scorer and refiner: a call that asks one of them goes out on the
     /// event loop it came in on.
     private let eventLoops: MultiThreadedEventLoopGroup
@@ -24,8 +28,14 @@ package final class RouterProcess: Service {
     ///
     /// - Parameter local: the scorer, where that is in this process.
     /// - Throws: `ConfigurationError`, `StoreError`.
-    package init(_ configuration: HerdConfiguration, scorer local: LocalScorer? = nil, logger: Logger) async throws {
-        let listening = try ServerConfiguration(listen: configuration.router.listen, limits: configuration.server)
+    package init(
+        _ configuration: HerdConfiguration, credentials: ProcessCredentials? = nil, scorer local: LocalScorer? = nil,
+        logger: Logger
+    ) async throws {
+        let credentials = try credentials ?? ProcessCredentials(configuration)
+        self.credentials = credentials
+        let listening = try ServerConfiguration(
+            listen: configuration.router.listen, limits: configuration.server, credentials: credentials)
         let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, listening.eventLoops))
         self.eventLoops = eventLoops
         server = HerdServer(name: "router", configuration: listening, logger: logger, eventLoopGroup: eventLoops)
@@ -34,6 +44,7 @@ package final class RouterProcess: Service {
         // While the scorer is away a fallback now is better than a prediction later.
         client.retryWindow = .zero
         client.maximumBackoff = .milliseconds(250)
+        credentials.apply(to: &client)
         scorer = HerdClient(
             address: try HerdConfiguration.address(configuration.router.scorerAddress), configuration: client,
             eventLoopGroup: eventLoops)
@@ -43,12 +54,30 @@ package final class RouterProcess: Service {
         router = try await RouterService(
             configuration.router, scorer: scorer, local: local, refiner: refiner, hosts: EventLoopHosts(eventLoops),
             logger: logger)
+        let directory = TokenDirectory()
+        let access = HerdAccess(
+            tokens: directory, credential: credentials.service,
+            certificates: try CertificateRules(configuration.access.clientCertificates))
+        self.access = access
+        let routerGuard = credentials.routerGuard
+        tokens = try TokenService(store: router.store, access: access, directory: directory, logger: logger) {
+            routerGuard?.set(true)
+        }
+        routerGuard?.set(access.isGuarded)
+        audit = try await AuditLog(
+            store: router.store, maxEntries: configuration.router.auditMaxEntries, logger: logger)
+        server.keepCalls(by: audit)
+        server.authorize(access)
+        access.watch { [weak server] in server?.recheckAccess() }
         register()
     }
 
     /// Listens, and gives the addresses.
+    ///
+    /// - Throws: `ConfigurationError` where others could call it without a credential.
     package func start() async throws -> [EndpointAddress] {
         do {
+            try credentials.checkListening(server, access)
             return try await server.start()
         } catch {
             await end()
@@ -62,10 +91,15 @@ package final class RouterProcess: Service {
             group.addTask { [router] in await router.follower.run() }
             group.addTask { [router] in await router.runner.pool.run() }
             group.addTask { [router] in await router.publishMeasurements() }
+            group.addTask { [upkeep] in await upkeep.run() }
             await server.serve()
             group.cancelAll()
         }
         await end()
+    }
+
+    private var upkeep: AccessUpkeep {
+        AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger)
     }
 
     private func end() async {
@@ -78,12 +112,14 @@ package final class RouterProcess: Service {
     }
 
     private func register() {
-        let router = router
+        let (router, upkeep) = (router, upkeep)
         server.reportStatus {
-            ServiceStatus(degradedReasons: router.degradedReasons, figures: router.figures, facts: router.facts)
+            ServiceStatus(
+                degradedReasons: router.degradedReasons,
+                figures: router.figures.merging(upkeep.figures) { own, _ in own }, facts: router.facts)
         }
         server.unary(
-            Router.route, shortcut: { request, reply in router.routePacked(request, reply) }
+            Router.route, shortcut: { request, tenant, reply in router.routePacked(request, tenant: tenant, reply) }
         ) { request, context in
             // Every decision keeps its tenant.
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
@@ -92,9 +128,10 @@ package final class RouterProcess: Service {
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
             return try await answering { try await router.route(request, tenant: context.tenant) }
         }
-        server.unary(Router.feedback) { request, _ in
+        server.unary(Router.feedback) { request, context in
             try await answering {
-                try await router.decisions.feedback(request, timeMs: WallClock.milliseconds())
+                try await router.decisions.feedback(
+                    request, tenant: context.principal.tenant, timeMs: WallClock.milliseconds())
             }
         }
         server.unary(Router.getDecision) { request, _ in
@@ -120,6 +157,7 @@ package final class RouterProcess: Service {
             }
         }
         registerRegistry()
+        registerTokens()
         BackupService(service: "router", store: router.store, others: [("scorer", scorer), ("refiner", refiner)])
             .register(with: server)
         forward("herd.v1.Scorer/", to: scorer, called: "the scorer")
@@ -140,6 +178,18 @@ package final class RouterProcess: Service {
                     .unavailable, "\(name) is away; try again once it is back", metadata: error.metadata,
                     cause: error)
             }
+        }
+    }
+
+    private func registerTokens() {
+        let (tokens, audit) = (tokens, audit)
+        server.unary(Access.listAudit, on: .pool) { request, _ in try answering { try audit.list(request) } }
+        server.unary(Access.createToken) { request, context in
+            try await answering { try await tokens.create(request, by: context.principal) }
+        }
+        server.unary(Access.listTokens, on: .pool) { request, _ in try answering { try tokens.list(request) } }
+        server.unary(Access.revokeToken) { request, _ in
+            try await answering { try await tokens.revoke(request) }
         }
     }
 

@@ -41,13 +41,9 @@ final class RouterService: Sendable {
         self.refiner = refiner
         self.configuration = configuration
         self.logger = logger
-        let tables =
-            HerdRegistry.tables + PredictorFollower.tables
-            + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
-            + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
-            + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
         store = try ServiceStore.open(
-            "router", path: configuration.data, tables: tables, maxBytes: configuration.storeMaxBytes, logger: logger)
+            "router", path: configuration.data, tables: Self.tables(configuration),
+            maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
         let runner = try ModelRunner(configuration, hosts: hosts, logger: logger)
@@ -74,14 +70,23 @@ final class RouterService: Sendable {
         hits = HitRouters(view: view, cache: cache, decisions: decisions, logsPrompts: configuration.logPrompts)
     }
 
+    /// Every table of the router's store.
+    static func tables(_ configuration: RouterConfiguration) -> [TableID] {
+        HerdRegistry.tables + PredictorFollower.tables
+            + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
+            + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
+            + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
+            + [TokenTable.table.id] + AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
+    }
+
     // MARK: - Route
 
     /// Answers a packed `RouteRequest` from its bytes where nothing about it is unusual: at once where its prediction is in
     /// the cache, else with the scorer's. Leaves the others to `routeCached`.
     func routePacked(
-        _ request: FrameView, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void
+        _ request: FrameView, tenant: UnsafeRawBufferPointer, _ reply: (_ packed: UnsafeRawBufferPointer) -> Void
     ) -> ServedMethod.ShortcutOutcome {
-        switch hits.answer(request.payload, tenant: request.metadataValue(for: "tenant"), reply) {
+        switch hits.answer(request.payload, tenant: tenant, reply) {
         case .answered, .answeredUnlogged: return .answered
         case .unusual: return .unknown
         case .missed(let missed):

@@ -11,17 +11,27 @@ import ServiceLifecycle
 package final class ScorerProcess: Service, RouterCaller {
     private let scorer: ScorerService
     private let server: HerdServer
+    private let access: HerdAccess
+    private let credentials: ProcessCredentials
     let routerLink: RouterLink
 
     /// Maps the embedding table, opens the store and registers every method.
     ///
     /// - Throws: `ConfigurationError`, `EmbeddingTableError`, `StoreError`.
-    package init(_ configuration: HerdConfiguration, logger: Logger) throws {
+    package init(
+        _ configuration: HerdConfiguration, credentials: ProcessCredentials? = nil, logger: Logger
+    ) throws {
+        let credentials = try credentials ?? ProcessCredentials(configuration)
+        self.credentials = credentials
         server = HerdServer(
             name: "scorer",
-            configuration: try ServerConfiguration(listen: configuration.scorer.listen, limits: configuration.server),
+            configuration: try ServerConfiguration(
+                listen: configuration.scorer.listen, limits: configuration.server, credentials: credentials),
             logger: logger)
-        routerLink = try RouterLink(caller: "scorer", address: configuration.scorer.routerAddress)
+        routerLink = try RouterLink(
+            caller: "scorer", address: configuration.scorer.routerAddress, credentials: credentials)
+        access = try credentials.accessBehindTheRouter(configuration)
+        server.authorize(access)
         let path = configuration.embeddingTable.isEmpty ? ResourceLocator.locate() : configuration.embeddingTable
         guard let path else {
             throw ConfigurationError(
@@ -37,23 +47,34 @@ package final class ScorerProcess: Service, RouterCaller {
     package var local: LocalScorer { LocalScorer { [scorer] request in try answering { try scorer.predict(request) } } }
 
     /// Listens, and gives the addresses.
+    ///
+    /// - Throws: `ConfigurationError` where others could call it without a credential.
     package func start() async throws -> [EndpointAddress] {
-        try await server.start()
+        try credentials.checkListening(server, access)
+        return try await server.start()
     }
 
     /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
     package func run() async throws {
-        await server.serve()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [upkeep] in await upkeep.run() }
+            await server.serve()
+            group.cancelAll()
+        }
         routerLink.close()
         await scorer.store.close()
     }
 
+    private var upkeep: AccessUpkeep { AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger) }
+
     private func register() {
-        let scorer = scorer
+        access.watch { [weak server] in server?.recheckAccess() }
+        let (scorer, upkeep) = (scorer, upkeep)
         server.reportStatus {
             ServiceStatus(
                 degradedReasons: StoreFigures.degradedReasons(scorer.store)
-                    + (scorer.versions.current == nil ? ["no predictor yet"] : []), figures: scorer.figures,
+                    + (scorer.versions.current == nil ? ["no predictor yet"] : []),
+                figures: scorer.figures.merging(upkeep.figures) { own, _ in own },
                 facts: scorer.facts)
         }
         server.immediate(Scorer.predict) { request, _ in try answering { try scorer.predict(request) } }

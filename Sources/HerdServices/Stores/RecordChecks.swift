@@ -27,6 +27,8 @@ enum RecordChecks {
         "runs": { _, value in RunRecord.read(value) != nil },
         "sessions.a": { _, value in SessionRecord.read(value) != nil },
         "sessions.b": { _, value in SessionRecord.read(value) != nil },
+        "audit": { _, value in AuditRecord.read(value).map { !$0.method.isEmpty } ?? false },
+        "tokens": { key, value in AccessTokenRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
         "measurements": { _, value in MeasurementsRecord.read(value) != nil },
         "evaluations": { key, value in EvaluationRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
         "embeddings": { _, value in StoredEmbedding.isRecord(value) },

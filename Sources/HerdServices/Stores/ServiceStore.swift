@@ -3,11 +3,12 @@ import Logging
 
 /// How a service's store is opened: whose it is, the version of its records, and the steps from older versions.
 ///
-/// The version rises whenever a record changes its meaning. To add a step: raise `schemaVersion`, append a `StoreMigration`
+/// The version rises whenever a record changes its meaning, and whenever a program that does not know of something would do
+/// harm: one that knows no tokens would let everybody in. To add a step: raise `schemaVersion`, append a `StoreMigration`
 /// from the version before, which must not use code that later steps may change, make a fixture of the version before with
 /// `Scripts/store/fixture.sh` if there is none yet, and hold in the tests what the step makes of it.
 package enum ServiceStore {
-    package static let schemaVersion: UInt32 = 2
+    package static let schemaVersion: UInt32 = 3
 
     /// - Parameters:
     ///   - service: "router", "scorer" or "refiner".
@@ -18,7 +19,7 @@ package enum ServiceStore {
         var options = StoreOptions()
         options.kind = service
         options.schemaVersion = schemaVersion
-        options.migrations = [ownership(of: service, tables: tables)]
+        options.migrations = [ownership(of: service, tables: tables), tokens]
         options.maxBytes = maxBytes
         options.logger = logger
         return try StoreEnvironment(path: path, tables: tables, options: options)
@@ -36,4 +37,7 @@ package enum ServiceStore {
             try transaction.setKind(service)
         }
     }
+
+    /// 2 to 3: the router's has tokens and an audit log, which opening makes. Nothing that was there changes.
+    private static var tokens: StoreMigration { StoreMigration(from: 2) { _ in } }
 }

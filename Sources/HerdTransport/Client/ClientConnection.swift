@@ -28,7 +28,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private let callCounter = Atomic<Int>(0)
     private let greetedFlag = Atomic<Bool>(false)
     private let limits: ConnectionLimits
-    private let greeting: [String: String]
+    /// The metadata of HELLO, complete once it is connected.
+    private var greeting: [String: String]
     private let onEvent: @Sendable (ClientConnection, Event) -> Void
 
     // Everything below is touched on the event loop only; that is what makes the class Sendable.
@@ -85,9 +86,34 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// Connects; a failure fails the calls started so far as never started.
     ///
-    /// - Parameter resolver: Finds the addresses of a name; nil asks the system.
+    /// - Parameters:
+    ///   - resolver: Finds the addresses of a name; nil asks the system.
+    ///   - security: What is to be found out before; nil for nothing.
     package func connect(
-        to address: EndpointAddress, timeout: TimeAmount, resolver: (any Resolver & Sendable)? = nil
+        to address: EndpointAddress, timeout: TimeAmount, resolver: (any Resolver & Sendable)? = nil,
+        security: ConnectionSecurity? = nil
+    ) {
+        guard let security else { return dial(address, timeout, resolver, tls: nil) }
+        // Files may be on a disk that takes its time.
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
+            try security.tls?.prepare()
+            return try security.credential?() ?? [:]
+        }.whenComplete { result in
+            switch result {
+            case .success(let credential):
+                self.greeting.merge(credential) { $1 }
+                self.dial(address, timeout, resolver, tls: security.tls)
+            case .failure(let error):
+                self.fail(
+                    error as? CallError
+                        ?? CallError(
+                            .failedPrecondition, "cannot connect to \(self.peer): \(error)", cause: error))
+            }
+        }
+    }
+
+    private func dial(
+        _ address: EndpointAddress, _ timeout: TimeAmount, _ resolver: (any Resolver & Sendable)?, tls: ClientTLS?
     ) {
         eventLoop.execute {
             // A name may stand for several addresses, and each that is tried gets a channel of its own: this handler is
@@ -98,6 +124,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
                 .resolver(resolver)
             address.connect(bootstrap).flatMapThrowing { channel in
                 do {
+                    if let tls, case .network(let host, _) = address { try tls.secure(channel, host: host) }
                     try channel.pipeline.syncOperations.addHandler(self)
                     try channel.syncOptions?.setOption(.autoRead, value: true)
                 } catch {
@@ -203,8 +230,13 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        let reason = channelError.map { ": \($0)" } ?? ""
-        fail(CallError(.unavailable, "the connection to \(peer) was lost\(reason)", cause: channelError))
+        let reason = channelError.map { ": \(ConnectFailure(error: $0))" } ?? ""
+        let what = channelError.map { ConnectFailure.isOfHandshake($0) } ?? false
+        fail(
+            CallError(
+                .unavailable,
+                what ? "cannot connect to \(peer)\(reason)" : "the connection to \(peer) was lost\(reason)",
+                cause: channelError))
         timer.cancel()
     }
 

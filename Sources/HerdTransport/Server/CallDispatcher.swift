@@ -6,8 +6,12 @@ package protocol CallDispatcher: AnyObject {
     /// Checks the HELLO's metadata; the error, with UNAUTHENTICATED most often, ends the connection.
     func greet(_ metadata: [String: String]) throws(CallError)
 
+    /// Looks again at whether the client may stay, long after `greet`; the error ends the connection.
+    func recheck() throws(CallError)
+
     /// Answers `request` at once with `connection.reply` or `connection.fail`, or starts it with `connection.open`;
-    /// exactly one of them, before it returns. The request's bytes are valid until then.
+    /// exactly one of them, before it returns, unless `connection.recheckAccess` ended the connection. The request's bytes
+    /// are valid until then.
     ///
     /// - Parameter arrival: When the last byte of the request was read.
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection)

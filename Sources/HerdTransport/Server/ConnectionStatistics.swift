@@ -6,6 +6,7 @@ package final class ConnectionStatistics: Sendable {
     private let acceptedCount = Atomic<UInt64>(0)
     private let receivedCount = Atomic<UInt64>(0)
     private let sentCount = Atomic<UInt64>(0)
+    private let failedHandshakeCount = Atomic<UInt64>(0)
     /// Ends are rare enough for a lock.
     private let ends = NIOLockedValueBox<[GoAway.Cause: UInt64]>([:])
 
@@ -17,11 +18,18 @@ package final class ConnectionStatistics: Sendable {
     package var bytesReceived: UInt64 { receivedCount.load(ordering: .relaxed) }
     /// Bytes handed to the socket; of a connection that is open up to 64 KiB less than were.
     package var bytesSent: UInt64 { sentCount.load(ordering: .relaxed) }
+    /// Connections on which no TLS came about: the client left, trusts another authority, speaks something else, or showed a
+    /// certificate that is no good.
+    package var failedHandshakes: UInt64 { failedHandshakeCount.load(ordering: .relaxed) }
     /// How often the server ended a connection, by what for.
     package var endedConnections: [GoAway.Cause: UInt64] { ends.withLockedValue { $0 } }
 
     func accept() {
         acceptedCount.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func handshakeFailed() {
+        failedHandshakeCount.wrappingAdd(1, ordering: .relaxed)
     }
 
     func ended(_ cause: GoAway.Cause) {

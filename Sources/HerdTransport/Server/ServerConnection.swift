@@ -146,6 +146,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if ServerTLS.isFailedHandshake(error) { statistics.handshakeFailed() }
         // Resets and the like: the client is gone, which channelInactive deals with.
         context.close(promise: nil)
     }
@@ -237,6 +238,20 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         output.append(goAway.frame)
         // The drain has begun and, for all it knew, nothing was open.
         if lingerDeadline != .distantFuture { part() }
+    }
+
+    /// Looks again at whether the client may stay; false where the connection has ended, perhaps for that.
+    @discardableResult
+    package func recheckAccess() -> Bool {
+        guard !machine.hasEnded else { return false }
+        guard !machine.isAwaitingHello else { return true }
+        do throws(CallError) {
+            try dispatcher.recheck()
+            return true
+        } catch {
+            end(GoAway(error.code, error.message, cause: .unauthenticated))
+            return false
+        }
     }
 
     // MARK: - Answers on the event loop

@@ -89,6 +89,8 @@ private final class ScriptedServer: CallDispatcher {
         if metadata["authorization"] == "wrong" { throw CallError(.unauthenticated, "a wrong token") }
     }
 
+    func recheck() {}
+
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
         switch request.methodName {
         case "now":

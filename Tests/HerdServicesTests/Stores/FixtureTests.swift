@@ -1,5 +1,6 @@
 import Foundation
 import HerdClient
+import HerdFrames
 import HerdMessages
 import HerdServices
 import HerdStore
@@ -29,7 +30,7 @@ import Testing
             // The prediction is in the cache of the fixture.
             #expect(try await herd.route("reverse lantern").cached)
             for service in [herd.router, herd.scorer] {
-                #expect(try await herd.status(service).figures["store_schema"] == 2)
+                #expect(try await herd.status(service).figures["store_schema"] == Double(ServiceStore.schemaVersion))
             }
         } catch {
             try await herd.stop()
@@ -39,7 +40,7 @@ import Testing
         for service in ["router", "scorer"] {
             let store = fixture.folder.appending(path: service).path
             let report = try StoreVerification.run(store, check: { _, _, _ in nil }, progress: { _, _ in })
-            #expect(report.isSound && report.kind == service && report.schemaVersion == 2)
+            #expect(report.isSound && report.kind == service && report.schemaVersion == ServiceStore.schemaVersion)
         }
     }
 
@@ -58,6 +59,48 @@ import Testing
         let herd = try await TestHerd.start(in: fixture.folder)
         #expect(try await herd.status(herd.router).figures["models"] == 7)
         try await herd.stop()
+    }
+
+    /// A program that knows no tokens would let in everybody.
+    @Test(arguments: [1, 2]) func aProgramWithoutTokensRefusesAStoreThatMayHoldThem(schema: Int) async throws {
+        let fixture = try Fixture(schema: schema)
+        defer { fixture.remove() }
+        let made = try await OfflineTokens(data: fixture.folder.path).create(
+            name: "first", roles: ["admin"], tenant: "", validMilliseconds: 0)
+        let store = fixture.folder.appending(path: "router").path
+        let before = try Data(contentsOf: fixture.folder.appending(path: "router/data.mdb"))
+        for known in 1..<ServiceStore.schemaVersion {
+            var options = StoreOptions()
+            options.kind = "router"
+            options.schemaVersion = known
+            options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            do throws(StoreError) {
+                let opened = try StoreEnvironment(path: store, tables: [], options: options)
+                await opened.close()
+                Issue.record("a program of schema \(known) opened it")
+            } catch {
+                #expect(error.code == .schemaTooNew && error.message.contains("newer program"), "\(error)")
+            }
+        }
+        #expect(try Data(contentsOf: fixture.folder.appending(path: "router/data.mdb")) == before)
+        // What was there before is there, behind the token.
+        var configuration = HerdConfiguration()
+        configuration.router.data = store
+        configuration.router.listen = ["127.0.0.1:0"]
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let router = try await RouterProcess(configuration, logger: logger)
+        let address = try #require(try await router.start().first)
+        let serving = Task { try await router.run() }
+        for (secret, expected) in [(made.secret, StatusCode.ok), ("", .unauthenticated)] {
+            var client = ClientConfiguration()
+            client.authorization = secret.isEmpty ? "" : "Bearer \(secret)"
+            client.retryWindow = .zero
+            let herd = HerdClient(address: address, configuration: client)
+            defer { herd.close() }
+            #expect(await code(of: Registry.listModels.path, with: herd) == expected)
+        }
+        serving.cancel()
+        _ = try? await serving.value
     }
 
     private func expectForeign(_ body: () async throws -> Void) async {

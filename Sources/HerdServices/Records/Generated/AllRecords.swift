@@ -30,4 +30,6 @@ package let allRecords: [any GeneratedMessage.Type] = [
     GraderRecord.self,
     SuiteItemRecord.self,
     AnswerRecord.self,
+    AccessTokenRecord.self,
+    AuditRecord.self,
 ]

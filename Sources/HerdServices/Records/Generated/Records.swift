@@ -1367,6 +1367,131 @@ package struct AnswerRecord: Message {
     }
 }
 
+/// A token: what is needed to recognise it, not the secret itself.
+package struct AccessTokenRecord: Message {
+    package var id: String
+    /// SHA-256 of the salt and the secret's text.
+    package var salt: [UInt8]
+    package var digest: [UInt8]
+    package var name: String
+    package var roles: [String]
+    package var tenant: String
+    package var createdUnixMs: UInt64
+    /// 0 = never.
+    package var expiresUnixMs: UInt64
+    /// 0 = it was not revoked.
+    package var revokedUnixMs: UInt64
+    package var createdBy: String
+    package var requestId: String
+
+    /// Every field at its default.
+    package init() {
+        self.id = ""
+        self.salt = []
+        self.digest = []
+        self.name = ""
+        self.roles = []
+        self.tenant = ""
+        self.createdUnixMs = 0
+        self.expiresUnixMs = 0
+        self.revokedUnixMs = 0
+        self.createdBy = ""
+        self.requestId = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        id: String = "",
+        salt: [UInt8] = [],
+        digest: [UInt8] = [],
+        name: String = "",
+        roles: [String] = [],
+        tenant: String = "",
+        createdUnixMs: UInt64 = 0,
+        expiresUnixMs: UInt64 = 0,
+        revokedUnixMs: UInt64 = 0,
+        createdBy: String = "",
+        requestId: String = ""
+    ) {
+        self.id = id
+        self.salt = salt
+        self.digest = digest
+        self.name = name
+        self.roles = roles
+        self.tenant = tenant
+        self.createdUnixMs = createdUnixMs
+        self.expiresUnixMs = expiresUnixMs
+        self.revokedUnixMs = revokedUnixMs
+        self.createdBy = createdBy
+        self.requestId = requestId
+    }
+
+    package static var fullName: String { "herd.store.v1.AccessTokenRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Something that was done to the herd, or tried.
+package struct AuditRecord: Message {
+    package var timeUnixMs: UInt64
+    package var actor: String
+    package var actorName: String
+    package var peer: String
+    package var method: String
+    package var subject: String
+    package var ended: Bool
+    package var code: UInt32
+
+    /// Every field at its default.
+    package init() {
+        self.timeUnixMs = 0
+        self.actor = ""
+        self.actorName = ""
+        self.peer = ""
+        self.method = ""
+        self.subject = ""
+        self.ended = false
+        self.code = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        timeUnixMs: UInt64 = 0,
+        actor: String = "",
+        actorName: String = "",
+        peer: String = "",
+        method: String = "",
+        subject: String = "",
+        ended: Bool = false,
+        code: UInt32 = 0
+    ) {
+        self.timeUnixMs = timeUnixMs
+        self.actor = actor
+        self.actorName = actorName
+        self.peer = peer
+        self.method = method
+        self.subject = subject
+        self.ended = ended
+        self.code = code
+    }
+
+    package static var fullName: String { "herd.store.v1.AuditRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
 extension EndpointRecord: GeneratedMessage {
     package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
         herd__store__v1__endpoint_record__descriptor_address()
@@ -2761,5 +2886,114 @@ extension AnswerRecord: GeneratedMessage {
         }
         c.pointee.options_digest = self.optionsDigest
         c.pointee.judged_usd = self.judgedUsd
+    }
+}
+
+extension AccessTokenRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__access_token_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__AccessTokenRecord>) {
+        herd__store__v1__access_token_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__AccessTokenRecord>) {
+        self.id = readText(c.pointee.id)
+        self.salt = readBytes(c.pointee.salt)
+        self.digest = readBytes(c.pointee.digest)
+        self.name = readText(c.pointee.name)
+        var rolesRead: [String] = []
+        if let list = c.pointee.roles {
+            rolesRead.reserveCapacity(c.pointee.n_roles)
+            for index in 0..<c.pointee.n_roles {
+                rolesRead.append(readText(list[index]))
+            }
+        }
+        self.roles = rolesRead
+        self.tenant = readText(c.pointee.tenant)
+        self.createdUnixMs = c.pointee.created_unix_ms
+        self.expiresUnixMs = c.pointee.expires_unix_ms
+        self.revokedUnixMs = c.pointee.revoked_unix_ms
+        self.createdBy = readText(c.pointee.created_by)
+        self.requestId = readText(c.pointee.request_id)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AccessTokenRecord>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.salt.isEmpty {
+            c.pointee.salt = arena.bytes(self.salt)
+        }
+        if !self.digest.isEmpty {
+            c.pointee.digest = arena.bytes(self.digest)
+        }
+        if !self.name.isEmpty {
+            c.pointee.name = arena.text(self.name)
+        }
+        if !self.roles.isEmpty {
+            let list = arena.raw(self.roles.count * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: self.roles.count)
+            for index in self.roles.indices {
+                list[index] = arena.text(self.roles[index])
+            }
+            c.pointee.roles = list
+            c.pointee.n_roles = self.roles.count
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        c.pointee.created_unix_ms = self.createdUnixMs
+        c.pointee.expires_unix_ms = self.expiresUnixMs
+        c.pointee.revoked_unix_ms = self.revokedUnixMs
+        if !self.createdBy.isEmpty {
+            c.pointee.created_by = arena.text(self.createdBy)
+        }
+        if !self.requestId.isEmpty {
+            c.pointee.request_id = arena.text(self.requestId)
+        }
+    }
+}
+
+extension AuditRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__audit_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__AuditRecord>) {
+        herd__store__v1__audit_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__AuditRecord>) {
+        self.timeUnixMs = c.pointee.time_unix_ms
+        self.actor = readText(c.pointee.actor)
+        self.actorName = readText(c.pointee.actor_name)
+        self.peer = readText(c.pointee.peer)
+        self.method = readText(c.pointee.method)
+        self.subject = readText(c.pointee.subject)
+        self.ended = c.pointee.ended != 0
+        self.code = c.pointee.code
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AuditRecord>, in arena: MessageArena) {
+        c.pointee.time_unix_ms = self.timeUnixMs
+        if !self.actor.isEmpty {
+            c.pointee.actor = arena.text(self.actor)
+        }
+        if !self.actorName.isEmpty {
+            c.pointee.actor_name = arena.text(self.actorName)
+        }
+        if !self.peer.isEmpty {
+            c.pointee.peer = arena.text(self.peer)
+        }
+        if !self.method.isEmpty {
+            c.pointee.method = arena.text(self.method)
+        }
+        if !self.subject.isEmpty {
+            c.pointee.subject = arena.text(self.subject)
+        }
+        c.pointee.ended = self.ended ? 1 : 0
+        c.pointee.code = self.code
     }
 }

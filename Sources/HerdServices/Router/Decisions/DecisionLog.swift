@@ -109,7 +109,11 @@ final class DecisionLog: Sendable {
     }
 
     /// Keeps an outcome; a repeated request changes nothing.
-    func feedback(_ request: FeedbackRequest, timeMs: UInt64) async throws -> FeedbackResponse {
+    ///
+    /// - Parameter tenant: whose decision it has to be; nil = anybody's.
+    func feedback(
+        _ request: FeedbackRequest, tenant: String? = nil, timeMs: UInt64
+    ) async throws -> FeedbackResponse {
         let id = try LogEntryID(parsing: request.decisionId, field: "decision_id")
         try Check.share(request.outcome, field: "outcome")
         try Check.length(request.comment, field: "comment", atMost: 4_096)
@@ -117,7 +121,9 @@ final class DecisionLog: Sendable {
         let log = log
         // The writer works in order, so a decision that is still queued is there by now.
         return try await store.write { transaction in
-            guard let record = try Self.record(of: id, from: log, in: transaction) else {
+            guard let record = try Self.record(of: id, from: log, in: transaction),
+                tenant == nil || record.tenant == tenant
+            else {
                 throw Self.missing(request.decisionId)
             }
             let model = request.model.isEmpty ? record.model : request.model

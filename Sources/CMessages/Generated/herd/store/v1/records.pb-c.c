@@ -1132,6 +1132,96 @@ void   herd__store__v1__answer_record__free_unpacked
   assert(message->base.descriptor == &herd__store__v1__answer_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__store__v1__access_token_record__init
+                     (Herd__Store__V1__AccessTokenRecord         *message)
+{
+  static const Herd__Store__V1__AccessTokenRecord init_value = HERD__STORE__V1__ACCESS_TOKEN_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__access_token_record__get_packed_size
+                     (const Herd__Store__V1__AccessTokenRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__access_token_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__access_token_record__pack
+                     (const Herd__Store__V1__AccessTokenRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__access_token_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__access_token_record__pack_to_buffer
+                     (const Herd__Store__V1__AccessTokenRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__access_token_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__AccessTokenRecord *
+       herd__store__v1__access_token_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__AccessTokenRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__access_token_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__access_token_record__free_unpacked
+                     (Herd__Store__V1__AccessTokenRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__access_token_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__audit_record__init
+                     (Herd__Store__V1__AuditRecord         *message)
+{
+  static const Herd__Store__V1__AuditRecord init_value = HERD__STORE__V1__AUDIT_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__audit_record__get_packed_size
+                     (const Herd__Store__V1__AuditRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__audit_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__audit_record__pack
+                     (const Herd__Store__V1__AuditRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__audit_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__audit_record__pack_to_buffer
+                     (const Herd__Store__V1__AuditRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__audit_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__AuditRecord *
+       herd__store__v1__audit_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__AuditRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__audit_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__audit_record__free_unpacked
+                     (Herd__Store__V1__AuditRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__audit_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor herd__store__v1__endpoint_record__field_descriptors[9] =
 {
   {
@@ -4238,5 +4328,302 @@ const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
   herd__store__v1__answer_record__field_indices_by_name,
   1,  herd__store__v1__answer_record__number_ranges,
   (ProtobufCMessageInit) herd__store__v1__answer_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__access_token_record__field_descriptors[11] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "salt",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, salt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "roles",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Herd__Store__V1__AccessTokenRecord, n_roles),
+    offsetof(Herd__Store__V1__AccessTokenRecord, roles),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_unix_ms",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, created_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_unix_ms",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, expires_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revoked_unix_ms",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, revoked_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_by",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, created_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__access_token_record__field_indices_by_name[] = {
+  9,   /* field[9] = created_by */
+  6,   /* field[6] = created_unix_ms */
+  2,   /* field[2] = digest */
+  7,   /* field[7] = expires_unix_ms */
+  0,   /* field[0] = id */
+  3,   /* field[3] = name */
+  10,   /* field[10] = request_id */
+  8,   /* field[8] = revoked_unix_ms */
+  4,   /* field[4] = roles */
+  1,   /* field[1] = salt */
+  5,   /* field[5] = tenant */
+};
+static const ProtobufCIntRange herd__store__v1__access_token_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__access_token_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.AccessTokenRecord",
+  "AccessTokenRecord",
+  "Herd__Store__V1__AccessTokenRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__AccessTokenRecord),
+  11,
+  herd__store__v1__access_token_record__field_descriptors,
+  herd__store__v1__access_token_record__field_indices_by_name,
+  1,  herd__store__v1__access_token_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__access_token_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__audit_record__field_descriptors[8] =
+{
+  {
+    "time_unix_ms",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, actor),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor_name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, actor_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "peer",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, peer),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "method",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, method),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subject",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, subject),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ended",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, ended),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "code",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AuditRecord, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__audit_record__field_indices_by_name[] = {
+  1,   /* field[1] = actor */
+  2,   /* field[2] = actor_name */
+  7,   /* field[7] = code */
+  6,   /* field[6] = ended */
+  4,   /* field[4] = method */
+  3,   /* field[3] = peer */
+  5,   /* field[5] = subject */
+  0,   /* field[0] = time_unix_ms */
+};
+static const ProtobufCIntRange herd__store__v1__audit_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__audit_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.AuditRecord",
+  "AuditRecord",
+  "Herd__Store__V1__AuditRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__AuditRecord),
+  8,
+  herd__store__v1__audit_record__field_descriptors,
+  herd__store__v1__audit_record__field_indices_by_name,
+  1,  herd__store__v1__audit_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__audit_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

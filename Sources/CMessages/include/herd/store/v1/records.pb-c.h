@@ -40,6 +40,8 @@ typedef struct Herd__Store__V1__TranscriptStepRecord Herd__Store__V1__Transcript
 typedef struct Herd__Store__V1__GraderRecord Herd__Store__V1__GraderRecord;
 typedef struct Herd__Store__V1__SuiteItemRecord Herd__Store__V1__SuiteItemRecord;
 typedef struct Herd__Store__V1__AnswerRecord Herd__Store__V1__AnswerRecord;
+typedef struct Herd__Store__V1__AccessTokenRecord Herd__Store__V1__AccessTokenRecord;
+typedef struct Herd__Store__V1__AuditRecord Herd__Store__V1__AuditRecord;
 
 
 /* --- enums --- */
@@ -560,6 +562,59 @@ struct  Herd__Store__V1__AnswerRecord
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, 0, NULL, 0, 0 }
 
 
+/*
+ * A token: what is needed to recognise it, not the secret itself.
+ */
+struct  Herd__Store__V1__AccessTokenRecord
+{
+  ProtobufCMessage base;
+  char *id;
+  /*
+   * SHA-256 of the salt and the secret's text.
+   */
+  ProtobufCBinaryData salt;
+  ProtobufCBinaryData digest;
+  char *name;
+  size_t n_roles;
+  char **roles;
+  char *tenant;
+  uint64_t created_unix_ms;
+  /*
+   * 0 = never.
+   */
+  uint64_t expires_unix_ms;
+  /*
+   * 0 = it was not revoked.
+   */
+  uint64_t revoked_unix_ms;
+  char *created_by;
+  char *request_id;
+};
+#define HERD__STORE__V1__ACCESS_TOKEN_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__access_token_record__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Something that was done to the herd, or tried.
+ */
+struct  Herd__Store__V1__AuditRecord
+{
+  ProtobufCMessage base;
+  uint64_t time_unix_ms;
+  char *actor;
+  char *actor_name;
+  char *peer;
+  char *method;
+  char *subject;
+  protobuf_c_boolean ended;
+  uint32_t code;
+};
+#define HERD__STORE__V1__AUDIT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__audit_record__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+
+
 /* Herd__Store__V1__EndpointRecord methods */
 void   herd__store__v1__endpoint_record__init
                      (Herd__Store__V1__EndpointRecord         *message);
@@ -1035,6 +1090,44 @@ Herd__Store__V1__AnswerRecord *
 void   herd__store__v1__answer_record__free_unpacked
                      (Herd__Store__V1__AnswerRecord *message,
                       ProtobufCAllocator *allocator);
+/* Herd__Store__V1__AccessTokenRecord methods */
+void   herd__store__v1__access_token_record__init
+                     (Herd__Store__V1__AccessTokenRecord         *message);
+size_t herd__store__v1__access_token_record__get_packed_size
+                     (const Herd__Store__V1__AccessTokenRecord   *message);
+size_t herd__store__v1__access_token_record__pack
+                     (const Herd__Store__V1__AccessTokenRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__access_token_record__pack_to_buffer
+                     (const Herd__Store__V1__AccessTokenRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__AccessTokenRecord *
+       herd__store__v1__access_token_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__access_token_record__free_unpacked
+                     (Herd__Store__V1__AccessTokenRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__AuditRecord methods */
+void   herd__store__v1__audit_record__init
+                     (Herd__Store__V1__AuditRecord         *message);
+size_t herd__store__v1__audit_record__get_packed_size
+                     (const Herd__Store__V1__AuditRecord   *message);
+size_t herd__store__v1__audit_record__pack
+                     (const Herd__Store__V1__AuditRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__audit_record__pack_to_buffer
+                     (const Herd__Store__V1__AuditRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__AuditRecord *
+       herd__store__v1__audit_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__audit_record__free_unpacked
+                     (Herd__Store__V1__AuditRecord *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Herd__Store__V1__EndpointRecord_Closure)
@@ -1112,6 +1205,12 @@ typedef void (*Herd__Store__V1__SuiteItemRecord_Closure)
 typedef void (*Herd__Store__V1__AnswerRecord_Closure)
                  (const Herd__Store__V1__AnswerRecord *message,
                   void *closure_data);
+typedef void (*Herd__Store__V1__AccessTokenRecord_Closure)
+                 (const Herd__Store__V1__AccessTokenRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__AuditRecord_Closure)
+                 (const Herd__Store__V1__AuditRecord *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1143,6 +1242,8 @@ extern const ProtobufCMessageDescriptor herd__store__v1__transcript_step_record_
 extern const ProtobufCMessageDescriptor herd__store__v1__grader_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__access_token_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__audit_record__descriptor;
 
 PROTOBUF_C__END_DECLS
 

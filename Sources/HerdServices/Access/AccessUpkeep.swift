@@ -1,0 +1,66 @@
+import HerdTransport
+import Logging
+
+/// Looks, once a second, whether somebody's time is up, or a file with a credential or certificate has changed.
+struct AccessUpkeep: Sendable {
+    let access: HerdAccess
+    /// Of the server; nil without.
+    let tls: ServerTLS?
+    let logger: Logger
+
+    private static let interval = Duration.seconds(1)
+    /// Of all connections, whatever is known of their credentials: certificates expire, clocks are set.
+    private static let sweeps = 30
+
+    /// Until the task is cancelled.
+    func run() async {
+        var round = 0
+        var checked = WallClock.milliseconds()
+        while (try? await Task.sleep(for: Self.interval)) != nil {
+            reloadCredential()
+            reloadCertificate()
+            let now = WallClock.milliseconds()
+            round += 1
+            let hasExpired = access.tokens?.hasExpiry(after: min(checked, now), upTo: max(checked, now)) ?? false
+            if hasExpired || round % Self.sweeps == 0 { access.recheckConnections() }
+            checked = now
+        }
+    }
+
+    private func reloadCredential() {
+        guard let credential = access.credential else { return }
+        do throws(ConfigurationError) {
+            guard try credential.reload() else { return }
+            logger.notice("the service credential was replaced", metadata: ["file": "\(credential.path)"])
+            access.changed()
+        } catch {
+            logger.error(
+                "the service credential stays as it was, because its file can't be used",
+                metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func reloadCertificate() {
+        guard let tls else { return }
+        do throws(TLSFileError) {
+            guard try tls.reload() else { return }
+            logger.notice(
+                "new connections have the new certificate",
+                metadata: [
+                    "file": "\(tls.files.certificate)",
+                    "expires": "\(WallClock.text(milliseconds: UInt64(max(0, tls.expiry)) * 1_000))",
+                ])
+        } catch {
+            logger.error(
+                "the certificate stays as it was, because the new files can't be used", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// For Status: `tokens`, those that are stored; `tls_certificate_expires_unix_seconds`.
+    var figures: [String: Double] {
+        var figures: [String: Double] = [:]
+        if let tokens = access.tokens { figures["tokens"] = Double(tokens.count) }
+        if let tls { figures["tls_certificate_expires_unix_seconds"] = Double(tls.expiry) }
+        return figures
+    }
+}

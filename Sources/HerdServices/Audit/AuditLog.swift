@@ -1,0 +1,121 @@
+import HerdFrames
+import HerdMessages
+import HerdServer
+import HerdStore
+import Logging
+
+/// What operators did to the herd, or tried: an entry is on disk before its call is begun, and how that ended follows within
+/// 100 ms.
+///
+/// The oldest entries go first. What nobody was allowed to do is in the service's log and its figures, not here, where it
+/// would push out what was done.
+final class AuditLog: AuditRecorder {
+    private let store: StoreEnvironment
+    private let log: BoundedLog
+    private let sequence: LogSequence
+    private let logger: Logger
+
+    /// Bytes of pages; an entry takes some 200.
+    private static let maximumBytes = 64 << 20
+
+    static func log(maxEntries: Int) -> BoundedLog {
+        BoundedLog("audit", maxEntries: maxEntries, maxBytes: maximumBytes)
+    }
+
+    init(store: StoreEnvironment, maxEntries: Int, logger: Logger) async throws {
+        self.store = store
+        self.logger = logger
+        log = Self.log(maxEntries: maxEntries)
+        sequence = try await log.openSequence(in: store)
+    }
+
+    // MARK: - Keeping
+
+    func records(_ method: String) -> Bool { AuditedMethods.contain(method) }
+
+    func record(
+        _ method: String, payload: [UInt8], _ context: CallContext, _ run: () async -> StatusCode
+    ) async throws(CallError) -> StatusCode {
+        let key = sequence.next()
+        var record = entry(of: method, payload: payload, context)
+        let begun = record
+        do {
+            try await store.write { [log] transaction in try log.put(begun.pack(), at: key, in: &transaction) }
+        } catch {
+            // A server that can't write is to be stopped all the more.
+            guard method == Admin.drain.path else { throw CallError(handlerError: error) }
+            logger.error("an entry of the audit log could not be stored", metadata: ["error": "\(error)"])
+        }
+        record.code = await run().rawValue
+        record.ended = true
+        finish(record, at: key)
+        return StatusCode(rawValue: record.code)
+    }
+
+    func note(_ method: String, payload: [UInt8], _ context: CallContext, _ code: StatusCode) {
+        var record = entry(of: method, payload: payload, context)
+        record.code = code.rawValue
+        record.ended = true
+        finish(record, at: sequence.next())
+    }
+
+    private func entry(of method: String, payload: [UInt8], _ context: CallContext) -> AuditRecord {
+        var record = AuditRecord()
+        record.timeUnixMs = WallClock.milliseconds()
+        record.actor = context.principal.id
+        record.actorName = context.principal.name
+        record.peer = context.peer
+        record.method = String(method.prefix(200))
+        record.subject = AuditSubject.of(method, payload: payload)
+        return record
+    }
+
+    private func finish(_ record: AuditRecord, at key: UInt64) {
+        store.enqueue { [log] transaction in try log.put(record.pack(), at: key, in: &transaction) }
+        logger.info(
+            "operated",
+            metadata: [
+                "actor": "\(record.actor)", "name": "\(record.actorName)", "peer": "\(record.peer)",
+                "method": "\(record.method)", "subject": "\(record.subject)", "code": "\(record.code)",
+            ])
+    }
+
+    // MARK: - Reading
+
+    /// One page, the newest first.
+    func list(_ request: ListAuditRequest) throws -> ListAuditResponse {
+        let size = try Paging.size(request.page)
+        var range = ScanRange.all.reversed()
+        if let token = request.page?.token, !token.isEmpty {
+            guard let key = UInt64(token) else {
+                throw CallError(
+                    .invalidArgument, "page.token '\(token.prefix(80))' is none; give back what 'next' said")
+            }
+            range = try range.starting(at: key)
+            range.includesStart = false
+        }
+        let chosen = range
+        return try store.read { transaction in
+            var response = ListAuditResponse()
+            try transaction.scan(log.table, chosen) { record in
+                if response.entries.count == size {
+                    response.next = response.entries.last.map { "\($0.number)" } ?? ""
+                    return .stop
+                }
+                // A damaged one is told by its number alone.
+                let stored = try? AuditRecord(stored: try record.value())
+                response.entries.append(AuditEntry(stored ?? AuditRecord(), number: try record.key()))
+                return .next
+            }
+            return response
+        }
+    }
+}
+
+extension AuditEntry {
+    init(_ record: AuditRecord, number: UInt64) {
+        self.init(
+            number: number, timeUnixMs: record.timeUnixMs, actor: record.actor, actorName: record.actorName,
+            peer: record.peer, method: record.method, subject: record.subject, ended: record.ended, code: record.code)
+    }
+}

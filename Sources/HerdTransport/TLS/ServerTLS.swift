@@ -1,0 +1,109 @@
+package import NIOCore
+import NIOConcurrencyHelpers
+
+#if TLS
+import NIOSSL
+#endif
+
+/// TLS of a server's connections, from files that may be replaced while it runs.
+package final class ServerTLS: Sendable {
+    package let files: ServerTLSFiles
+
+    #if TLS
+    private struct State {
+        var context: NIOSSLContext
+        /// When the certificate expires, in seconds since 1970.
+        var expiry: Int64
+        var signatures: [FileSignature?]
+    }
+
+    private let state: NIOLockedValueBox<State>
+
+    /// Reads the files.
+    package init(_ files: ServerTLSFiles) throws(TLSFileError) {
+        self.files = files
+        state = NIOLockedValueBox(try Self.read(files))
+    }
+
+    /// Reads the files again where one has changed; true where new connections have what is new from now on. Those that
+    /// are open keep what they began with.
+    ///
+    /// - Throws: what is wrong with the new files; the old ones stay in force until they change again.
+    package func reload() throws(TLSFileError) -> Bool {
+        let signatures = Self.signatures(files)
+        let isChanged = state.withLockedValue { state in
+            defer { state.signatures = signatures }
+            return state.signatures != signatures
+        }
+        guard isChanged else { return false }
+        let fresh = try Self.read(files)
+        state.withLockedValue { $0 = fresh }
+        return true
+    }
+
+    /// When the certificate in force expires, in seconds since 1970.
+    package var expiry: Int64 { state.withLockedValue { $0.expiry } }
+
+    /// Has a new connection speak TLS; before any other handler is added.
+    package func secure(_ channel: any Channel) throws {
+        let context = state.withLockedValue { $0.context }
+        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+    }
+
+    /// Whether an error of a channel says that no TLS came about on it. It is told once for a channel.
+    static func isFailedHandshake(_ error: any Error) -> Bool {
+        if case .handshakeFailed? = error as? NIOSSLError { return true }
+        return false
+    }
+
+    private static func signatures(_ files: ServerTLSFiles) -> [FileSignature?] {
+        [files.certificate, files.key, files.clientAuthorities].map { FileSignature(path: $0) }
+    }
+
+    private static func read(_ files: ServerTLSFiles) throws(TLSFileError) -> State {
+        // Before they are read: what is written meanwhile is read the next time.
+        let signatures = signatures(files)
+        let certificates = try TLSPolicy.certificates(at: files.certificate, called: "the server's certificate")
+        let key = try TLSPolicy.key(at: files.key, called: "the server's key")
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
+        TLSPolicy.apply(to: &configuration)
+        if !files.clientAuthorities.isEmpty {
+            configuration.trustRoots = .certificates(
+                try TLSPolicy.certificates(at: files.clientAuthorities, called: "the clients' authority"))
+            // A client without a certificate may have a token.
+            configuration.certificateVerification = .optionalVerification
+        }
+        return State(
+            context: try TLSPolicy.context(configuration, certificate: files.certificate),
+            expiry: Int64(certificates.first?.notValidAfter ?? 0), signatures: signatures)
+    }
+    #else
+    package init(_ files: ServerTLSFiles) throws(TLSFileError) { throw .missing }
+    package func reload() throws(TLSFileError) -> Bool { false }
+    package var expiry: Int64 { 0 }
+    package func secure(_ channel: any Channel) throws {}
+    static func isFailedHandshake(_ error: any Error) -> Bool { false }
+    #endif
+}
+
+extension PeerCertificate {
+    /// The certificate that the other side of a connection has proved to own; nil where it showed none, or there is no TLS.
+    /// On the connection's event loop, after its first bytes.
+    package init?(of channel: any Channel) {
+        #if TLS
+        guard let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
+            let certificate = handler.peerCertificate
+        else { return nil }
+        var names: [String] = []
+        for name in certificate._subjectAlternativeNames()
+        where [.dnsName, .uri, .email].contains(name.nameType) {
+            guard let text = String(validating: Array(name.contents), as: UTF8.self) else { continue }
+            names.append(text)
+        }
+        self.init(names: names, expiry: Int64(certificate.notValidAfter))
+        #else
+        return nil
+        #endif
+    }
+}
