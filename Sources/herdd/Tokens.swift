@@ -17,7 +17,7 @@ struct TokenCreate: AsyncParsableCommand {
             EXAMPLES
               herdd token create --role admin --data data > admin.token && chmod 600 admin.token
               herdd all --data data --listen 0.0.0.0:7601 &
-              herdctl --help                                # HERD_TOKEN_FILE=admin.token herdctl status
+              HERD_TOKEN_FILE=admin.token herdctl status
 
             EXIT CODES
               0 made; 64 wrong usage; 73 the store can't be opened or written; 75 its router runs (herdctl token create)

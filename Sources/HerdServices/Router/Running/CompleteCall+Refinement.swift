@@ -14,8 +14,7 @@ extension CompleteCall {
     mutating func refine(_ candidate: RankedCandidate, others: Int) async throws(CallError) -> Bool {
         var request = RefinementRequest(
             prompt: route.prompt, model: candidate.name, rounds: UInt32(clamping: candidate.refineRounds),
-            messages: route.messages,
-            decisionId: settle().response.decisionId)
+            messages: route.messages, decisionId: settle().response.decisionId)
         request.options = options
         var progress = RefinementProgress()
         var failure: CallError?

@@ -84,7 +84,9 @@ struct CompleteCall {
         }
     }
 
-    func send(_ event: CompleteEvent) async throws(CallError) {
+    /// Sends an event, behind the decision.
+    mutating func send(_ event: CompleteEvent) async throws(CallError) {
+        try await announce()
         try await writer.send(event)
     }
 
@@ -115,7 +117,6 @@ struct CompleteCall {
                 if try await refine(candidate, others: others) { return }
             }
             let run = await run(candidate.name, others: others)
-            try await announce()
             attempts += run.finish.attempts
             generation = run.finish
             if spent != Usage() {
