@@ -40,7 +40,8 @@ final class StoredFingerprints: Sendable {
             last = max(last, key.number)
             places.append(place)
         }
-        let newer = (try? store.read { transaction throws(StoreError) in try self.table.newerPlace(in: transaction) }) ?? 0
+        let newer =
+            (try? store.read { transaction throws(StoreError) in try self.table.newerPlace(in: transaction) }) ?? 0
         index.begin(place: newer)
         unread.withLockedValue { unread in
             unread = places.sorted { first, _ in first != newer }.map { Unread(place: $0) }
