@@ -161,7 +161,7 @@ private final class Secrets: Sendable {
 }
 
 /// `herdd all` on a data folder that had a token before it ran.
-private final class GuardedProcess {
+final class GuardedProcess {
     let folder: URL
     let data: String
     /// The secret of the role admin.

@@ -1,0 +1,95 @@
+import Foundation
+import HerdClient
+import HerdFrames
+import HerdMessages
+import Testing
+
+/// Money of tokens, in real processes.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct MoneyTests {
+    @Test func aThousandCallersAtOnceGetExactlyAHundredAnswers() async throws {
+        try await MoneyHerd.with { money in
+            let clients = try (0..<4).map { _ in try money.herd.client(money.secret) }
+            defer { for client in clients { client.close() } }
+            let outcomes = await withTaskGroup(of: MoneyHerd.Outcome.self) { group in
+                for caller in 0..<1_000 {
+                    group.addTask { await MoneyHerd.complete(clients[caller % clients.count]) }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            var (answered, refused) = (0, 0)
+            for outcome in outcomes {
+                switch outcome {
+                case .answered: answered += 1
+                case .refused(let error):
+                    refused += 1
+                    #expect(error.metadata["retry-after-ms"].flatMap { Int($0) } ?? 0 > 0, "\(error)")
+                    #expect(error.message.contains("of the 0.4 of this token's day"), "\(error)")
+                case .failed(let error): Issue.record("\(error)")
+                }
+            }
+            #expect(answered == 100 && refused == 900)
+            let usage = try #require(try await money.usage())
+            #expect(usage.answers == 100 && usage.completionTokens == 400)
+            #expect(usage.chargedNanoUsd == MoneyHerd.limit && usage.remainingNanoUsd == 0)
+            #expect(usage.reservedNanoUsd == 0 && usage.unsettledNanoUsd == 0)
+            // The day is spent: who comes now waits for the next.
+            guard case .refused(let spent) = await MoneyHerd.complete(clients[0]) else {
+                Issue.record("an answer too many")
+                return
+            }
+            let wait = try #require(spent.metadata["retry-after-ms"].flatMap { Int($0) })
+            let midnight = 86_400_000 - Int(Date().timeIntervalSince1970 * 1_000) % 86_400_000
+            #expect(abs(wait - midnight) < 30_000)
+        }
+    }
+
+    @Test func operatorsSeeWhatWasSpent() async throws {
+        try await MoneyHerd.with { money in
+            let client = try money.herd.client(money.secret)
+            defer { client.close() }
+            for _ in 0..<3 {
+                guard case .answered = await MoneyHerd.complete(client) else {
+                    Issue.record("no answer")
+                    return
+                }
+            }
+            let usage = try await money.herd.ctl(["usage", "--token", money.id])
+            #expect(usage.status == 0, "\(usage.errors)")
+            for cell in ["acme", money.id, "0.012", "0.40", "0.388"] {
+                #expect(usage.output.contains(cell), "\(usage.output)")
+            }
+            // As its holder sees it.
+            let own = try await money.herd.ctl(["usage", "--json"], token: money.secret)
+            #expect(own.status == 0, "\(own.errors)")
+            let json = try JSONSerialization.jsonObject(with: Data(own.output.utf8)) as? [String: Any]
+            let days = try #require(json?["days"] as? [[String: Any]])
+            #expect(days.count == 1)
+            #expect("\(days[0]["charged_nano_usd"] ?? "")" == "12000000", "\(own.output)")
+            #expect("\(days[0]["remaining_nano_usd"] ?? "")" == "388000000", "\(own.output)")
+            let none = try await money.herd.ctl(["usage", "--unsettled"])
+            #expect(none.output == "Nothing is unsettled.\n", "\(none.output)\(none.errors)")
+            let limited = try await money.herd.ctl(
+                ["token", "limit", money.id, "--usd-per-day", "0.012", "--calls-at-once", "5"])
+            #expect(limited.output == "\(money.id): 5 at once, $0.012/day\n", "\(limited.output)\(limited.errors)")
+            guard case .refused = await MoneyHerd.complete(client) else {
+                Issue.record("an answer too many")
+                return
+            }
+            let list = try await money.herd.ctl(["token", "list"])
+            #expect(list.output.contains("5 at once, $0.012/day"), "\(list.output)")
+            let made = try await money.herd.ctl([
+                "token", "create", "--role", "client", "--calls-per-second", "2.5", "--usd-per-day", "1", "--json",
+            ])
+            #expect(made.output.contains(#""calls_per_second": 2.5"#), "\(made.output)\(made.errors)")
+            for wrong in [
+                ["token", "create", "--role", "client", "--usd-per-day", "-1"], ["token", "limit", money.id],
+                ["usage", "--days", "7", "--day", "2026-11-22"],
+            ] {
+                let refused = try await money.herd.ctl(wrong)
+                #expect(refused.status == 64, "\(wrong): \(refused.errors)")
+            }
+            let day = try await money.herd.ctl(["usage", "--day", "today"])
+            #expect(day.status == 64 && day.errors.contains("YYYY-MM-DD"), "\(day.errors)")
+        }
+    }
+}
