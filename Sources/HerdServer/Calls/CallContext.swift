@@ -74,8 +74,8 @@ package struct CallContext: Sendable {
         var forwarded = metadata.filter { $0.key == "traceparent" || $0.key == "tracestate" }
         let tenant = tenant
         if !tenant.isEmpty { forwarded["tenant"] = tenant }
-        let account = account
-        if !account.isEmpty { forwarded[Self.onBehalfOf] = account }
+        // Empty says that it is nobody's: not that of whoever passes it on.
+        forwarded[Self.onBehalfOf] = account
         return forwarded
     }
 }

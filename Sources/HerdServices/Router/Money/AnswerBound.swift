@@ -19,10 +19,8 @@ struct AnswerBound {
     private static let perMessage = 16
     private static let perImage = 5_000
 
-    /// - Throws: INVALID_ARGUMENT where the request could make the answer longer behind Herd's back.
-    init(_ model: Model, _ request: ChatRequest, price: GenerationPrice) throws(CallError) {
+    init(_ model: Model, _ request: ChatRequest, price: GenerationPrice) {
         self.price = price
-        try Self.check(request.extraJSON)
         var prompt = request.promptBytes + request.extraJSON.count + Self.template
         prompt += Self.perMessage * (request.messages.count + request.tools.count)
         for message in request.messages {
@@ -63,7 +61,8 @@ struct AnswerBound {
         "options", "generation_config", "extra_body", "tools", "functions",
     ]
 
-    private static func check(_ extra: [UInt8]) throws(CallError) {
+    /// - Throws: INVALID_ARGUMENT where the request could make the answer cost more behind Herd's back.
+    static func check(_ extra: [UInt8]) throws(CallError) {
         guard !extra.isEmpty else { return }
         let node: JSONNode
         do throws(JSONCursor.Failure) {

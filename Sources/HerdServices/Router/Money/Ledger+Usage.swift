@@ -15,12 +15,10 @@ extension Ledger {
         let token = request.page?.token ?? ""
         // What is over shows. A disk that takes nothing now still tells what it holds.
         await flush()
-        let run = run
         return try store.read { transaction in
-            if request.unsettled {
-                return try Self.unsettled(request, days, size, after: token, run: run, in: transaction)
-            }
-            return try Self.days(request, days, size, after: token, run: run, in: transaction)
+            request.unsettled
+                ? try unsettled(request, days, size, after: token, in: transaction)
+                : try self.days(request, days, size, after: token, in: transaction)
         }
     }
 
@@ -31,12 +29,12 @@ extension Ledger {
         var sum: UInt64 { NanoUSD.sum(reserved, unsettled) }
     }
 
-    private static func days(
-        _ request: GetUsageRequest, _ days: ClosedRange<UInt64>, _ size: Int, after token: String, run: UInt64,
+    private func days(
+        _ request: GetUsageRequest, _ days: ClosedRange<UInt64>, _ size: Int, after token: String,
         in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> GetUsageResponse {
         var held: [LedgerBatch.Row: Held] = [:]
-        try transaction.scan(reservations) { record in
+        try transaction.scan(Self.reservations) { record in
             guard let reservation = try? ReservationRecord(stored: try record.value()),
                 days.contains(reservation.day)
             else { return .next }
@@ -53,26 +51,29 @@ extension Ledger {
         }
         var range = try ScanRange.from(OrderedBytes().adding(days.lowerBound))
         if !token.isEmpty {
-            range = try .after(try key(token))
+            range = try .after(try Self.key(token))
         }
+        let today = today
         // Of a token's day: all its tenants together.
         var spent: (day: UInt64, token: String, amount: UInt64)?
         var response = GetUsageResponse()
         var last: [UInt8] = []
-        try transaction.scan(accounts, range) { record in
+        try transaction.scan(Self.accounts, range) { record in
             let key = try record.key()
-            guard let day = day(ofKey: key), day <= days.upperBound else { return .stop }
-            guard let account = try? AccountRecord(stored: try record.value()),
+            guard let day = Self.day(ofKey: key), day <= days.upperBound else { return .stop }
+            guard var account = try? AccountRecord(stored: try record.value()),
                 request.token.isEmpty || account.token == request.token,
                 request.tenant.isEmpty || account.tenant == request.tenant
             else { return .next }
             if response.days.count == size {
-                response.next = text(last)
+                response.next = Self.text(last)
                 return .stop
             }
             if spent?.day != day || spent?.token != account.token {
                 spent = (day, account.token, try Self.spent(by: account.token, on: day, held, in: transaction))
             }
+            // The one in force; of days before the one that was.
+            if day == today { account.limitNanoUsd = NanoUSD.of(usd: limit(account.token)) }
             let row = LedgerBatch.Row(day: day, payer: Payer(token: account.token, tenant: account.tenant))
             response.days.append(UsageOfDay(account, held: held[row] ?? Held(), spent: spent?.amount ?? 0))
             last = key
@@ -86,7 +87,7 @@ extension Ledger {
         in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> UInt64 {
         var sum: UInt64 = 0
-        try transaction.scan(accounts, .prefix(OrderedBytes().adding(day).adding(token).bytes)) { record in
+        try transaction.scan(Self.accounts, .prefix(OrderedBytes().adding(day).adding(token).bytes)) { record in
             if let account = try? AccountRecord(stored: try record.value()) {
                 sum = NanoUSD.sum(sum, account.chargedNanoUsd)
             }
@@ -98,17 +99,17 @@ extension Ledger {
         return sum
     }
 
-    private static func unsettled(
-        _ request: GetUsageRequest, _ days: ClosedRange<UInt64>, _ size: Int, after token: String, run: UInt64,
+    private func unsettled(
+        _ request: GetUsageRequest, _ days: ClosedRange<UInt64>, _ size: Int, after token: String,
         in transaction: borrowing some ReadableTransaction & ~Copyable
     ) throws -> GetUsageResponse {
         var range = ScanRange.all
         if !token.isEmpty {
-            guard let key = UInt64(token) else { throw wrong(token) }
+            guard let key = UInt64(token) else { throw Self.wrong(token) }
             range = try .after(key)
         }
         var response = GetUsageResponse()
-        try transaction.scan(reservations, range) { record in
+        try transaction.scan(Self.reservations, range) { record in
             guard let stored = try? ReservationRecord(stored: try record.value()), stored.run != run,
                 days.contains(stored.day), request.token.isEmpty || stored.token == request.token,
                 request.tenant.isEmpty || stored.tenant == request.tenant

@@ -19,6 +19,8 @@ package final class Ledger: Sendable {
         var spending: Spending
         var nextKey: UInt64
         var batch = LedgerBatch()
+        /// Answers that were not paid for.
+        var refused: UInt64 = 0
         /// Whether somebody writes now.
         var isWriting = false
         /// Whether somebody writes in a moment.
@@ -26,7 +28,7 @@ package final class Ledger: Sendable {
     }
 
     let store: StoreEnvironment
-    private let limit: @Sendable (_ token: String) -> Double
+    let limit: @Sendable (_ token: String) -> Double
     private let now: @Sendable () -> UInt64
     private let logger: Logger
     /// Of this process: it settles no other's reservations.
@@ -97,6 +99,9 @@ package final class Ledger: Sendable {
         return key.prefix(8).reduce(0) { day, byte in day << 8 | UInt64(byte) }
     }
 
+    /// The day that money is spent of.
+    var today: UInt64 { state.withLockedValue { $0.spending.day } }
+
     // MARK: - Spending
 
     /// Whether a credential's money is limited.
@@ -117,7 +122,10 @@ package final class Ledger: Sendable {
             state.spending.advance(to: time / Self.dayMilliseconds)
             let day = state.spending.day
             let verdict = state.spending.reserve(least: least, most: most, of: payer.token, limit: limit)
-            guard case .granted(let amount) = verdict else { return (verdict, nil, day) }
+            guard case .granted(let amount) = verdict else {
+                state.refused += 1
+                return (verdict, nil, day)
+            }
             let hold = Hold(key: state.nextKey, day: day, payer: payer, amount: amount)
             state.nextKey += 1
             state.batch.holds.append((hold, model, time, limit))
@@ -151,7 +159,22 @@ package final class Ledger: Sendable {
             }
             return state.batch.isUrgent
         }
-        if isUrgent { write() } else { writeSoon() }
+        // Behind the reply's last frame, which is next.
+        EventLoopHosts.afterwards {
+            if isUrgent { self.write() } else { self.writeSoon() }
+        }
+    }
+
+    /// For Status: `money_charged_usd_today` and, of it, `money_reserved_usd`; `money_refused`, answers that were not paid
+    /// for.
+    var figures: [String: Double] {
+        let (charged, reserved, refused) = state.withLockedValue { state in
+            (state.spending.total.charged, state.spending.total.reserved, state.refused)
+        }
+        return [
+            "money_charged_usd_today": Double(NanoUSD.sum(charged, reserved)) / NanoUSD.perUSD,
+            "money_reserved_usd": Double(reserved) / NanoUSD.perUSD, "money_refused": Double(refused),
+        ]
     }
 
     private func refusal(

@@ -6,16 +6,23 @@ package struct Payer: Sendable, Hashable {
     package var token: String
     package var tenant: String
 
-    /// A key of the store holds both.
-    private static let longestToken = 90
-
     package init(token: String = "", tenant: String = "") {
         self.token = token
         self.tenant = tenant
     }
 
     init(_ context: CallContext) {
-        self.init(token: String(context.account.prefix(Self.longestToken / 4)), tenant: context.tenant)
-        if context.account.utf8.count <= Self.longestToken { token = context.account }
+        self.init(
+            token: Self.shortened(context.account, toBytes: Self.longestToken),
+            tenant: Self.shortened(context.tenant, toBytes: Check.longestName))
+    }
+
+    /// A key of the store holds both; what is longer is a certificate's name.
+    private static let longestToken = 90
+
+    private static func shortened(_ text: String, toBytes limit: Int) -> String {
+        var text = text
+        while text.utf8.count > limit { text.removeLast() }
+        return text
     }
 }

@@ -31,6 +31,14 @@ package struct Spending: Sendable {
         accounts = [:]
     }
 
+    /// Of all credentials.
+    package var total: Account {
+        accounts.values.reduce(into: Account()) { sum, account in
+            sum.charged = NanoUSD.sum(sum.charged, account.charged)
+            sum.reserved = NanoUSD.sum(sum.reserved, account.reserved)
+        }
+    }
+
     package func account(of token: String) -> Account { accounts[token] ?? Account() }
 
     /// Adds what is charged already, by an earlier process.

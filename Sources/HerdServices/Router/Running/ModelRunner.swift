@@ -82,7 +82,8 @@ final class ModelRunner: Sendable {
         for payer: Payer, _ model: Model, _ request: inout ChatRequest, _ price: GenerationPrice
     ) throws(CallError) -> Hold? {
         guard ledger.isLimited(payer) else { return nil }
-        let bound = try AnswerBound(model, request, price: price)
+        let bound = AnswerBound(model, request, price: price)
+        if bound.most > 0 { try AnswerBound.check(request.extraJSON) }
         guard let hold = try ledger.reserve(payer, model: model.name, least: bound.least, most: bound.most) else {
             return nil
         }
