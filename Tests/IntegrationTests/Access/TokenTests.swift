@@ -198,8 +198,9 @@ final class GuardedProcess {
         ]
     }
 
-    func startAgain() async throws {
-        daemon = try await Daemon(Self.arguments(data, "127.0.0.1:0"), in: folder)
+    /// - Parameter other: another data folder; the same if not given.
+    func startAgain(on other: String? = nil) async throws {
+        daemon = try await Daemon(Self.arguments(other ?? data, "127.0.0.1:0"), in: folder)
     }
 
     func client(_ secret: String) throws -> HerdClient {

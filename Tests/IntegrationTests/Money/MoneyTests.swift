@@ -92,4 +92,56 @@ import Testing
             #expect(day.status == 64 && day.errors.contains("YYYY-MM-DD"), "\(day.errors)")
         }
     }
+
+    @Test func questionsOfASuiteGoOnTheAccountOfWhoeverAskedForThem() async throws {
+        try await MoneyHerd.with { money in
+            let operate = try money.herd.client(money.herd.admin)
+            defer { operate.close() }
+            let made = try await operate.call(
+                Access.createToken, CreateTokenRequest(roles: ["admin"], usdPerDay: 1))
+            let id = try #require(made.token?.id)
+            let asking = try money.herd.client(made.secret)
+            defer { asking.close() }
+            let items = (0..<3).map { SuiteItem(id: "\($0)", prompt: "count", task: "t", reference: "one") }
+            _ = try await asking.call(Scorer.putSuite, PutSuiteRequest(suite: "s", items: items))
+            var request = EvaluateRequest(models: ["priced"], suite: "s", grader: Grader(kind: "exact"))
+            request.options = GenerationOptions(maxTokens: 4)
+            for try await _ in asking.stream(Scorer.evaluate, request) {}
+            let days = try await operate.call(Access.getUsage, GetUsageRequest(token: id)).days
+            #expect(days.map(\.answers) == [3] && days.map(\.chargedNanoUsd) == [3 * MoneyHerd.price])
+            let all = try await operate.call(Access.getUsage, GetUsageRequest()).days
+            #expect(all.count == 1)
+        }
+    }
+
+    @Test func aBackupOfAHerdThatSpendsHoldsWhatIsSpent() async throws {
+        try await MoneyHerd.with { money in
+            let client = try money.herd.client(money.secret)
+            let backup = money.herd.folder.appending(path: "backup").path
+            let herd = money.herd
+            let environment = ["HERD_ADDRESS": try herd.daemon.address("router"), "HERD_TOKEN": herd.admin]
+            async let copied = Programs.run(Programs.herdctl, ["backup", backup], environment: environment)
+            let answered = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<60 {
+                    group.addTask { if case .answered = await MoneyHerd.complete(client) { true } else { false } }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(try await copied.status == 0 && answered == 60)
+            client.close()
+            #expect(herd.daemon.terminate() == 0)
+            let data = herd.folder.appending(path: "again/data")
+            try FileManager.default.createDirectory(
+                at: data.deletingLastPathComponent(), withIntermediateDirectories: false)
+            let restored = try await Programs.run(Programs.herdctl, ["restore", backup, data.path])
+            #expect(restored.status == 0, "\(restored.errors)")
+            try await herd.startAgain(on: data.path)
+            let usage = try await money.usage()
+            let unsettled = try await money.unsettled().reduce(0) { $0 + $1.nanoUsd }
+            let charged = usage?.chargedNanoUsd ?? 0
+            #expect(charged <= 60 * MoneyHerd.price && charged % MoneyHerd.price == 0)
+            #expect(usage?.unsettledNanoUsd ?? 0 == unsettled && usage?.reservedNanoUsd ?? 0 == 0)
+            #expect(Int64(charged) + (usage?.remainingNanoUsd ?? Int64(MoneyHerd.limit)) == Int64(MoneyHerd.limit))
+        }
+    }
 }

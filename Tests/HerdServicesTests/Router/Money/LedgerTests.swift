@@ -165,6 +165,27 @@ import Testing
         await store.close()
     }
 
+    @Test func theTenantsOfATokenShareItsDay() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        for (tenant, cost) in [("a", UInt64(300_000_000)), ("b", 500_000_000)] {
+            let payer = Payer(token: "token", tenant: tenant)
+            let hold = try #require(try ledger.reserve(payer, model: "m", least: cost, most: cost))
+            #expect(await hold.stored() == nil)
+            ledger.settle(hold, of: payer, cost: cost, answers: 1, promptTokens: 1, completionTokens: 1)
+        }
+        let open = try #require(
+            try ledger.reserve(Payer(token: "token", tenant: "b"), model: "m", least: 1, most: 150_000_000))
+        #expect(await open.stored() == nil)
+        let days = try await ledger.usage(GetUsageRequest()).days
+        #expect(days.map(\.tenant) == ["a", "b"] && days.map(\.chargedNanoUsd) == [300_000_000, 650_000_000])
+        #expect(days.map(\.reservedNanoUsd) == [0, 150_000_000])
+        #expect(days.map(\.remainingNanoUsd) == [50_000_000, 50_000_000])
+        #expect(try await ledger.usage(GetUsageRequest(tenant: "a")).days.map(\.remainingNanoUsd) == [50_000_000])
+        await store.close()
+    }
+
     @Test func aClockThatIsSetBackOpensNoSpentDay() async throws {
         let fixture = Fixture()
         for round in 0..<2 {
