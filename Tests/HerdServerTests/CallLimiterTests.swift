@@ -138,6 +138,17 @@ import Testing
         }
     }
 
+    @Test func whatCannotBeCalledCountsToo() async throws {
+        try await withLimitedServer(.init(callsPerSecond: 0.001)) { server, limiter in
+            let connection = try await server.greet()
+            for code in [StatusCode.unimplemented, .resourceExhausted] {
+                connection.send(Frame(.request, call: 1, method: "no/thing"))
+                #expect(try await connection.next(.end).code == code && limiter.open == 0)
+            }
+            #expect(try await connection.isServing())
+        }
+    }
+
     @Test func aCallerInTurnIsNeverRefusedForItsOwnCallBefore() async throws {
         try await withLimitedServer(.init(callsAtOnce: 1)) { server in
             server.unary(Router.route, on: .pool) { _, _ in RouteResponse() }

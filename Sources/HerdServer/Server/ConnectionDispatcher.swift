@@ -87,17 +87,18 @@ final class ConnectionDispatcher: CallDispatcher {
         if arrival >= recheckTime || generation.current != checkedGeneration {
             guard connection.recheckAccess() else { return }
         }
-        guard let session, let method = method(at: request.method) else {
-            return connection.fail(request.call, refusal(of: request))
-        }
+        let found = method(at: request.method)
         var place: CallPlace?
-        if let limiter, method.isLimited {
+        if let limiter, found?.isLimited ?? true {
             if let refusal = limiter.begin(at: arrival) {
-                method.counters.record(isFailure: true, nanoseconds: 0)
+                found?.counters.record(isFailure: true, nanoseconds: 0)
                 server.refusals.callLimited()
                 return connection.fail(request.call, refusal)
             }
             place = CallPlace(limiter)
+        }
+        guard let session, let method = found else {
+            return connection.fail(request.call, refusal(of: request))
         }
         if let answer = method.standing, request.payload.isEmpty {
             if standing.burst != connection.burst { standing = (connection.burst, answer()) }

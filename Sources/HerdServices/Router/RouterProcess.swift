@@ -196,7 +196,7 @@ package final class RouterProcess: Service {
         server.unary(Access.getUsage, on: .pool) { request, context in
             var request = request
             // Whoever operates the herd sees everybody's.
-            if !context.principal.roles.contains(.admin) { request.token = context.account }
+            if !context.principal.roles.contains(.admin) { request.token = Payer(context).token }
             let allowed = request
             return try await answering { try await ledger.usage(allowed) }
         }
