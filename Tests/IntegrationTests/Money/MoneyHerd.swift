@@ -15,21 +15,28 @@ struct MoneyHerd {
     let secret: String
     private let model: ModelServer
 
-    static func with(_ body: (MoneyHerd) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - model: speaks for the model; says four words to everybody if not given.
+    ///   - prepare: as of `GuardedProcess.with`.
+    static func with(
+        model: ModelServer? = nil, prepare: (URL) throws -> [String: String] = { _ in [:] },
+        _ body: (MoneyHerd) async throws -> Void
+    ) async throws {
         try await untilThereIsTimeBeforeMidnight()
-        let model = try await ModelServer.scripted("one two three four")
-        try await GuardedProcess.with { herd in
+        let speaker: ModelServer
+        if let model { speaker = model } else { speaker = try await ModelServer.scripted("one two three four") }
+        try await GuardedProcess.with(prepare: prepare) { herd in
             let operate = try herd.client(herd.admin)
             defer { operate.close() }
             var priced = Model(name: "priced", priceOut: 1_000)
-            priced.endpoints = [Endpoint(baseUrl: model.baseURL, maxConcurrency: 8)]
+            priced.endpoints = [Endpoint(baseUrl: speaker.baseURL, maxConcurrency: 8)]
             _ = try await operate.call(Registry.putModel, PutModelRequest(model: priced))
             _ = try await operate.call(
                 Registry.putPolicy, PutPolicyRequest(policy: Policy(name: "default", defaultModel: "priced")))
             let made = try await operate.call(
                 Access.createToken, CreateTokenRequest(roles: ["client"], tenant: "acme", usdPerDay: 0.4))
             try await body(
-                MoneyHerd(herd: herd, id: try #require(made.token?.id), secret: made.secret, model: model))
+                MoneyHerd(herd: herd, id: try #require(made.token?.id), secret: made.secret, model: speaker))
         }
     }
 

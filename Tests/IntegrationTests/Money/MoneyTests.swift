@@ -144,4 +144,50 @@ import Testing
             #expect(Int64(charged) + (usage?.remainingNanoUsd ?? Int64(MoneyHerd.limit)) == Int64(MoneyHerd.limit))
         }
     }
+
+    @Test func aDiskThatTakesNothingStopsSpendingAndForgetsNothing() async throws {
+        let model = try await ModelServer.scripted("one two three four", "one two three...", "one two three four")
+        var disk: FaultyDisk?
+        try await MoneyHerd.with(model: model) { folder in
+            let faulty = try FaultyDisk(folder)
+            disk = faulty
+            return faulty.environment
+        } _: { money in
+            let disk = try #require(disk)
+            let client = try money.herd.client(money.secret)
+            defer { client.close() }
+            guard case .answered = await MoneyHerd.complete(client) else {
+                Issue.record("no answer")
+                return
+            }
+            // An answer that has begun when the disk fails, and is taken back.
+            let hanging = Task { [client] in
+                let request = CompleteRequest(
+                    route: RouteRequest(prompt: "count"), options: GenerationOptions(maxTokens: 4))
+                for try await event in client.stream(Router.complete, request) {
+                    if case .delta? = event.event { break }
+                }
+                try disk.fail("r")
+            }
+            try await hanging.value
+            guard case .refused(let refused) = await MoneyHerd.complete(client) else {
+                Issue.record("an answer that is not paid for")
+                return
+            }
+            #expect(refused.message.contains("disk"), "\(refused)")
+            try disk.mend()
+            // Once it takes something, what the broken answer cost is stored, and nothing of the refused one.
+            let deadline = ContinuousClock.now + .seconds(20)
+            var usage = try await money.usage()
+            while usage?.answers != 2, ContinuousClock.now < deadline { usage = try await money.usage() }
+            #expect(usage?.answers == 2 && usage?.reservedNanoUsd == 0 && usage?.unsettledNanoUsd == 0)
+            let charged = try #require(usage?.chargedNanoUsd)
+            #expect(charged > MoneyHerd.price && charged <= 2 * MoneyHerd.price)
+            guard case .answered = await MoneyHerd.complete(client) else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(try await money.usage()?.chargedNanoUsd == charged + MoneyHerd.price)
+        }
+    }
 }
