@@ -26,7 +26,7 @@ package struct HerdctlCommand: AsyncParsableCommand {
             RouteCommand.self, CompleteCommand.self, GenerateCommand.self, FeedbackCommand.self, DecisionCommand.self,
             RefineCommand.self, TranscriptCommand.self, ModelCommand.self, PolicyCommand.self, ImportCommand.self,
             EvaluateCommand.self, SuiteCommand.self, TrainCommand.self, PerficsCommand.self, PredictorCommand.self,
-            BacktestCommand.self, StatusCommand.self, TokenCommand.self, AuditCommand.self,
+            BacktestCommand.self, StatusCommand.self, TokenCommand.self, UsageCommand.self, AuditCommand.self,
             CallCommand.self, DescribeCommand.self, BackupCommand.self, VerifyCommand.self, RestoreCommand.self,
         ])
 

@@ -18,6 +18,7 @@ struct TokenCreate: AsyncParsableCommand {
               herdd token create --role admin --data data > admin.token && chmod 600 admin.token
               herdd all --data data --listen 0.0.0.0:7601 &
               HERD_TOKEN_FILE=admin.token herdctl status
+              herdd token create --role client --tenant acme --usd-per-day 25 --calls-at-once 16 --data data
 
             EXIT CODES
               0 made; 64 wrong usage; 73 the store can't be opened or written; 75 its router runs (herdctl token create)
@@ -35,6 +36,12 @@ struct TokenCreate: AsyncParsableCommand {
     var tenant = ""
     @Option(help: "Days until it expires, at most 3650; never if not given.")
     var days: Double?
+    @Option(help: "How many calls may begin in a second; 0 = no limit.")
+    var callsPerSecond = 0.0
+    @Option(help: "How many calls may be open at a time, streams included; 0 = no limit.")
+    var callsAtOnce: UInt32 = 0
+    @Option(help: "US dollars that its calls may spend on models in a day (UTC); 0 = no limit.")
+    var usdPerDay = 0.0
     @Flag(help: "Print JSON: the token and its secret.")
     var json = false
 
@@ -49,7 +56,9 @@ struct TokenCreate: AsyncParsableCommand {
     func run() async throws {
         let valid = days.map { max(1, UInt64($0 * 86_400_000)) } ?? 0
         let status = await OfflineTokens(data: data).printNew(
-            name: name, roles: role, tenant: tenant, validMilliseconds: valid, json: json)
+            name: name, roles: role, tenant: tenant, validMilliseconds: valid,
+            limits: TokenLimits(
+                callsPerSecond: callsPerSecond, callsAtOnce: callsAtOnce, usdPerDay: usdPerDay), json: json)
         if status != 0 { throw ExitCode(status) }
     }
 }

@@ -67,7 +67,7 @@ struct RouteMessageTests {
         #expect(Router.route.isIdempotent)
         #expect(!Router.complete.isIdempotent)
         #expect(Router.complete.description.isStreaming)
-        #expect(MethodDescription.all.count == 6 + 9 + 6 + 13 + 4 + 4)
+        #expect(MethodDescription.all.count == 6 + 9 + 6 + 13 + 4 + 6)
         #expect(Set(MethodDescription.all.map(\.path)).count == MethodDescription.all.count)
         #expect(ObjectIdentifier(Registry.allMethods[0].request) == ObjectIdentifier(PutModelRequest.self))
     }

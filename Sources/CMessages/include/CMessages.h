@@ -89,6 +89,24 @@ static inline const ProtobufCMessageDescriptor *herd__v1__revoke_token_request__
 static inline const ProtobufCMessageDescriptor *herd__v1__revoke_token_response__descriptor_address(void) {
     return &herd__v1__revoke_token_response__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__set_token_limits_request__descriptor_address(void) {
+    return &herd__v1__set_token_limits_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__set_token_limits_response__descriptor_address(void) {
+    return &herd__v1__set_token_limits_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__get_usage_request__descriptor_address(void) {
+    return &herd__v1__get_usage_request__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__get_usage_response__descriptor_address(void) {
+    return &herd__v1__get_usage_response__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__usage_of_day__descriptor_address(void) {
+    return &herd__v1__usage_of_day__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__v1__unsettled_reservation__descriptor_address(void) {
+    return &herd__v1__unsettled_reservation__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__list_audit_request__descriptor_address(void) {
     return &herd__v1__list_audit_request__descriptor;
 }
@@ -505,6 +523,12 @@ static inline const ProtobufCMessageDescriptor *herd__store__v1__answer_record__
 }
 static inline const ProtobufCMessageDescriptor *herd__store__v1__access_token_record__descriptor_address(void) {
     return &herd__store__v1__access_token_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__account_record__descriptor_address(void) {
+    return &herd__store__v1__account_record__descriptor;
+}
+static inline const ProtobufCMessageDescriptor *herd__store__v1__reservation_record__descriptor_address(void) {
+    return &herd__store__v1__reservation_record__descriptor;
 }
 static inline const ProtobufCMessageDescriptor *herd__store__v1__audit_record__descriptor_address(void) {
     return &herd__store__v1__audit_record__descriptor;

@@ -74,11 +74,13 @@ package final class BackendPool: Sendable {
     ///     endpoints' own time-outs.
     ///   - underWay: What the caller can do while nothing has come: called when the request has been sent or has to wait for
     ///     room, again with each further attempt, and not at all where nothing can be asked.
+    ///   - allowed: Waits until a model may be asked; called before anything of the request is sent, with each attempt. What
+    ///     it throws ends the call, and is nobody's failure.
     /// - Returns: the answer, once its first token is there.
     /// - Throws: why there is none; nothing of an answer has come then, so another model may be asked.
     package func open(
         model: String, _ request: ChatRequest, deadline: MonotonicInstant, firstTokenBy: MonotonicInstant? = nil,
-        underWay: () async -> Void = {}
+        underWay: () async -> Void = {}, allowed: () async throws(BackendError) -> Void = { () throws(BackendError) in }
     ) async throws(BackendError) -> ChatStream {
         guard let endpoints = models.withLockedValue({ $0[model] }) else {
             throw BackendError(.unknownModel, "No endpoint is registered for the model \(model).")
@@ -91,7 +93,7 @@ package final class BackendPool: Sendable {
             let failure: BackendError
             let started = MonotonicInstant.now
             do throws(BackendError) {
-                return try await attempt(grant, endpoints, &attempts, underWay)
+                return try await attempt(grant, endpoints, &attempts, underWay, allowed)
             } catch {
                 failure = error
             }
@@ -134,7 +136,7 @@ package final class BackendPool: Sendable {
     /// Calls one endpoint and waits for its first token.
     private func attempt(
         _ grant: EndpointSet.Grant, _ endpoints: ModelEndpoints, _ attempts: inout ChatAttempts,
-        _ underWay: () async -> Void
+        _ underWay: () async -> Void, _ allowed: () async throws(BackendError) -> Void
     ) async throws(BackendError) -> ChatStream {
         let endpoint = grant.configuration
         let transfer: TransferRequest
@@ -145,6 +147,7 @@ package final class BackendPool: Sendable {
             transfer = try access.chat(
                 endpoint, body: try attempts.body(for: endpoint), promptBytes: attempts.request.promptBytes,
                 deadline: attempts.deadline, firstTokenBy: attempts.firstTokenBy)
+            try await allowed()
         } catch {
             endpoints.ended(grant, error)
             throw error

@@ -4,7 +4,7 @@ import HerdMessages
 
 package struct TokenCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Who may call the herd: tokens, made, listed, revoked.",
+        commandName: "token", abstract: "Who may call the herd, and how much: tokens, made, listed, limited, revoked.",
         discussion: """
             The first token of a herd is best made while its router does not run: herdd token create --role admin --data DIR.
             From the first one on nobody gets in without a token.
@@ -12,7 +12,7 @@ package struct TokenCommand: ParsableCommand {
             EXAMPLE
               HERD_TOKEN_FILE=admin.token herdctl token create --role client --tenant acme --days 90
             """,
-        subcommands: [TokenCreate.self, TokenList.self, TokenRevoke.self])
+        subcommands: [TokenCreate.self, TokenList.self, TokenLimit.self, TokenRevoke.self])
 
     package init() {}
 }
@@ -26,6 +26,9 @@ struct TokenCreate: ServiceCommand {
             EXAMPLES
               herdctl token create --role client --tenant acme --name "billing service" > acme.token
               herdctl token create --role admin --days 30 --json
+              herdctl token create --role client --tenant acme --usd-per-day 25 --calls-per-second 100 --calls-at-once 16
+
+            Over a limit calls end with RESOURCE_EXHAUSTED; herdctl usage shows what was spent.
             """)
 
     @Option(
@@ -38,6 +41,7 @@ struct TokenCreate: ServiceCommand {
     var tenant = ""
     @Option(help: "Days until it expires, at most 3650; never if not given.")
     var days: Double?
+    @OptionGroup var limits: TokenLimitOptions
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -53,7 +57,8 @@ struct TokenCreate: ServiceCommand {
             HerdMessages.Access.createToken,
             CreateTokenRequest(
                 name: name, roles: role, tenant: tenant, validMs: days.map { max(1, UInt64($0 * 86_400_000)) } ?? 0,
-                requestId: RequestID.make()))
+                requestId: RequestID.make(), callsPerSecond: limits.callsPerSecond ?? 0,
+                callsAtOnce: limits.callsAtOnce ?? 0, usdPerDay: limits.usdPerDay ?? 0))
         try output.print(reply) { reply.secret + "\n" }
         if !output.json {
             StandardError.print("herdctl: token \(reply.token?.id ?? ""); its secret, above, is told this once")
@@ -82,7 +87,7 @@ struct TokenList: ServiceCommand {
             if all.tokens.isEmpty { return "No token: everybody on this machine may call the herd.\n" }
             var table = TextTable([
                 ("ID", .left), ("ROLES", .left), ("TENANT", .left), ("NAME", .left), ("MADE", .left), ("BY", .left),
-                ("EXPIRES", .left), ("REVOKED", .left),
+                ("EXPIRES", .left), ("REVOKED", .left), ("LIMITS", .left),
             ])
             for token in all.tokens {
                 table.add([
@@ -90,7 +95,7 @@ struct TokenList: ServiceCommand {
                     token.name.isEmpty ? "-" : token.name, Self.time(token.createdUnixMs),
                     token.createdBy.isEmpty ? "-" : token.createdBy,
                     token.expiresUnixMs == 0 ? "never" : Self.time(token.expiresUnixMs),
-                    Self.time(token.revokedUnixMs),
+                    Self.time(token.revokedUnixMs), TokenLimitOptions.text(token),
                 ])
             }
             return table.text

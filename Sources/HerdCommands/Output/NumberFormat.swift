@@ -13,6 +13,12 @@ package enum NumberFormat {
         return "\(sign)\(whole).\(String(repeating: "0", count: places - fraction.count))\(fraction)"
     }
 
+    /// All digits there are, and none where there is no fraction: 25, 0.5.
+    package static func short(_ value: Double) -> String {
+        let text = "\(value)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+
     /// US dollars with enough digits for a fraction of a cent.
     package static func dollars(_ value: Double) -> String {
         value == 0 ? "0" : abs(value) >= 0.01 ? decimals(value, 4) : "\(Float(value))"

@@ -2,6 +2,12 @@ import Glibc
 
 /// Times as the tables show them.
 enum UTCTime {
+    /// A day before today, as 2026-11-21.
+    static func day(daysAgo: Int) -> String {
+        let now = max(0, time(nil) - daysAgo * 86_400)
+        return String(text(UInt64(now) * 1_000).prefix(10))
+    }
+
     /// Milliseconds since 1970 as 2026-11-21T09:53:21Z.
     static func text(_ milliseconds: UInt64) -> String {
         var seconds = Int(clamping: milliseconds / 1_000)

@@ -19,6 +19,14 @@ public enum Access {
     public static let revokeToken = UnaryMethod<RevokeTokenRequest, RevokeTokenResponse>(
         path: "herd.v1.Access/RevokeToken", isIdempotent: true
     )
+    /// `herd.v1.Access/SetTokenLimits`.
+    public static let setTokenLimits = UnaryMethod<SetTokenLimitsRequest, SetTokenLimitsResponse>(
+        path: "herd.v1.Access/SetTokenLimits", isIdempotent: true
+    )
+    /// For "client" too: what its own credential has used.
+    public static let getUsage = UnaryMethod<GetUsageRequest, GetUsageResponse>(
+        path: "herd.v1.Access/GetUsage", isIdempotent: true
+    )
     /// `herd.v1.Access/ListAudit`.
     public static let listAudit = UnaryMethod<ListAuditRequest, ListAuditResponse>(
         path: "herd.v1.Access/ListAudit", isIdempotent: true
@@ -30,6 +38,8 @@ public enum Access {
             createToken.description,
             listTokens.description,
             revokeToken.description,
+            setTokenLimits.description,
+            getUsage.description,
             listAudit.description,
         ]
     }
@@ -52,6 +62,12 @@ public struct AccessToken: Message {
     public var revokedUnixMs: UInt64
     /// Who made it: the id of a token, a certificate's name, or "offline".
     public var createdBy: String
+    /// How many calls may begin in a second; as many may come at once, and at least one. 0 = no limit, here and below.
+    public var callsPerSecond: Double
+    /// How many calls may be open at a time, streams included.
+    public var callsAtOnce: UInt32
+    /// US dollars that its calls may spend on models in a day of UTC.
+    public var usdPerDay: Double
 
     /// Every field at its default.
     public init() {
@@ -63,6 +79,9 @@ public struct AccessToken: Message {
         self.expiresUnixMs = 0
         self.revokedUnixMs = 0
         self.createdBy = ""
+        self.callsPerSecond = 0
+        self.callsAtOnce = 0
+        self.usdPerDay = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -74,7 +93,10 @@ public struct AccessToken: Message {
         createdUnixMs: UInt64 = 0,
         expiresUnixMs: UInt64 = 0,
         revokedUnixMs: UInt64 = 0,
-        createdBy: String = ""
+        createdBy: String = "",
+        callsPerSecond: Double = 0,
+        callsAtOnce: UInt32 = 0,
+        usdPerDay: Double = 0
     ) {
         self.id = id
         self.name = name
@@ -84,6 +106,9 @@ public struct AccessToken: Message {
         self.expiresUnixMs = expiresUnixMs
         self.revokedUnixMs = revokedUnixMs
         self.createdBy = createdBy
+        self.callsPerSecond = callsPerSecond
+        self.callsAtOnce = callsAtOnce
+        self.usdPerDay = usdPerDay
     }
 
     public static var fullName: String { "herd.v1.AccessToken" }
@@ -107,6 +132,10 @@ public struct CreateTokenRequest: Message {
     public var validMs: UInt64
     /// Made by the caller, the same in each repeat: the second time is ALREADY_EXISTS, since the secret is told once.
     public var requestId: String
+    /// As in AccessToken. A token of the role "service" has none: it calls on behalf of others, whose limits hold.
+    public var callsPerSecond: Double
+    public var callsAtOnce: UInt32
+    public var usdPerDay: Double
 
     /// Every field at its default.
     public init() {
@@ -115,6 +144,9 @@ public struct CreateTokenRequest: Message {
         self.tenant = ""
         self.validMs = 0
         self.requestId = ""
+        self.callsPerSecond = 0
+        self.callsAtOnce = 0
+        self.usdPerDay = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -123,13 +155,19 @@ public struct CreateTokenRequest: Message {
         roles: [String] = [],
         tenant: String = "",
         validMs: UInt64 = 0,
-        requestId: String = ""
+        requestId: String = "",
+        callsPerSecond: Double = 0,
+        callsAtOnce: UInt32 = 0,
+        usdPerDay: Double = 0
     ) {
         self.name = name
         self.roles = roles
         self.tenant = tenant
         self.validMs = validMs
         self.requestId = requestId
+        self.callsPerSecond = callsPerSecond
+        self.callsAtOnce = callsAtOnce
+        self.usdPerDay = usdPerDay
     }
 
     public static var fullName: String { "herd.v1.CreateTokenRequest" }
@@ -278,6 +316,304 @@ public struct RevokeTokenResponse: Message {
     }
 
     public static var fullName: String { "herd.v1.RevokeTokenResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// What is absent stays as it was.
+public struct SetTokenLimitsRequest: Message {
+    public var id: String
+    public var rate: Rate?
+    public var crowd: Crowd?
+    public var money: Money?
+
+    /// Every field at its default.
+    public init() {
+        self.id = ""
+        self.rate = nil
+        self.crowd = nil
+        self.money = nil
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        id: String = "",
+        rate: Rate? = nil,
+        crowd: Crowd? = nil,
+        money: Money? = nil
+    ) {
+        self.id = id
+        self.rate = rate
+        self.crowd = crowd
+        self.money = money
+    }
+
+    public static var fullName: String { "herd.v1.SetTokenLimitsRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+
+    /// The alternatives of `rate`.
+    public enum Rate: Equatable, Sendable {
+        case callsPerSecond(Double)
+    }
+
+    /// The alternatives of `crowd`.
+    public enum Crowd: Equatable, Sendable {
+        case callsAtOnce(UInt32)
+    }
+
+    /// The alternatives of `money`.
+    public enum Money: Equatable, Sendable {
+        /// Holds for the day that goes on as well: what was spent already counts.
+        case usdPerDay(Double)
+    }
+}
+
+/// `herd.v1.SetTokenLimitsResponse`.
+public struct SetTokenLimitsResponse: Message {
+    public var token: AccessToken?
+
+    /// Every field at its default.
+    public init() {
+        self.token = nil
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        token: AccessToken? = nil
+    ) {
+        self.token = token
+    }
+
+    public static var fullName: String { "herd.v1.SetTokenLimitsResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.GetUsageRequest`.
+public struct GetUsageRequest: Message {
+    public var page: Page?
+    /// Empty = all.
+    public var tenant: String
+    /// The id of a token, or of another credential; empty = all.
+    public var token: String
+    /// YYYY-MM-DD; empty = from the first, to the last there is.
+    public var firstDay: String
+    public var lastDay: String
+    /// Reservations that were never settled in place of the days' sums.
+    public var unsettled: Bool
+
+    /// Every field at its default.
+    public init() {
+        self.page = nil
+        self.tenant = ""
+        self.token = ""
+        self.firstDay = ""
+        self.lastDay = ""
+        self.unsettled = false
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        page: Page? = nil,
+        tenant: String = "",
+        token: String = "",
+        firstDay: String = "",
+        lastDay: String = "",
+        unsettled: Bool = false
+    ) {
+        self.page = page
+        self.tenant = tenant
+        self.token = token
+        self.firstDay = firstDay
+        self.lastDay = lastDay
+        self.unsettled = unsettled
+    }
+
+    public static var fullName: String { "herd.v1.GetUsageRequest" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// `herd.v1.GetUsageResponse`.
+public struct GetUsageResponse: Message {
+    /// By day, then token, then tenant.
+    public var days: [UsageOfDay]
+    public var unsettled: [UnsettledReservation]
+    public var next: String
+
+    /// Every field at its default.
+    public init() {
+        self.days = []
+        self.unsettled = []
+        self.next = ""
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        days: [UsageOfDay] = [],
+        unsettled: [UnsettledReservation] = [],
+        next: String = ""
+    ) {
+        self.days = days
+        self.unsettled = unsettled
+        self.next = next
+    }
+
+    public static var fullName: String { "herd.v1.GetUsageResponse" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// What one credential used on behalf of one tenant in one day. Money is in billionths of a US dollar, so that
+/// charged + remaining = limit, to the last of them.
+public struct UsageOfDay: Message {
+    /// YYYY-MM-DD, of UTC.
+    public var day: String
+    public var tenant: String
+    /// The id of a token; a certificate's or the service credential's; "" = anybody, while the herd had no credentials.
+    public var token: String
+    /// Answers of models, whole or begun: refinements and retries have several.
+    public var answers: UInt64
+    public var promptTokens: UInt64
+    public var completionTokens: UInt64
+    /// With what calls under way may still cost, and what calls may have cost that were under way when the router was
+    /// killed.
+    public var chargedNanoUsd: UInt64
+    /// Of it, set aside for calls under way.
+    public var reservedNanoUsd: UInt64
+    /// Of it, set aside for calls of which nobody knows what they cost; see GetUsageRequest.unsettled.
+    public var unsettledNanoUsd: UInt64
+    /// The token's for the day; 0 = none.
+    public var limitNanoUsd: UInt64
+    /// Of the limit, for all tenants of the token together. Below 0 where the limit was lowered, or a model wrote more than
+    /// it was told to.
+    public var remainingNanoUsd: Int64
+
+    /// Every field at its default.
+    public init() {
+        self.day = ""
+        self.tenant = ""
+        self.token = ""
+        self.answers = 0
+        self.promptTokens = 0
+        self.completionTokens = 0
+        self.chargedNanoUsd = 0
+        self.reservedNanoUsd = 0
+        self.unsettledNanoUsd = 0
+        self.limitNanoUsd = 0
+        self.remainingNanoUsd = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        day: String = "",
+        tenant: String = "",
+        token: String = "",
+        answers: UInt64 = 0,
+        promptTokens: UInt64 = 0,
+        completionTokens: UInt64 = 0,
+        chargedNanoUsd: UInt64 = 0,
+        reservedNanoUsd: UInt64 = 0,
+        unsettledNanoUsd: UInt64 = 0,
+        limitNanoUsd: UInt64 = 0,
+        remainingNanoUsd: Int64 = 0
+    ) {
+        self.day = day
+        self.tenant = tenant
+        self.token = token
+        self.answers = answers
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.chargedNanoUsd = chargedNanoUsd
+        self.reservedNanoUsd = reservedNanoUsd
+        self.unsettledNanoUsd = unsettledNanoUsd
+        self.limitNanoUsd = limitNanoUsd
+        self.remainingNanoUsd = remainingNanoUsd
+    }
+
+    public static var fullName: String { "herd.v1.UsageOfDay" }
+
+    public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    public func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// What was set aside for an answer whose end nobody knows, since the router was killed meanwhile. It stays charged.
+public struct UnsettledReservation: Message {
+    public var id: String
+    public var day: String
+    public var tenant: String
+    public var token: String
+    public var model: String
+    public var nanoUsd: UInt64
+    public var timeUnixMs: UInt64
+
+    /// Every field at its default.
+    public init() {
+        self.id = ""
+        self.day = ""
+        self.tenant = ""
+        self.token = ""
+        self.model = ""
+        self.nanoUsd = 0
+        self.timeUnixMs = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    public init(
+        id: String = "",
+        day: String = "",
+        tenant: String = "",
+        token: String = "",
+        model: String = "",
+        nanoUsd: UInt64 = 0,
+        timeUnixMs: UInt64 = 0
+    ) {
+        self.id = id
+        self.day = day
+        self.tenant = tenant
+        self.token = token
+        self.model = model
+        self.nanoUsd = nanoUsd
+        self.timeUnixMs = timeUnixMs
+    }
+
+    public static var fullName: String { "herd.v1.UnsettledReservation" }
 
     public init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
         self = try Self.unpacked(from: bytes)
@@ -439,6 +775,9 @@ extension AccessToken: GeneratedMessage {
         self.expiresUnixMs = c.pointee.expires_unix_ms
         self.revokedUnixMs = c.pointee.revoked_unix_ms
         self.createdBy = readText(c.pointee.created_by)
+        self.callsPerSecond = c.pointee.calls_per_second
+        self.callsAtOnce = c.pointee.calls_at_once
+        self.usdPerDay = c.pointee.usd_per_day
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__AccessToken>, in arena: MessageArena) {
@@ -466,6 +805,9 @@ extension AccessToken: GeneratedMessage {
         if !self.createdBy.isEmpty {
             c.pointee.created_by = arena.text(self.createdBy)
         }
+        c.pointee.calls_per_second = self.callsPerSecond
+        c.pointee.calls_at_once = self.callsAtOnce
+        c.pointee.usd_per_day = self.usdPerDay
     }
 }
 
@@ -491,6 +833,9 @@ extension CreateTokenRequest: GeneratedMessage {
         self.tenant = readText(c.pointee.tenant)
         self.validMs = c.pointee.valid_ms
         self.requestId = readText(c.pointee.request_id)
+        self.callsPerSecond = c.pointee.calls_per_second
+        self.callsAtOnce = c.pointee.calls_at_once
+        self.usdPerDay = c.pointee.usd_per_day
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__CreateTokenRequest>, in arena: MessageArena) {
@@ -513,6 +858,9 @@ extension CreateTokenRequest: GeneratedMessage {
         if !self.requestId.isEmpty {
             c.pointee.request_id = arena.text(self.requestId)
         }
+        c.pointee.calls_per_second = self.callsPerSecond
+        c.pointee.calls_at_once = self.callsAtOnce
+        c.pointee.usd_per_day = self.usdPerDay
     }
 }
 
@@ -662,6 +1010,280 @@ extension RevokeTokenResponse: GeneratedMessage {
             tokenValue.write(to: item, in: arena)
             c.pointee.token = item
         }
+    }
+}
+
+extension SetTokenLimitsRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__set_token_limits_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__SetTokenLimitsRequest>) {
+        herd__v1__set_token_limits_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__SetTokenLimitsRequest>) {
+        self.id = readText(c.pointee.id)
+        switch c.pointee.rate_case.rawValue {
+        case 2: self.rate = .callsPerSecond(c.pointee.calls_per_second)
+        default: self.rate = nil
+        }
+        switch c.pointee.crowd_case.rawValue {
+        case 3: self.crowd = .callsAtOnce(c.pointee.calls_at_once)
+        default: self.crowd = nil
+        }
+        switch c.pointee.money_case.rawValue {
+        case 4: self.money = .usdPerDay(c.pointee.usd_per_day)
+        default: self.money = nil
+        }
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__SetTokenLimitsRequest>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        switch self.rate {
+        case .callsPerSecond(let value):
+            c.pointee.calls_per_second = value
+            c.pointee.rate_case = Herd__V1__SetTokenLimitsRequest__RateCase(rawValue: 2)
+        case nil: break
+        }
+        switch self.crowd {
+        case .callsAtOnce(let value):
+            c.pointee.calls_at_once = value
+            c.pointee.crowd_case = Herd__V1__SetTokenLimitsRequest__CrowdCase(rawValue: 3)
+        case nil: break
+        }
+        switch self.money {
+        case .usdPerDay(let value):
+            c.pointee.usd_per_day = value
+            c.pointee.money_case = Herd__V1__SetTokenLimitsRequest__MoneyCase(rawValue: 4)
+        case nil: break
+        }
+    }
+}
+
+extension SetTokenLimitsResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__set_token_limits_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__SetTokenLimitsResponse>) {
+        herd__v1__set_token_limits_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__SetTokenLimitsResponse>) {
+        if let item = c.pointee.token {
+            self.token = AccessToken(reading: item)
+        } else {
+            self.token = nil
+        }
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__SetTokenLimitsResponse>, in arena: MessageArena) {
+        if let tokenValue = self.token {
+            let item = arena.raw(MemoryLayout<Herd__V1__AccessToken>.stride).bindMemory(to: Herd__V1__AccessToken.self, capacity: 1)
+            herd__v1__access_token__init(item)
+            tokenValue.write(to: item, in: arena)
+            c.pointee.token = item
+        }
+    }
+}
+
+extension GetUsageRequest: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__get_usage_request__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__GetUsageRequest>) {
+        herd__v1__get_usage_request__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__GetUsageRequest>) {
+        if let item = c.pointee.page {
+            self.page = Page(reading: item)
+        } else {
+            self.page = nil
+        }
+        self.tenant = readText(c.pointee.tenant)
+        self.token = readText(c.pointee.token)
+        self.firstDay = readText(c.pointee.first_day)
+        self.lastDay = readText(c.pointee.last_day)
+        self.unsettled = c.pointee.unsettled != 0
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__GetUsageRequest>, in arena: MessageArena) {
+        if let pageValue = self.page {
+            let item = arena.raw(MemoryLayout<Herd__V1__Page>.stride).bindMemory(to: Herd__V1__Page.self, capacity: 1)
+            herd__v1__page__init(item)
+            pageValue.write(to: item, in: arena)
+            c.pointee.page = item
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        if !self.token.isEmpty {
+            c.pointee.token = arena.text(self.token)
+        }
+        if !self.firstDay.isEmpty {
+            c.pointee.first_day = arena.text(self.firstDay)
+        }
+        if !self.lastDay.isEmpty {
+            c.pointee.last_day = arena.text(self.lastDay)
+        }
+        c.pointee.unsettled = self.unsettled ? 1 : 0
+    }
+}
+
+extension GetUsageResponse: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__get_usage_response__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__GetUsageResponse>) {
+        herd__v1__get_usage_response__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__GetUsageResponse>) {
+        var daysRead: [UsageOfDay] = []
+        if let list = c.pointee.days {
+            daysRead.reserveCapacity(c.pointee.n_days)
+            for index in 0..<c.pointee.n_days {
+                guard let item = list[index] else { continue }
+                daysRead.append(UsageOfDay(reading: item))
+            }
+        }
+        self.days = daysRead
+        var unsettledRead: [UnsettledReservation] = []
+        if let list = c.pointee.unsettled {
+            unsettledRead.reserveCapacity(c.pointee.n_unsettled)
+            for index in 0..<c.pointee.n_unsettled {
+                guard let item = list[index] else { continue }
+                unsettledRead.append(UnsettledReservation(reading: item))
+            }
+        }
+        self.unsettled = unsettledRead
+        self.next = readText(c.pointee.next)
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__GetUsageResponse>, in arena: MessageArena) {
+        if !self.days.isEmpty {
+            let list = arena.raw(self.days.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__UsageOfDay>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__UsageOfDay>?.self, capacity: self.days.count)
+            self.days.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__UsageOfDay>.stride).bindMemory(to: Herd__V1__UsageOfDay.self, capacity: 1)
+                    herd__v1__usage_of_day__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.days = list
+            c.pointee.n_days = self.days.count
+        }
+        if !self.unsettled.isEmpty {
+            let list = arena.raw(self.unsettled.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__UnsettledReservation>?>.stride)
+                .bindMemory(to: UnsafeMutablePointer<Herd__V1__UnsettledReservation>?.self, capacity: self.unsettled.count)
+            self.unsettled.withUnsafeBufferPointer { elements in
+                guard let first = elements.baseAddress else { return }
+                for index in elements.indices {
+                    let item = arena.raw(MemoryLayout<Herd__V1__UnsettledReservation>.stride).bindMemory(to: Herd__V1__UnsettledReservation.self, capacity: 1)
+                    herd__v1__unsettled_reservation__init(item)
+                    (first + index).pointee.write(to: item, in: arena)
+                    list[index] = item
+                }
+            }
+            c.pointee.unsettled = list
+            c.pointee.n_unsettled = self.unsettled.count
+        }
+        if !self.next.isEmpty {
+            c.pointee.next = arena.text(self.next)
+        }
+    }
+}
+
+extension UsageOfDay: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__usage_of_day__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__UsageOfDay>) {
+        herd__v1__usage_of_day__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__UsageOfDay>) {
+        self.day = readText(c.pointee.day)
+        self.tenant = readText(c.pointee.tenant)
+        self.token = readText(c.pointee.token)
+        self.answers = c.pointee.answers
+        self.promptTokens = c.pointee.prompt_tokens
+        self.completionTokens = c.pointee.completion_tokens
+        self.chargedNanoUsd = c.pointee.charged_nano_usd
+        self.reservedNanoUsd = c.pointee.reserved_nano_usd
+        self.unsettledNanoUsd = c.pointee.unsettled_nano_usd
+        self.limitNanoUsd = c.pointee.limit_nano_usd
+        self.remainingNanoUsd = c.pointee.remaining_nano_usd
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__UsageOfDay>, in arena: MessageArena) {
+        if !self.day.isEmpty {
+            c.pointee.day = arena.text(self.day)
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        if !self.token.isEmpty {
+            c.pointee.token = arena.text(self.token)
+        }
+        c.pointee.answers = self.answers
+        c.pointee.prompt_tokens = self.promptTokens
+        c.pointee.completion_tokens = self.completionTokens
+        c.pointee.charged_nano_usd = self.chargedNanoUsd
+        c.pointee.reserved_nano_usd = self.reservedNanoUsd
+        c.pointee.unsettled_nano_usd = self.unsettledNanoUsd
+        c.pointee.limit_nano_usd = self.limitNanoUsd
+        c.pointee.remaining_nano_usd = self.remainingNanoUsd
+    }
+}
+
+extension UnsettledReservation: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__v1__unsettled_reservation__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__V1__UnsettledReservation>) {
+        herd__v1__unsettled_reservation__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__V1__UnsettledReservation>) {
+        self.id = readText(c.pointee.id)
+        self.day = readText(c.pointee.day)
+        self.tenant = readText(c.pointee.tenant)
+        self.token = readText(c.pointee.token)
+        self.model = readText(c.pointee.model)
+        self.nanoUsd = c.pointee.nano_usd
+        self.timeUnixMs = c.pointee.time_unix_ms
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__V1__UnsettledReservation>, in arena: MessageArena) {
+        if !self.id.isEmpty {
+            c.pointee.id = arena.text(self.id)
+        }
+        if !self.day.isEmpty {
+            c.pointee.day = arena.text(self.day)
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        if !self.token.isEmpty {
+            c.pointee.token = arena.text(self.token)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        c.pointee.nano_usd = self.nanoUsd
+        c.pointee.time_unix_ms = self.timeUnixMs
     }
 }
 

@@ -21,6 +21,13 @@ package protocol AccessControl: Sendable {
     ///
     /// - Parameter method: its path, or the prefix under which unknown methods are passed on.
     func roles(for method: String) -> Roles
+
+    /// How many calls somebody may make; nil for as many as they like. Asked for whenever they are looked at.
+    func limiter(of principal: Principal) -> CallLimiter?
+}
+
+extension AccessControl {
+    package func limiter(of principal: Principal) -> CallLimiter? { nil }
 }
 
 /// A number that tells whether anything changed, read with every request.

@@ -11,6 +11,7 @@ final class RefusalStatistics: Sendable {
 
     private struct State {
         var denied: UInt64 = 0
+        var limited: UInt64 = 0
         var lines = 0
         var unlogged = 0
         var periodEnd = NIODeadline.uptimeNanoseconds(0)
@@ -20,6 +21,13 @@ final class RefusalStatistics: Sendable {
 
     /// Calls that ended with PERMISSION_DENIED, because the caller has not the role.
     var denied: UInt64 { state.withLockedValue { $0.denied } }
+
+    /// Calls that ended with RESOURCE_EXHAUSTED, because the caller's credential allows no more.
+    var limited: UInt64 { state.withLockedValue { $0.limited } }
+
+    func callLimited() {
+        state.withLockedValue { $0.limited += 1 }
+    }
 
     func connectionRefused(peer: String, client: String, _ why: CallError, _ logger: Logger) {
         log("connection refused", ["peer": "\(peer)", "client": "\(client.prefix(200))", "why": "\(why)"], logger)

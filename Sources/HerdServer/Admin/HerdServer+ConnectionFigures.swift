@@ -11,6 +11,7 @@ extension HerdServer {
     /// - `keepalive_closed`, `idle_closed`, `unauthenticated`: ended for silence, for idleness, for bad credentials;
     /// - `tls_handshake_failures`: connections on which no TLS came about;
     /// - `permission_denied`: calls of somebody who has not the role;
+    /// - `calls_over_limit`: over what the caller's credential allows per second, or at once;
     /// - `protocol_errors`, and each kind that occurred as `protocol_errors_KIND`;
     /// - `bytes_received`, `bytes_sent`: of each open connection up to 64 KiB less;
     /// - `texts_with_nul`: texts in which a U+0000 became U+FFFD on output, in the whole process.
@@ -26,6 +27,7 @@ extension HerdServer {
             "unauthenticated": Double(ended[.unauthenticated] ?? 0),
             "tls_handshake_failures": Double(connectionStatistics.failedHandshakes),
             "permission_denied": Double(refusals.denied),
+            "calls_over_limit": Double(refusals.limited),
             "bytes_received": Double(connectionStatistics.bytesReceived),
             "bytes_sent": Double(connectionStatistics.bytesSent),
             "texts_with_nul": Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL),

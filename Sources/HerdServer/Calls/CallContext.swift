@@ -31,6 +31,15 @@ package struct CallContext: Sendable {
     /// none.
     package var tenant: String { principal.tenant ?? metadata["tenant"] ?? "" }
 
+    /// The credential on whose account the call goes: the caller's own or, where one of the herd's own processes calls, the
+    /// one on whose behalf it does, the metadata `on-behalf-of`. Empty for somebody nobody knows.
+    package var account: String {
+        guard !principal.id.isEmpty, principal.roles.contains(.service) else { return principal.id }
+        return metadata[Self.onBehalfOf] ?? principal.id
+    }
+
+    private static let onBehalfOf = "on-behalf-of"
+
     /// The W3C trace context: the metadata `traceparent`, nil if there is none.
     package var traceparent: String? { metadata["traceparent"] }
 
@@ -60,11 +69,13 @@ package struct CallContext: Sendable {
         return logger
     }
 
-    /// The metadata that calls made for this one carry on: trace and tenant.
+    /// The metadata that calls made for this one carry on: trace, tenant and account.
     package var forwardedMetadata: [String: String] {
         var forwarded = metadata.filter { $0.key == "traceparent" || $0.key == "tracestate" }
         let tenant = tenant
         if !tenant.isEmpty { forwarded["tenant"] = tenant }
+        // Empty says that it is nobody's: not that of whoever passes it on.
+        forwarded[Self.onBehalfOf] = account
         return forwarded
     }
 }

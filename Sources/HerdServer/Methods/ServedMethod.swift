@@ -1,5 +1,6 @@
 import Glibc
 package import HerdFrames
+import HerdMessages
 import HerdTransport
 
 /// Where a handler that does not answer inline runs.
@@ -24,6 +25,8 @@ package final class ServedMethod: Sendable {
     let endsWithDrain: Bool
     let executor: HandlerExecutor
     let counters = MethodCounters()
+    /// Whether its calls count among those that a credential may make: all but what every load balancer asks.
+    let isLimited: Bool
     /// Keeps its calls; nil where they are not kept.
     private let audit: (any AuditRecorder)?
     /// Requests longer than this, in bytes, are neither unpacked nor handled on the event loop.
@@ -75,6 +78,7 @@ package final class ServedMethod: Sendable {
         self.standing = standing
         self.audit = audit
         self.path = path
+        isLimited = path != Admin.health.path && path != Admin.describe.path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain
         self.executor = executor

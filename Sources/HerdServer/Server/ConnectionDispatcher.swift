@@ -16,6 +16,8 @@ final class ConnectionDispatcher: CallDispatcher {
     private let logger: Logger
     /// Known from HELLO on, and no call is dispatched before.
     private var session: Session?
+    /// Of the caller; nil for one that may call as often as it likes.
+    private var limiter: CallLimiter?
     private let generation: AccessGeneration
     /// As of when the caller was let in, or looked at again.
     private var checkedGeneration: UInt64 = 0
@@ -58,6 +60,7 @@ final class ConnectionDispatcher: CallDispatcher {
             checkedGeneration = generation.current
             let principal = try server.authorize(hello)
             recheckTime = try server.recheck(principal)
+            limiter = server.limiter(of: principal)
             var logger = logger
             logger[metadataKey: "peer"] = "\(peer)"
             session = Session(principal: principal, peer: peer, logger: logger)
@@ -73,6 +76,7 @@ final class ConnectionDispatcher: CallDispatcher {
         checkedGeneration = generation.current
         do throws(CallError) {
             recheckTime = try server.recheck(session.principal)
+            limiter = server.limiter(of: session.principal)
         } catch {
             server.refusals.sentAway(session.principal, peer: peer, error, logger)
             throw error
@@ -83,7 +87,17 @@ final class ConnectionDispatcher: CallDispatcher {
         if arrival >= recheckTime || generation.current != checkedGeneration {
             guard connection.recheckAccess() else { return }
         }
-        guard let session, let method = method(at: request.method) else {
+        let found = method(at: request.method)
+        var place: CallPlace?
+        if let limiter, found?.isLimited ?? true {
+            if let refusal = limiter.begin(at: arrival) {
+                found?.counters.record(isFailure: true, nanoseconds: 0)
+                server.refusals.callLimited()
+                return connection.fail(request.call, refusal)
+            }
+            place = CallPlace(limiter)
+        }
+        guard let session, let method = found else {
             return connection.fail(request.call, refusal(of: request))
         }
         if let answer = method.standing, request.payload.isEmpty {
@@ -119,9 +133,12 @@ final class ConnectionDispatcher: CallDispatcher {
             // A long request takes long to unpack, whatever its handler does.
             let isLong = request.payload.count > ServedMethod.maximumLoopRequest
             let executor = method.executor == .eventLoop && !isLong ? executor : nil
+            var onEnd: (@Sendable () -> Void)?
+            if let place { onEnd = { place.giveBack() } }
             server.callStarted()
             connection.open(
-                request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain
+                request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain,
+                onEnd: onEnd
             ) { call in
                 call.run(
                     Task(executorPreference: executor) {

@@ -363,6 +363,11 @@ package final class HerdServer: Service {
         return try access.recheck(principal)
     }
 
+    /// How many calls somebody may make; nil for as many as they like.
+    func limiter(of principal: Principal) -> CallLimiter? {
+        state.withLockedValue { $0.access }?.limiter(of: principal)
+    }
+
     /// Moves on when somebody who was let in may have to go. Asked for after `authorize`.
     var accessGeneration: AccessGeneration {
         state.withLockedValue { $0.access }?.generation ?? unchanging

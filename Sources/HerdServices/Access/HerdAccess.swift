@@ -131,6 +131,10 @@ final class HerdAccess: AccessControl {
         return .now() + min(Self.recheckInterval, .milliseconds(Int64(clamping: expiry - now)))
     }
 
+    func limiter(of principal: Principal) -> CallLimiter? {
+        principal.id.isEmpty || principal.id.contains("/") ? nil : tokens?.limiter(of: principal.id)
+    }
+
     // MARK: - Changes
 
     /// Sets what looks again at everybody who is connected.
@@ -146,6 +150,11 @@ final class HerdAccess: AccessControl {
             try? await Task.sleep(for: Self.courtesy)
             recheckConnections()
         }
+    }
+
+    /// Somebody's limits changed: everybody who is connected is looked at again, with the next request.
+    func limitsChanged() {
+        generation.moveOn()
     }
 
     /// Ends the connections of those whose time is up.

@@ -7,7 +7,9 @@ enum MethodRoles {
     static func router(_ path: String) -> Roles {
         switch path {
         case Admin.health.path, Admin.describe.path: .all
-        case Router.route.path, Router.complete.path, Router.refine.path, Router.feedback.path: [.client, .admin]
+        case Router.route.path, Router.complete.path, Router.refine.path, Router.feedback.path,
+            Access.getUsage.path:
+            [.client, .admin]
         // What scorer and refiner need of the router, and each of them of the other.
         case Router.generate.path, Registry.watchModels.path, Registry.getModel.path, Registry.listModels.path,
             Refiner.refine.path, Scorer.predict.path, Admin.status.path:

@@ -15,6 +15,7 @@ enum AuditSubject {
         case Registry.putPolicy.path: read(PutPolicyRequest.self, payload)?.policy?.name
         case Registry.removePolicy.path: read(RemovePolicyRequest.self, payload)?.name
         case Access.createToken.path: read(CreateTokenRequest.self, payload).map(plan)
+        case Access.setTokenLimits.path: read(SetTokenLimitsRequest.self, payload).map(limits)
         case Access.revokeToken.path: read(RevokeTokenRequest.self, payload)?.id
         case Admin.backup.path: read(BackupRequest.self, payload)?.directory
         case Scorer.import.path: read(ImportRequest.self, payload).map { "\($0.evaluations.count) evaluations" }
@@ -31,6 +32,14 @@ enum AuditSubject {
         let tenant = request.tenant.isEmpty ? "" : " for \(request.tenant)"
         let name = request.name.isEmpty ? "" : ": \(request.name)"
         return request.roles.joined(separator: ",") + tenant + name
+    }
+
+    private static func limits(_ request: SetTokenLimitsRequest) -> String {
+        var parts: [String] = []
+        if case .callsPerSecond(let rate)? = request.rate { parts.append("\(rate) calls per second") }
+        if case .callsAtOnce(let count)? = request.crowd { parts.append("\(count) at once") }
+        if case .usdPerDay(let amount)? = request.money { parts.append("\(amount) USD per day") }
+        return "\(request.id.prefix(80)): " + parts.joined(separator: ", ")
     }
 
     private static func read<Request: Message>(_ type: Request.Type, _ payload: [UInt8]) -> Request? {

@@ -10,6 +10,7 @@ enum AuditedMethods {
         Registry.listModels.path, Registry.watchModels.path, Registry.getPolicy.path, Registry.listPolicies.path,
         Refiner.getTranscript.path, Refiner.listTranscripts.path, Admin.health.path, Admin.status.path,
         Admin.describe.path, Admin.probe.path, Access.listTokens.path, Access.listAudit.path,
+        Access.getUsage.path,
     ]
 
     static func contain(_ method: String) -> Bool { !unrecorded.contains(method) }

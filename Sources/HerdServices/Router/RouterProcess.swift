@@ -51,10 +51,10 @@ package final class RouterProcess: Service {
         refiner = HerdClient(
             address: try HerdConfiguration.address(configuration.router.refinerAddress), configuration: client,
             eventLoopGroup: eventLoops)
+        let directory = TokenDirectory()
         router = try await RouterService(
             configuration.router, scorer: scorer, local: local, refiner: refiner, hosts: EventLoopHosts(eventLoops),
-            logger: logger)
-        let directory = TokenDirectory()
+            directory: directory, logger: logger)
         let access = HerdAccess(
             tokens: directory, credential: credentials.service,
             certificates: try CertificateRules(configuration.access.clientCertificates))
@@ -107,6 +107,7 @@ package final class RouterProcess: Service {
         scorer.close()
         refiner.close()
         await router.runner.pool.shutDown()
+        await router.ledger.flush()
         await router.store.close()
         // Handlers that do not heed their cancellation would be left without an event loop to answer on.
         if server.runningCallCount == 0 { try? await eventLoops.shutdownGracefully() }
@@ -189,6 +190,17 @@ package final class RouterProcess: Service {
             try await answering { try await tokens.create(request, by: context.principal) }
         }
         server.unary(Access.listTokens, on: .pool) { request, _ in try answering { try tokens.list(request) } }
+        server.unary(Access.setTokenLimits) { request, _ in
+            try await answering { try await tokens.setLimits(request) }
+        }
+        let ledger = router.ledger
+        server.unary(Access.getUsage, on: .pool) { request, context in
+            var request = request
+            // Whoever operates the herd sees everybody's.
+            if !context.principal.roles.contains(.admin) { request.token = Payer(context).token }
+            let allowed = request
+            return try await answering { try await ledger.usage(allowed) }
+        }
         server.unary(Access.revokeToken) { request, _ in
             try await answering { try await tokens.revoke(request) }
         }

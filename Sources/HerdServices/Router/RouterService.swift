@@ -21,6 +21,7 @@ final class RouterService: Sendable {
     let view: CurrentView
     let runner: ModelRunner
     let refiner: HerdClient
+    let ledger: Ledger
     private let cache: PredictionCache
     private let predictions = SingleFlight<UInt128, [UInt8]>()
     private let configuration: RouterConfiguration
@@ -34,9 +35,10 @@ final class RouterService: Sendable {
     /// - Parameters:
     ///   - local: the scorer, where that is in this process.
     ///   - hosts: the event loops that perform calls to models.
+    ///   - directory: of the tokens, whose money may be limited.
     init(
         _ configuration: RouterConfiguration, scorer: HerdClient, local: LocalScorer?, refiner: HerdClient,
-        hosts: any TransferHosts, logger: Logger
+        hosts: any TransferHosts, directory: TokenDirectory, logger: Logger
     ) async throws {
         self.refiner = refiner
         self.configuration = configuration
@@ -46,7 +48,8 @@ final class RouterService: Sendable {
             maxBytes: configuration.storeMaxBytes, logger: logger)
         let view = CurrentView()
         self.view = view
-        let runner = try ModelRunner(configuration, hosts: hosts, logger: logger)
+        ledger = try Ledger(store: store, logger: logger) { directory.dailyLimit(of: $0) }
+        let runner = try ModelRunner(configuration, hosts: hosts, ledger: ledger, logger: logger)
         self.runner = runner
         let changedModels = ChangedModels()
         self.changedModels = changedModels
@@ -76,7 +79,7 @@ final class RouterService: Sendable {
             + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
             + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
             + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
-            + [TokenTable.table.id] + AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
+            + [TokenTable.table.id] + Ledger.tables + AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
     }
 
     /// What the last start left to be found again, while calls are answered already.
@@ -293,6 +296,7 @@ final class RouterService: Sendable {
             "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed) + hits.dropped),
         ]
         figures.merge(BackendFigures.of(runner)) { own, _ in own }
+        figures.merge(ledger.figures) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures
     }

@@ -91,8 +91,12 @@ package final class ScorerProcess: Service, RouterCaller {
         server.unary(Scorer.removeSuite, on: .pool) { request, _ in
             try await answering { try await scorer.evaluator.remove(request) }
         }
-        server.stream(Scorer.evaluate) { request, _, writer in
-            try await answering { try await scorer.evaluator.evaluate(request) { try await writer.send($0) } }
+        server.stream(Scorer.evaluate) { request, context, writer in
+            try await answering {
+                try await scorer.evaluator.evaluate(request, metadata: context.forwardedMetadata) {
+                    try await writer.send($0)
+                }
+            }
         }
         server.unary(Scorer.perfics, on: .pool) { request, _ in
             try await answering {

@@ -29,6 +29,12 @@ enum RecordChecks {
         "sessions.b": { _, value in SessionRecord.read(value) != nil },
         "audit": { _, value in AuditRecord.read(value).map { !$0.method.isEmpty } ?? false },
         "tokens": { key, value in AccessTokenRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
+        "accounts": { key, value in
+            AccountRecord.read(value).map {
+                LedgerBatch.Row(day: $0.day, payer: Payer(token: $0.token, tenant: $0.tenant)).key == key
+            } ?? false
+        },
+        "reservations": { _, value in ReservationRecord.read(value) != nil },
         "measurements": { _, value in MeasurementsRecord.read(value) != nil },
         "evaluations": { key, value in EvaluationRecord.read(value).map { Array($0.id.utf8) == key } ?? false },
         "embeddings": { _, value in StoredEmbedding.isRecord(value) },

@@ -4,11 +4,11 @@ import Logging
 /// How a service's store is opened: whose it is, the version of its records, and the steps from older versions.
 ///
 /// The version rises whenever a record changes its meaning, and whenever a program that does not know of something would do
-/// harm: one that knows no tokens would let everybody in. To add a step: raise `schemaVersion`, append a `StoreMigration`
+/// harm: one that knows no tokens would let everybody in, one that knows no limits would let them spend. To add a step: raise `schemaVersion`, append a `StoreMigration`
 /// from the version before, which must not use code that later steps may change, make a fixture of the version before with
 /// `Scripts/store/fixture.sh` if there is none yet, and hold in the tests what the step makes of it.
 package enum ServiceStore {
-    package static let schemaVersion: UInt32 = 3
+    package static let schemaVersion: UInt32 = 4
 
     /// - Parameters:
     ///   - service: "router", "scorer" or "refiner".
@@ -19,7 +19,7 @@ package enum ServiceStore {
         var options = StoreOptions()
         options.kind = service
         options.schemaVersion = schemaVersion
-        options.migrations = [ownership(of: service, tables: tables), tokens]
+        options.migrations = [ownership(of: service, tables: tables), tokens, money]
         options.maxBytes = maxBytes
         options.logger = logger
         return try StoreEnvironment(path: path, tables: tables, options: options)
@@ -37,6 +37,10 @@ package enum ServiceStore {
             try transaction.setKind(service)
         }
     }
+
+    /// 3 to 4: the router's has accounts and reservations, which opening makes, and tokens may be limited. Nothing that was
+    /// there changes.
+    private static var money: StoreMigration { StoreMigration(from: 3) { _ in } }
 
     /// 2 to 3: the router's has tokens and an audit log, which opening makes. Nothing that was there changes.
     private static var tokens: StoreMigration { StoreMigration(from: 2) { _ in } }

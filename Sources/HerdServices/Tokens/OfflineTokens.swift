@@ -22,7 +22,7 @@ package struct OfflineTokens: Sendable {
     ///   - validMilliseconds: 0 = it never expires.
     /// - Throws: `CallError` for a wrong argument, `StoreError` for a store that can't be written or is in use.
     package func create(
-        name: String, roles: [String], tenant: String, validMilliseconds: UInt64
+        name: String, roles: [String], tenant: String, validMilliseconds: UInt64, limits: TokenLimits = TokenLimits()
     ) async throws -> CreateTokenResponse {
         var plan = TokenPlan()
         plan.name = name
@@ -30,6 +30,7 @@ package struct OfflineTokens: Sendable {
         plan.tenant = tenant
         plan.validMilliseconds = validMilliseconds
         plan.createdBy = "offline"
+        plan.limits = limits
         try plan.check()
         let store = try ServiceStore.open(
             "router", path: storePath, tables: RouterService.tables(RouterConfiguration()),
@@ -54,11 +55,11 @@ package struct OfflineTokens: Sendable {
     ///
     /// - Returns: the exit status: 0; 64 wrong argument; 73 the store can't be opened; 75 its router runs.
     package func printNew(
-        name: String, roles: [String], tenant: String, validMilliseconds: UInt64, json: Bool
+        name: String, roles: [String], tenant: String, validMilliseconds: UInt64, limits: TokenLimits, json: Bool
     ) async -> Int32 {
         do {
             let made = try await create(
-                name: name, roles: roles, tenant: tenant, validMilliseconds: validMilliseconds)
+                name: name, roles: roles, tenant: tenant, validMilliseconds: validMilliseconds, limits: limits)
             if json {
                 Self.write(Self.json(of: made) + "\n", to: STDOUT_FILENO)
             } else {
@@ -88,6 +89,8 @@ package struct OfflineTokens: Sendable {
                     ("roles", .array(token.roles.map { .string($0) })), ("tenant", .string(token.tenant)),
                     ("created_unix_ms", .number(token.createdUnixMs)),
                     ("expires_unix_ms", .number(token.expiresUnixMs)), ("created_by", .string(token.createdBy)),
+                    ("calls_per_second", .number(token.callsPerSecond)),
+                    ("calls_at_once", .number(token.callsAtOnce)), ("usd_per_day", .number(token.usdPerDay)),
                 ])
             ), ("secret", .string(made.secret)),
         ]).text()

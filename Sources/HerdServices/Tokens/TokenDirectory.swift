@@ -6,7 +6,19 @@ import NIOConcurrencyHelpers
 final class TokenDirectory: Sendable {
     private struct State {
         var records: [String: AccessTokenRecord] = [:]
+        /// Of those that have ever had limits since the start: they hold for all connections of a token together.
+        var limiters: [String: CallLimiter] = [:]
         var areThereAny = false
+
+        mutating func put(_ record: AccessTokenRecord) {
+            records[record.id] = record
+            let limits = record.limits.ofCalls
+            if let limiter = limiters[record.id] {
+                limiter.set(limits)
+            } else if !limits.areNone {
+                limiters[record.id] = CallLimiter(limits)
+            }
+        }
     }
 
     private let state = NIOLockedValueBox(State())
@@ -18,7 +30,7 @@ final class TokenDirectory: Sendable {
 
     func load(_ records: [AccessTokenRecord], areThereAny: Bool) {
         state.withLockedValue { state in
-            for record in records { state.records[record.id] = record }
+            for record in records { state.put(record) }
             state.areThereAny = state.areThereAny || areThereAny
         }
     }
@@ -28,9 +40,22 @@ final class TokenDirectory: Sendable {
         state.withLockedValue { state in
             var record = record
             record.revokedUnixMs = max(record.revokedUnixMs, state.records[record.id]?.revokedUnixMs ?? 0)
-            state.records[record.id] = record
+            state.put(record)
             state.areThereAny = true
         }
+    }
+
+    /// How many calls a token may make; nil where it has no limits.
+    func limiter(of id: String) -> CallLimiter? {
+        state.withLockedValue { state in
+            guard let record = state.records[id], !record.limits.ofCalls.areNone else { return nil }
+            return state.limiters[id]
+        }
+    }
+
+    /// US dollars that a token may spend in a day; 0 = as many as it likes.
+    func dailyLimit(of id: String) -> Double {
+        state.withLockedValue { $0.records[id]?.usdPerDay ?? 0 }
     }
 
     /// Takes a token out of force in memory alone, for when the disk does not take it; nil where there is none.

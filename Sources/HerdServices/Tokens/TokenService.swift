@@ -51,6 +51,14 @@ final class TokenService: Sendable {
         try table.page(request.page)
     }
 
+    /// Sets a token's limits; they hold for its open connections, too.
+    func setLimits(_ request: SetTokenLimitsRequest) async throws -> SetTokenLimitsResponse {
+        let record = try await table.setLimits(request)
+        directory.update(record)
+        access.limitsChanged()
+        return SetTokenLimitsResponse(token: AccessToken(record))
+    }
+
     /// Revokes a token and ends the connections that came with it.
     ///
     /// Where the disk does not take it the token is out of force all the same, until the router starts again.

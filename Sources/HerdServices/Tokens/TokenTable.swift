@@ -13,6 +13,7 @@ struct TokenPlan: Sendable {
     /// Who makes it.
     var createdBy = ""
     var requestID = ""
+    var limits = TokenLimits()
 
     init() {}
 
@@ -24,6 +25,8 @@ struct TokenPlan: Sendable {
         validMilliseconds = request.validMs
         self.createdBy = createdBy
         requestID = request.requestId
+        limits = TokenLimits(
+            callsPerSecond: request.callsPerSecond, callsAtOnce: request.callsAtOnce, usdPerDay: request.usdPerDay)
         try check()
     }
 
@@ -54,6 +57,7 @@ struct TokenPlan: Sendable {
             throw CallError(
                 .invalidArgument, "valid_ms must be 0 (it never expires) to \(Self.longestMilliseconds) (ten years)")
         }
+        try limits.check(for: roles)
     }
 }
 
@@ -82,6 +86,7 @@ struct TokenTable: Sendable {
         record.expiresUnixMs = plan.validMilliseconds == 0 ? 0 : nowMs + plan.validMilliseconds
         record.createdBy = plan.createdBy
         record.requestId = plan.requestID
+        record.limits = plan.limits
         let stored = record
         try await store.write { transaction in
             try Self.checkRequest(stored.requestId, in: transaction)
@@ -102,6 +107,22 @@ struct TokenTable: Sendable {
                 record.revokedUnixMs = max(1, nowMs)
                 try transaction.put(record.pack(), for: id, in: Self.table)
             }
+            return record
+        }
+    }
+
+    /// Sets a token's limits, those that are named, and gives the record.
+    func setLimits(_ request: SetTokenLimitsRequest) async throws -> AccessTokenRecord {
+        try await store.write { transaction in
+            guard let bytes = try transaction.value(for: request.id, in: Self.table) else {
+                throw Self.missing(request.id)
+            }
+            var record = try AccessTokenRecord(stored: bytes)
+            if case .callsPerSecond(let rate)? = request.rate { record.callsPerSecond = rate }
+            if case .callsAtOnce(let count)? = request.crowd { record.callsAtOnce = count }
+            if case .usdPerDay(let amount)? = request.money { record.usdPerDay = amount }
+            try record.limits.check(for: record.roleSet)
+            try transaction.put(record.pack(), for: record.id, in: Self.table)
             return record
         }
     }
@@ -202,6 +223,7 @@ extension AccessToken {
         self.init(
             id: record.id, name: record.name, roles: record.roles, tenant: record.tenant,
             createdUnixMs: record.createdUnixMs, expiresUnixMs: record.expiresUnixMs,
-            revokedUnixMs: record.revokedUnixMs, createdBy: record.createdBy)
+            revokedUnixMs: record.revokedUnixMs, createdBy: record.createdBy, callsPerSecond: record.callsPerSecond,
+            callsAtOnce: record.callsAtOnce, usdPerDay: record.usdPerDay)
     }
 }

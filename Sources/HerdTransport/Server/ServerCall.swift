@@ -19,13 +19,18 @@ package final class ServerCall: Sendable {
         var stop: CallError?
         var task: Task<Void, Never>?
         var waiters: [UnsafeContinuation<Void, Never>] = []
+        /// Told once that the call is over.
+        var onEnd: (@Sendable () -> Void)?
     }
 
-    init(token: CallToken, credit: UInt32, endsWithDrain: Bool, connection: ServerConnection) {
+    init(
+        token: CallToken, credit: UInt32, endsWithDrain: Bool, onEnd: (@Sendable () -> Void)?,
+        connection: ServerConnection
+    ) {
         self.token = token
         self.endsWithDrain = endsWithDrain
         self.connection = connection
-        state = NIOLockedValueBox(State(credit: UInt64(credit)))
+        state = NIOLockedValueBox(State(credit: UInt64(credit), onEnd: onEnd))
     }
 
     /// Why the call was stopped: CANCELLED, DEADLINE_EXCEEDED or UNAVAILABLE; nil while its handler should go on.
@@ -79,12 +84,14 @@ package final class ServerCall: Sendable {
         payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(CallError) {
         let bytes = try wireBytes(.end, payloadCount, writePayload)
+        over()
         connection.outbox.push(.end(token, bytes), byteCount: bytes.count, wake: connection.emptyOutbox)
     }
 
     /// Ends the call with an error.
     package func fail(_ error: CallError) {
         let bytes = connection.limits.endFrame(call: token.id, error).wireBytes()
+        over()
         connection.outbox.push(.end(token, bytes), byteCount: bytes.count, wake: connection.emptyOutbox)
     }
 
@@ -143,7 +150,17 @@ package final class ServerCall: Sendable {
         if isStopped { task.cancel() }
     }
 
+    /// The call is over, and its client gets to know of it next.
+    private func over() {
+        let onEnd = state.withLockedValue { state in
+            defer { state.onEnd = nil }
+            return state.onEnd
+        }
+        onEnd?()
+    }
+
     func stop(_ reason: CallError) {
+        over()
         let (task, waiters) = state.withLockedValue { state in
             state.stop = reason
             let found = (state.task, state.waiters)

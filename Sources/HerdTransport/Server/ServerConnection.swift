@@ -278,14 +278,16 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// - Parameters:
     ///   - credit: The request's; 0 stands for 64.
     ///   - endsWithDrain: Whether the call ends as soon as the server drains, as a watch does, which never ends itself.
+    ///   - onEnd: Called once when the call is over, before its client can know.
     package func open(
-        _ id: UInt64, deadline: NIODeadline, credit: UInt32, endsWithDrain: Bool, start: (ServerCall) -> Void
+        _ id: UInt64, deadline: NIODeadline, credit: UInt32, endsWithDrain: Bool,
+        onEnd: (@Sendable () -> Void)? = nil, start: (ServerCall) -> Void
     ) {
         var opened: ServerCall?
         _ = machine.open(id, deadline: deadline) { token in
             let call = ServerCall(
                 token: token, credit: credit == 0 ? Frame.defaultCredit : credit, endsWithDrain: endsWithDrain,
-                connection: self)
+                onEnd: onEnd, connection: self)
             opened = call
             return call
         }

@@ -11,8 +11,8 @@ import Testing
 @Suite struct AccessTests {
     /// What a client may call, as the product says it.
     private static let clientMethods: Set<String> = [
-        Router.route.path, Router.complete.path, Router.refine.path, Router.feedback.path, Admin.health.path,
-        Admin.describe.path,
+        Router.route.path, Router.complete.path, Router.refine.path, Router.feedback.path, Access.getUsage.path,
+        Admin.health.path, Admin.describe.path,
     ]
     private static let serviceMethods: Set<String> = [
         Router.generate.path, Registry.watchModels.path, Registry.getModel.path, Registry.listModels.path,

@@ -161,7 +161,7 @@ private final class Secrets: Sendable {
 }
 
 /// `herdd all` on a data folder that had a token before it ran.
-private final class GuardedProcess {
+final class GuardedProcess {
     let folder: URL
     let data: String
     /// The secret of the role admin.
@@ -172,9 +172,10 @@ private final class GuardedProcess {
         (self.folder, self.data, self.admin, self.daemon) = (folder, data, admin, daemon)
     }
 
+    /// - Parameter prepare: gets the folder before anything runs there, and gives more of the environment.
     static func with(
         listen: String = "127.0.0.1:0", environment: [String: String] = [:],
-        _ body: (GuardedProcess) async throws -> Void
+        prepare: (URL) throws -> [String: String] = { _ in [:] }, _ body: (GuardedProcess) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tokens-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -186,7 +187,8 @@ private final class GuardedProcess {
         let herd = GuardedProcess(
             folder: folder, data: data, admin: String(made.output.dropLast()),
             daemon: try await Daemon(
-                arguments(data, listen), in: folder, environment: environment))
+                arguments(data, listen), in: folder,
+                environment: environment.merging(try prepare(folder)) { _, new in new }))
         defer { if herd.daemon.process.isRunning { herd.daemon.kill() } }
         try await body(herd)
     }
@@ -198,8 +200,9 @@ private final class GuardedProcess {
         ]
     }
 
-    func startAgain() async throws {
-        daemon = try await Daemon(Self.arguments(data, "127.0.0.1:0"), in: folder)
+    /// - Parameter other: another data folder; the same if not given.
+    func startAgain(on other: String? = nil) async throws {
+        daemon = try await Daemon(Self.arguments(other ?? data, "127.0.0.1:0"), in: folder)
     }
 
     func client(_ secret: String) throws -> HerdClient {

@@ -170,7 +170,7 @@ extension WireWrites.Write {
 }
 
 /// A library that makes writes under a folder fail on demand.
-private struct FaultyDisk {
+struct FaultyDisk {
     let environment: [String: String]
     private let fault: URL
 

@@ -31,5 +31,7 @@ package let allRecords: [any GeneratedMessage.Type] = [
     SuiteItemRecord.self,
     AnswerRecord.self,
     AccessTokenRecord.self,
+    AccountRecord.self,
+    ReservationRecord.self,
     AuditRecord.self,
 ]

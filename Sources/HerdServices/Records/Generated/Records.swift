@@ -1383,6 +1383,10 @@ package struct AccessTokenRecord: Message {
     package var revokedUnixMs: UInt64
     package var createdBy: String
     package var requestId: String
+    /// 0 = no limit.
+    package var callsPerSecond: Double
+    package var callsAtOnce: UInt32
+    package var usdPerDay: Double
 
     /// Every field at its default.
     package init() {
@@ -1397,6 +1401,9 @@ package struct AccessTokenRecord: Message {
         self.revokedUnixMs = 0
         self.createdBy = ""
         self.requestId = ""
+        self.callsPerSecond = 0
+        self.callsAtOnce = 0
+        self.usdPerDay = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -1411,7 +1418,10 @@ package struct AccessTokenRecord: Message {
         expiresUnixMs: UInt64 = 0,
         revokedUnixMs: UInt64 = 0,
         createdBy: String = "",
-        requestId: String = ""
+        requestId: String = "",
+        callsPerSecond: Double = 0,
+        callsAtOnce: UInt32 = 0,
+        usdPerDay: Double = 0
     ) {
         self.id = id
         self.salt = salt
@@ -1424,9 +1434,121 @@ package struct AccessTokenRecord: Message {
         self.revokedUnixMs = revokedUnixMs
         self.createdBy = createdBy
         self.requestId = requestId
+        self.callsPerSecond = callsPerSecond
+        self.callsAtOnce = callsAtOnce
+        self.usdPerDay = usdPerDay
     }
 
     package static var fullName: String { "herd.store.v1.AccessTokenRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// What one credential used on behalf of one tenant in one day, as far as it is settled. Its key has day, token and tenant.
+package struct AccountRecord: Message {
+    package var day: UInt64
+    package var token: String
+    package var tenant: String
+    package var answers: UInt64
+    package var promptTokens: UInt64
+    package var completionTokens: UInt64
+    package var chargedNanoUsd: UInt64
+    /// The token's, as of when the record was written; 0 = none.
+    package var limitNanoUsd: UInt64
+
+    /// Every field at its default.
+    package init() {
+        self.day = 0
+        self.token = ""
+        self.tenant = ""
+        self.answers = 0
+        self.promptTokens = 0
+        self.completionTokens = 0
+        self.chargedNanoUsd = 0
+        self.limitNanoUsd = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        day: UInt64 = 0,
+        token: String = "",
+        tenant: String = "",
+        answers: UInt64 = 0,
+        promptTokens: UInt64 = 0,
+        completionTokens: UInt64 = 0,
+        chargedNanoUsd: UInt64 = 0,
+        limitNanoUsd: UInt64 = 0
+    ) {
+        self.day = day
+        self.token = token
+        self.tenant = tenant
+        self.answers = answers
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.chargedNanoUsd = chargedNanoUsd
+        self.limitNanoUsd = limitNanoUsd
+    }
+
+    package static var fullName: String { "herd.store.v1.AccountRecord" }
+
+    package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
+        self = try Self.unpacked(from: bytes)
+    }
+
+    package func prepared() -> PreparedMessage {
+        preparedByProtobufC()
+    }
+}
+
+/// Money set aside for an answer that is not settled. Its key is a number of its own.
+package struct ReservationRecord: Message {
+    /// Days since 1970-01-01 UTC.
+    package var day: UInt64
+    package var token: String
+    package var tenant: String
+    package var model: String
+    package var nanoUsd: UInt64
+    package var timeUnixMs: UInt64
+    /// Of the process that made it: those of another can't be settled any more.
+    package var run: UInt64
+
+    /// Every field at its default.
+    package init() {
+        self.day = 0
+        self.token = ""
+        self.tenant = ""
+        self.model = ""
+        self.nanoUsd = 0
+        self.timeUnixMs = 0
+        self.run = 0
+    }
+
+    /// The given fields, the others at their defaults.
+    package init(
+        day: UInt64 = 0,
+        token: String = "",
+        tenant: String = "",
+        model: String = "",
+        nanoUsd: UInt64 = 0,
+        timeUnixMs: UInt64 = 0,
+        run: UInt64 = 0
+    ) {
+        self.day = day
+        self.token = token
+        self.tenant = tenant
+        self.model = model
+        self.nanoUsd = nanoUsd
+        self.timeUnixMs = timeUnixMs
+        self.run = run
+    }
+
+    package static var fullName: String { "herd.store.v1.ReservationRecord" }
 
     package init(packed bytes: UnsafeRawBufferPointer) throws(MessageError) {
         self = try Self.unpacked(from: bytes)
@@ -2917,6 +3039,9 @@ extension AccessTokenRecord: GeneratedMessage {
         self.revokedUnixMs = c.pointee.revoked_unix_ms
         self.createdBy = readText(c.pointee.created_by)
         self.requestId = readText(c.pointee.request_id)
+        self.callsPerSecond = c.pointee.calls_per_second
+        self.callsAtOnce = c.pointee.calls_at_once
+        self.usdPerDay = c.pointee.usd_per_day
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AccessTokenRecord>, in arena: MessageArena) {
@@ -2953,6 +3078,81 @@ extension AccessTokenRecord: GeneratedMessage {
         if !self.requestId.isEmpty {
             c.pointee.request_id = arena.text(self.requestId)
         }
+        c.pointee.calls_per_second = self.callsPerSecond
+        c.pointee.calls_at_once = self.callsAtOnce
+        c.pointee.usd_per_day = self.usdPerDay
+    }
+}
+
+extension AccountRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__account_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__AccountRecord>) {
+        herd__store__v1__account_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__AccountRecord>) {
+        self.day = c.pointee.day
+        self.token = readText(c.pointee.token)
+        self.tenant = readText(c.pointee.tenant)
+        self.answers = c.pointee.answers
+        self.promptTokens = c.pointee.prompt_tokens
+        self.completionTokens = c.pointee.completion_tokens
+        self.chargedNanoUsd = c.pointee.charged_nano_usd
+        self.limitNanoUsd = c.pointee.limit_nano_usd
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__AccountRecord>, in arena: MessageArena) {
+        c.pointee.day = self.day
+        if !self.token.isEmpty {
+            c.pointee.token = arena.text(self.token)
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        c.pointee.answers = self.answers
+        c.pointee.prompt_tokens = self.promptTokens
+        c.pointee.completion_tokens = self.completionTokens
+        c.pointee.charged_nano_usd = self.chargedNanoUsd
+        c.pointee.limit_nano_usd = self.limitNanoUsd
+    }
+}
+
+extension ReservationRecord: GeneratedMessage {
+    package static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        herd__store__v1__reservation_record__descriptor_address()
+    }
+
+    package static func initialize(_ c: UnsafeMutablePointer<Herd__Store__V1__ReservationRecord>) {
+        herd__store__v1__reservation_record__init(c)
+    }
+
+    package init(reading c: UnsafePointer<Herd__Store__V1__ReservationRecord>) {
+        self.day = c.pointee.day
+        self.token = readText(c.pointee.token)
+        self.tenant = readText(c.pointee.tenant)
+        self.model = readText(c.pointee.model)
+        self.nanoUsd = c.pointee.nano_usd
+        self.timeUnixMs = c.pointee.time_unix_ms
+        self.run = c.pointee.run
+    }
+
+    package func write(to c: UnsafeMutablePointer<Herd__Store__V1__ReservationRecord>, in arena: MessageArena) {
+        c.pointee.day = self.day
+        if !self.token.isEmpty {
+            c.pointee.token = arena.text(self.token)
+        }
+        if !self.tenant.isEmpty {
+            c.pointee.tenant = arena.text(self.tenant)
+        }
+        if !self.model.isEmpty {
+            c.pointee.model = arena.text(self.model)
+        }
+        c.pointee.nano_usd = self.nanoUsd
+        c.pointee.time_unix_ms = self.timeUnixMs
+        c.pointee.run = self.run
     }
 }
 

@@ -110,6 +110,7 @@ struct CompleteCall {
     private mutating func answer() async throws(CallError) {
         let candidates = made.routed.ranking.candidates.prefix(maximumModels)
         var failures: [(model: String, failure: BackendFailure)] = []
+        var unpaid: CallError?
         for (index, candidate) in candidates.enumerated() {
             let others = candidates.count - index - 1
             if candidate.refineRounds > 0 {
@@ -129,6 +130,13 @@ struct CompleteCall {
             case .caller(let error):
                 session?.keep(candidate.name)
                 throw error
+            case .unpaid(let error):
+                // Another model may cost less.
+                unpaid = unpaid ?? error
+                guard others > 0, !context.isOver else {
+                    throw try await broken(failures.isEmpty ? unpaid ?? error : Self.error(failures))
+                }
+                if let attempt = run.finish.attempts.last { try await send(CompleteEvent(event: .failed(attempt))) }
             case .backend(let failure):
                 if failure.allowsAnotherModel, !context.isOver {
                     session?.forget(candidate.name)
@@ -153,7 +161,8 @@ struct CompleteCall {
         let model = router.view.current.registry.model(named: model) ?? Model(name: model)
         let writer = writer
         let run = await router.runner.run(
-            model, chat, deadline: context.deadline, firstTokenBy: firstTokenDeadline(others: others),
+            model, chat, of: Payer(context), deadline: context.deadline,
+            firstTokenBy: firstTokenDeadline(others: others),
             underWay: {
                 // A caller who is gone is found out by the next piece, or by whoever announces it then.
                 do throws(CallError) { try await announce() } catch {}

@@ -25,6 +25,18 @@ package struct GenerationPrice: Sendable, Equatable {
         }
     }
 
+    /// Billionths of a US dollar that so many tokens cost at most, cached or not.
+    func most(prompt: Int, completion: Int) -> UInt64 {
+        NanoUSD.of(usd: (Double(prompt) * max(input, cached) + Double(completion) * output) / 1_000_000)
+    }
+
+    /// Billionths of a US dollar.
+    func nanoUSD(_ usage: Usage) -> UInt64 {
+        let fresh = Double(usage.promptTokens - min(usage.promptTokens, usage.cachedTokens))
+        let tokens = fresh * input + Double(usage.cachedTokens) * cached + Double(usage.completionTokens) * output
+        return NanoUSD.of(usd: tokens / 1_000_000)
+    }
+
     package func usage(_ tokens: TokenUsage) -> Usage {
         let cachedTokens = min(max(0, tokens.cached), max(0, tokens.prompt))
         let cost =

@@ -16,6 +16,8 @@ struct ModelRun {
         case backend(BackendFailure)
         /// The caller took no more of it.
         case caller(CallError)
+        /// The model was not asked, because the caller's money does not suffice for it.
+        case unpaid(CallError)
     }
 
     /// Its attempts are those of this model.

@@ -9,12 +9,14 @@ import NIOCore
 final class ModelRunner: Sendable {
     let pool: BackendPool
     private let configuration: RouterConfiguration
+    private let ledger: Ledger
     private let counters = NIOLockedValueBox(RunCounters())
 
     init(
-        _ configuration: RouterConfiguration, hosts: any TransferHosts, logger: Logger
+        _ configuration: RouterConfiguration, hosts: any TransferHosts, ledger: Ledger, logger: Logger
     ) throws(ConfigurationError) {
         self.configuration = configuration
+        self.ledger = ledger
         do {
             pool = try BackendPool(
                 BackendConfiguration(configuration, version: HerdVersion.text), hosts: hosts, logger: logger)
@@ -37,16 +39,69 @@ final class ModelRunner: Sendable {
             })
     }
 
-    /// Runs one model to the end of its answer. The next piece is not asked for before `send` has returned, so that a
+    /// Runs one model to the end of its answer, on somebody's account: before it is asked, what the answer may cost is set
+    /// aside where that is limited, and afterwards what it cost is charged. The next piece is not asked for before `send` has returned, so that a
     /// caller who does not read makes the model wait.
     ///
     /// - Parameters:
+    ///   - payer: whose account it goes on.
     ///   - deadline: the caller's.
     ///   - firstTokenBy: when another model should get its turn; nil = only the endpoints' own time-outs hold.
     ///   - underWay: what can be done once the model has been asked; see `BackendPool.open`.
     func run(
-        _ model: Model, _ request: ChatRequest, deadline: NIODeadline, firstTokenBy: NIODeadline? = nil,
-        underWay: () async -> Void = {}, send: (AnswerPiece) async throws(CallError) -> Void
+        _ model: Model, _ request: ChatRequest, of payer: Payer, deadline: NIODeadline,
+        firstTokenBy: NIODeadline? = nil, underWay: () async -> Void = {},
+        send: (AnswerPiece) async throws(CallError) -> Void
+    ) async -> ModelRun {
+        let price = GenerationPrice(model)
+        var request = request
+        let hold: Hold?
+        do throws(CallError) {
+            hold = try self.hold(for: payer, model, &request, price)
+        } catch {
+            return Self.unpaid(model, error)
+        }
+        var unpaid: CallError?
+        let run = await answer(
+            model, request, deadline: deadline, firstTokenBy: firstTokenBy, underWay: underWay,
+            allowed: { () throws(BackendError) in
+                guard let hold, let error = await hold.stored() else { return }
+                unpaid = CallError(handlerError: error)
+                throw BackendError(.cancelled, "What \(model.name) may cost could not be stored.")
+            }, send: send)
+        let usage = run.finish.usage ?? Usage()
+        let isAnswer = run.failure == nil || usage.promptTokens > 0 || usage.completionTokens > 0
+        ledger.settle(
+            hold, of: payer, cost: price.nanoUSD(usage), answers: isAnswer ? 1 : 0,
+            promptTokens: UInt64(usage.promptTokens), completionTokens: UInt64(usage.completionTokens))
+        return unpaid.map { Self.unpaid(model, $0) } ?? run
+    }
+
+    /// Sets aside what the answer may cost, where that is limited, and bounds the answer by what is.
+    private func hold(
+        for payer: Payer, _ model: Model, _ request: inout ChatRequest, _ price: GenerationPrice
+    ) throws(CallError) -> Hold? {
+        guard ledger.isLimited(payer) else { return nil }
+        let bound = AnswerBound(model, request, price: price)
+        if bound.most > 0 { try AnswerBound.check(request.extraJSON) }
+        guard let hold = try ledger.reserve(payer, model: model.name, least: bound.least, most: bound.most) else {
+            return nil
+        }
+        if request.maxTokens == nil { request.maxTokens = bound.longest(paidBy: hold.amount) }
+        return hold
+    }
+
+    private static func unpaid(_ model: Model, _ error: CallError) -> ModelRun {
+        let attempt = Attempt(model: model.name, code: error.code.rawValue, error: error.message)
+        return ModelRun(
+            finish: GenerationFinish(reason: "error", usage: Usage(), model: model.name, attempts: [attempt]),
+            failure: .unpaid(error), hasOutput: false)
+    }
+
+    private func answer(
+        _ model: Model, _ request: ChatRequest, deadline: NIODeadline, firstTokenBy: NIODeadline?,
+        underWay: () async -> Void, allowed: () async throws(BackendError) -> Void,
+        send: (AnswerPiece) async throws(CallError) -> Void
     ) async -> ModelRun {
         let started = NIODeadline.now()
         let price = GenerationPrice(model)
@@ -66,7 +121,7 @@ final class ModelRunner: Sendable {
             let answer = try await pool.open(
                 model: model.name, request, deadline: MonotonicInstant(end),
                 firstTokenBy: firstTokenBy.map { MonotonicInstant($0) },
-                underWay: underWay)
+                underWay: underWay, allowed: allowed)
             stream = answer
             while let events = try await answer.nextBatch() {
                 for piece in [AnswerPiece](events) {

@@ -18,7 +18,9 @@ extension RouterService {
                 "model '\(model.name)' has no endpoint; add one with herdctl model add \(model.name) --endpoint URL")
         }
         let chat = try ChatRequest(prompt: request.prompt, messages: request.messages, options: request.options)
-        let run = await runner.run(model, chat, deadline: context.deadline) { piece throws(CallError) in
+        if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
+        let payer = Payer(context)
+        let run = await runner.run(model, chat, of: payer, deadline: context.deadline) { piece throws(CallError) in
             switch piece {
             case .text(let text): try await send(GenerateEvent(event: .delta(text)))
             case .reasoning(let text): try await send(GenerateEvent(event: .reasoning(text)))
@@ -26,7 +28,7 @@ extension RouterService {
             }
         }
         switch run.failure {
-        case .caller(let error): throw error
+        case .caller(let error), .unpaid(let error): throw error
         case .backend(let failure):
             try await send(GenerateEvent(event: .finish(run.finish)))
             throw failure.callError(run.hasOutput ? AnswerText.whatWasSentStands : "")

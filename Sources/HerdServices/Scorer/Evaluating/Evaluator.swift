@@ -10,16 +10,19 @@ struct Evaluator: Sendable {
     let suites: SuiteTable
     let answers: AnswerTable
     let source: RouterAnswers
-    private let judge: Judge
+    private let judgePrompt: JudgePrompt
     private let runs = SuiteRuns()
 
     init(store: StoreEnvironment, evaluations: EvaluationTable, link: RouterLink, judgePrompt: JudgePrompt) {
         suites = SuiteTable(store: store)
         answers = AnswerTable(store: store, evaluations: evaluations)
-        let source = RouterAnswers(link: link)
-        self.source = source
+        source = RouterAnswers(link: link)
+        self.judgePrompt = judgePrompt
+    }
+
+    private static func judge(_ prompt: JudgePrompt, by source: RouterAnswers) -> Judge {
         let options = GenerationOptions.ofJudge
-        judge = Judge(prompt: judgePrompt) { model, prompt in
+        return Judge(prompt: prompt) { model, prompt in
             do {
                 let answer = try await source.answer(prompt, model: model, options: options)
                 return (answer.text, answer.usage)
@@ -31,11 +34,17 @@ struct Evaluator: Sendable {
     }
 
     /// One run of a suite at a time.
+    ///
+    /// - Parameter metadata: trace, tenant and account of whoever asks for it; models answer on that account.
     func evaluate(
-        _ request: EvaluateRequest, _ send: @escaping @Sendable (EvaluateEvent) async throws -> Void
+        _ request: EvaluateRequest, metadata: [String: String],
+        _ send: @escaping @Sendable (EvaluateEvent) async throws -> Void
     ) async throws {
         let settings = try EvaluationSettings(request)
-        let run = EvaluationRun(settings: settings, source: source, judge: judge, answers: answers, suites: suites)
+        let source = RouterAnswers(link: source.link, metadata: metadata)
+        let run = EvaluationRun(
+            settings: settings, source: source, judge: Self.judge(judgePrompt, by: source), answers: answers,
+            suites: suites)
         guard !settings.isDryRun else { return try await run.run(send) }
         try await runs.run(settings.suite) { try await run.run(send) }
     }

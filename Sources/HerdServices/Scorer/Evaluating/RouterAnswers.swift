@@ -5,6 +5,8 @@ import HerdMessages
 /// Answers from the models of the herd, by the router.
 struct RouterAnswers: AnswerSource {
     let link: RouterLink
+    /// Trace, tenant and account of the call that is served.
+    var metadata: [String: String] = [:]
 
     func models() async throws -> [EvaluatedModel] {
         try await registered().map { EvaluatedModel($0) }
@@ -76,7 +78,8 @@ struct RouterAnswers: AnswerSource {
         var finish: GenerationFinish?
         do {
             let events = try link.client.stream(
-                Router.generate, GenerateRequest(model: model, prompt: prompt, options: options))
+                Router.generate, GenerateRequest(model: model, prompt: prompt, options: options),
+                metadata: metadata)
             for try await event in events {
                 switch event.event {
                 case .delta(let text)?: answer.text += text
@@ -108,7 +111,9 @@ struct RouterAnswers: AnswerSource {
         do {
             let request = RefinementRequest(
                 prompt: prompt, model: model, rounds: UInt32(clamping: rounds), draft: given, options: options)
-            for try await event in try link.client.stream(Refiner.refine, request) { refined.take(event) }
+            for try await event in try link.client.stream(Refiner.refine, request, metadata: metadata) {
+                refined.take(event)
+            }
             failure = refined.shortfall
         } catch {
             failure = error

@@ -322,6 +322,276 @@ void   herd__v1__revoke_token_response__free_unpacked
   assert(message->base.descriptor == &herd__v1__revoke_token_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__set_token_limits_request__init
+                     (Herd__V1__SetTokenLimitsRequest         *message)
+{
+  static const Herd__V1__SetTokenLimitsRequest init_value = HERD__V1__SET_TOKEN_LIMITS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__set_token_limits_request__get_packed_size
+                     (const Herd__V1__SetTokenLimitsRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__set_token_limits_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__set_token_limits_request__pack
+                     (const Herd__V1__SetTokenLimitsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__set_token_limits_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__set_token_limits_request__pack_to_buffer
+                     (const Herd__V1__SetTokenLimitsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__set_token_limits_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__SetTokenLimitsRequest *
+       herd__v1__set_token_limits_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__SetTokenLimitsRequest *)
+     protobuf_c_message_unpack (&herd__v1__set_token_limits_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__set_token_limits_request__free_unpacked
+                     (Herd__V1__SetTokenLimitsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__set_token_limits_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__set_token_limits_response__init
+                     (Herd__V1__SetTokenLimitsResponse         *message)
+{
+  static const Herd__V1__SetTokenLimitsResponse init_value = HERD__V1__SET_TOKEN_LIMITS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__set_token_limits_response__get_packed_size
+                     (const Herd__V1__SetTokenLimitsResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__set_token_limits_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__set_token_limits_response__pack
+                     (const Herd__V1__SetTokenLimitsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__set_token_limits_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__set_token_limits_response__pack_to_buffer
+                     (const Herd__V1__SetTokenLimitsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__set_token_limits_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__SetTokenLimitsResponse *
+       herd__v1__set_token_limits_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__SetTokenLimitsResponse *)
+     protobuf_c_message_unpack (&herd__v1__set_token_limits_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__set_token_limits_response__free_unpacked
+                     (Herd__V1__SetTokenLimitsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__set_token_limits_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__get_usage_request__init
+                     (Herd__V1__GetUsageRequest         *message)
+{
+  static const Herd__V1__GetUsageRequest init_value = HERD__V1__GET_USAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t herd__v1__get_usage_request__get_packed_size
+                     (const Herd__V1__GetUsageRequest *message)
+{
+  assert(message->base.descriptor == &herd__v1__get_usage_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__get_usage_request__pack
+                     (const Herd__V1__GetUsageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__get_usage_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__get_usage_request__pack_to_buffer
+                     (const Herd__V1__GetUsageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__get_usage_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__GetUsageRequest *
+       herd__v1__get_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__GetUsageRequest *)
+     protobuf_c_message_unpack (&herd__v1__get_usage_request__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__get_usage_request__free_unpacked
+                     (Herd__V1__GetUsageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__get_usage_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__get_usage_response__init
+                     (Herd__V1__GetUsageResponse         *message)
+{
+  static const Herd__V1__GetUsageResponse init_value = HERD__V1__GET_USAGE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t herd__v1__get_usage_response__get_packed_size
+                     (const Herd__V1__GetUsageResponse *message)
+{
+  assert(message->base.descriptor == &herd__v1__get_usage_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__get_usage_response__pack
+                     (const Herd__V1__GetUsageResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__get_usage_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__get_usage_response__pack_to_buffer
+                     (const Herd__V1__GetUsageResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__get_usage_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__GetUsageResponse *
+       herd__v1__get_usage_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__GetUsageResponse *)
+     protobuf_c_message_unpack (&herd__v1__get_usage_response__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__get_usage_response__free_unpacked
+                     (Herd__V1__GetUsageResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__get_usage_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__usage_of_day__init
+                     (Herd__V1__UsageOfDay         *message)
+{
+  static const Herd__V1__UsageOfDay init_value = HERD__V1__USAGE_OF_DAY__INIT;
+  *message = init_value;
+}
+size_t herd__v1__usage_of_day__get_packed_size
+                     (const Herd__V1__UsageOfDay *message)
+{
+  assert(message->base.descriptor == &herd__v1__usage_of_day__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__usage_of_day__pack
+                     (const Herd__V1__UsageOfDay *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__usage_of_day__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__usage_of_day__pack_to_buffer
+                     (const Herd__V1__UsageOfDay *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__usage_of_day__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__UsageOfDay *
+       herd__v1__usage_of_day__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__UsageOfDay *)
+     protobuf_c_message_unpack (&herd__v1__usage_of_day__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__usage_of_day__free_unpacked
+                     (Herd__V1__UsageOfDay *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__usage_of_day__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__v1__unsettled_reservation__init
+                     (Herd__V1__UnsettledReservation         *message)
+{
+  static const Herd__V1__UnsettledReservation init_value = HERD__V1__UNSETTLED_RESERVATION__INIT;
+  *message = init_value;
+}
+size_t herd__v1__unsettled_reservation__get_packed_size
+                     (const Herd__V1__UnsettledReservation *message)
+{
+  assert(message->base.descriptor == &herd__v1__unsettled_reservation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__v1__unsettled_reservation__pack
+                     (const Herd__V1__UnsettledReservation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__v1__unsettled_reservation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__v1__unsettled_reservation__pack_to_buffer
+                     (const Herd__V1__UnsettledReservation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__v1__unsettled_reservation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__V1__UnsettledReservation *
+       herd__v1__unsettled_reservation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__V1__UnsettledReservation *)
+     protobuf_c_message_unpack (&herd__v1__unsettled_reservation__descriptor,
+                                allocator, len, data);
+}
+void   herd__v1__unsettled_reservation__free_unpacked
+                     (Herd__V1__UnsettledReservation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__v1__unsettled_reservation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__v1__list_audit_request__init
                      (Herd__V1__ListAuditRequest         *message)
 {
@@ -457,7 +727,7 @@ void   herd__v1__audit_entry__free_unpacked
   assert(message->base.descriptor == &herd__v1__audit_entry__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor herd__v1__access_token__field_descriptors[8] =
+static const ProtobufCFieldDescriptor herd__v1__access_token__field_descriptors[11] =
 {
   {
     "id",
@@ -555,8 +825,46 @@ static const ProtobufCFieldDescriptor herd__v1__access_token__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "calls_per_second",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__AccessToken, calls_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls_at_once",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__AccessToken, calls_at_once),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usd_per_day",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__AccessToken, usd_per_day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__access_token__field_indices_by_name[] = {
+  9,   /* field[9] = calls_at_once */
+  8,   /* field[8] = calls_per_second */
   7,   /* field[7] = created_by */
   4,   /* field[4] = created_unix_ms */
   5,   /* field[5] = expires_unix_ms */
@@ -565,11 +873,12 @@ static const unsigned herd__v1__access_token__field_indices_by_name[] = {
   6,   /* field[6] = revoked_unix_ms */
   2,   /* field[2] = roles */
   3,   /* field[3] = tenant */
+  10,   /* field[10] = usd_per_day */
 };
 static const ProtobufCIntRange herd__v1__access_token__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor herd__v1__access_token__descriptor =
 {
@@ -579,14 +888,14 @@ const ProtobufCMessageDescriptor herd__v1__access_token__descriptor =
   "Herd__V1__AccessToken",
   "herd.v1",
   sizeof(Herd__V1__AccessToken),
-  8,
+  11,
   herd__v1__access_token__field_descriptors,
   herd__v1__access_token__field_indices_by_name,
   1,  herd__v1__access_token__number_ranges,
   (ProtobufCMessageInit) herd__v1__access_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__create_token_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor herd__v1__create_token_request__field_descriptors[8] =
 {
   {
     "name",
@@ -648,18 +957,57 @@ static const ProtobufCFieldDescriptor herd__v1__create_token_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "calls_per_second",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CreateTokenRequest, calls_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls_at_once",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CreateTokenRequest, calls_at_once),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usd_per_day",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__CreateTokenRequest, usd_per_day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__create_token_request__field_indices_by_name[] = {
+  6,   /* field[6] = calls_at_once */
+  5,   /* field[5] = calls_per_second */
   0,   /* field[0] = name */
   4,   /* field[4] = request_id */
   1,   /* field[1] = roles */
   2,   /* field[2] = tenant */
+  7,   /* field[7] = usd_per_day */
   3,   /* field[3] = valid_ms */
 };
 static const ProtobufCIntRange herd__v1__create_token_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor herd__v1__create_token_request__descriptor =
 {
@@ -669,7 +1017,7 @@ const ProtobufCMessageDescriptor herd__v1__create_token_request__descriptor =
   "Herd__V1__CreateTokenRequest",
   "herd.v1",
   sizeof(Herd__V1__CreateTokenRequest),
-  5,
+  8,
   herd__v1__create_token_request__field_descriptors,
   herd__v1__create_token_request__field_indices_by_name,
   1,  herd__v1__create_token_request__number_ranges,
@@ -890,6 +1238,572 @@ const ProtobufCMessageDescriptor herd__v1__revoke_token_response__descriptor =
   herd__v1__revoke_token_response__field_indices_by_name,
   1,  herd__v1__revoke_token_response__number_ranges,
   (ProtobufCMessageInit) herd__v1__revoke_token_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__set_token_limits_request__field_descriptors[4] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SetTokenLimitsRequest, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls_per_second",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__SetTokenLimitsRequest, rate_case),
+    offsetof(Herd__V1__SetTokenLimitsRequest, calls_per_second),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls_at_once",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Herd__V1__SetTokenLimitsRequest, crowd_case),
+    offsetof(Herd__V1__SetTokenLimitsRequest, calls_at_once),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usd_per_day",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Herd__V1__SetTokenLimitsRequest, money_case),
+    offsetof(Herd__V1__SetTokenLimitsRequest, usd_per_day),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__set_token_limits_request__field_indices_by_name[] = {
+  2,   /* field[2] = calls_at_once */
+  1,   /* field[1] = calls_per_second */
+  0,   /* field[0] = id */
+  3,   /* field[3] = usd_per_day */
+};
+static const ProtobufCIntRange herd__v1__set_token_limits_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor herd__v1__set_token_limits_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.SetTokenLimitsRequest",
+  "SetTokenLimitsRequest",
+  "Herd__V1__SetTokenLimitsRequest",
+  "herd.v1",
+  sizeof(Herd__V1__SetTokenLimitsRequest),
+  4,
+  herd__v1__set_token_limits_request__field_descriptors,
+  herd__v1__set_token_limits_request__field_indices_by_name,
+  1,  herd__v1__set_token_limits_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__set_token_limits_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__set_token_limits_response__field_descriptors[1] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__SetTokenLimitsResponse, token),
+    &herd__v1__access_token__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__set_token_limits_response__field_indices_by_name[] = {
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange herd__v1__set_token_limits_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor herd__v1__set_token_limits_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.SetTokenLimitsResponse",
+  "SetTokenLimitsResponse",
+  "Herd__V1__SetTokenLimitsResponse",
+  "herd.v1",
+  sizeof(Herd__V1__SetTokenLimitsResponse),
+  1,
+  herd__v1__set_token_limits_response__field_descriptors,
+  herd__v1__set_token_limits_response__field_indices_by_name,
+  1,  herd__v1__set_token_limits_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__set_token_limits_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__get_usage_request__field_descriptors[6] =
+{
+  {
+    "page",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageRequest, page),
+    &herd__v1__page__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageRequest, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageRequest, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_day",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageRequest, first_day),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_day",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageRequest, last_day),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unsettled",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageRequest, unsettled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__get_usage_request__field_indices_by_name[] = {
+  3,   /* field[3] = first_day */
+  4,   /* field[4] = last_day */
+  0,   /* field[0] = page */
+  1,   /* field[1] = tenant */
+  2,   /* field[2] = token */
+  5,   /* field[5] = unsettled */
+};
+static const ProtobufCIntRange herd__v1__get_usage_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor herd__v1__get_usage_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.GetUsageRequest",
+  "GetUsageRequest",
+  "Herd__V1__GetUsageRequest",
+  "herd.v1",
+  sizeof(Herd__V1__GetUsageRequest),
+  6,
+  herd__v1__get_usage_request__field_descriptors,
+  herd__v1__get_usage_request__field_indices_by_name,
+  1,  herd__v1__get_usage_request__number_ranges,
+  (ProtobufCMessageInit) herd__v1__get_usage_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__get_usage_response__field_descriptors[3] =
+{
+  {
+    "days",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__GetUsageResponse, n_days),
+    offsetof(Herd__V1__GetUsageResponse, days),
+    &herd__v1__usage_of_day__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unsettled",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__GetUsageResponse, n_unsettled),
+    offsetof(Herd__V1__GetUsageResponse, unsettled),
+    &herd__v1__unsettled_reservation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__GetUsageResponse, next),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__get_usage_response__field_indices_by_name[] = {
+  0,   /* field[0] = days */
+  2,   /* field[2] = next */
+  1,   /* field[1] = unsettled */
+};
+static const ProtobufCIntRange herd__v1__get_usage_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor herd__v1__get_usage_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.GetUsageResponse",
+  "GetUsageResponse",
+  "Herd__V1__GetUsageResponse",
+  "herd.v1",
+  sizeof(Herd__V1__GetUsageResponse),
+  3,
+  herd__v1__get_usage_response__field_descriptors,
+  herd__v1__get_usage_response__field_indices_by_name,
+  1,  herd__v1__get_usage_response__number_ranges,
+  (ProtobufCMessageInit) herd__v1__get_usage_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__usage_of_day__field_descriptors[11] =
+{
+  {
+    "day",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, day),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answers",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, answers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt_tokens",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, prompt_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "completion_tokens",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, completion_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "charged_nano_usd",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, charged_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reserved_nano_usd",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, reserved_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unsettled_nano_usd",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, unsettled_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit_nano_usd",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, limit_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remaining_nano_usd",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UsageOfDay, remaining_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__usage_of_day__field_indices_by_name[] = {
+  3,   /* field[3] = answers */
+  6,   /* field[6] = charged_nano_usd */
+  5,   /* field[5] = completion_tokens */
+  0,   /* field[0] = day */
+  9,   /* field[9] = limit_nano_usd */
+  4,   /* field[4] = prompt_tokens */
+  10,   /* field[10] = remaining_nano_usd */
+  7,   /* field[7] = reserved_nano_usd */
+  1,   /* field[1] = tenant */
+  2,   /* field[2] = token */
+  8,   /* field[8] = unsettled_nano_usd */
+};
+static const ProtobufCIntRange herd__v1__usage_of_day__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor herd__v1__usage_of_day__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.UsageOfDay",
+  "UsageOfDay",
+  "Herd__V1__UsageOfDay",
+  "herd.v1",
+  sizeof(Herd__V1__UsageOfDay),
+  11,
+  herd__v1__usage_of_day__field_descriptors,
+  herd__v1__usage_of_day__field_indices_by_name,
+  1,  herd__v1__usage_of_day__number_ranges,
+  (ProtobufCMessageInit) herd__v1__usage_of_day__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__unsettled_reservation__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "day",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, day),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nano_usd",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__UnsettledReservation, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__unsettled_reservation__field_indices_by_name[] = {
+  1,   /* field[1] = day */
+  0,   /* field[0] = id */
+  4,   /* field[4] = model */
+  5,   /* field[5] = nano_usd */
+  2,   /* field[2] = tenant */
+  6,   /* field[6] = time_unix_ms */
+  3,   /* field[3] = token */
+};
+static const ProtobufCIntRange herd__v1__unsettled_reservation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor herd__v1__unsettled_reservation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.UnsettledReservation",
+  "UnsettledReservation",
+  "Herd__V1__UnsettledReservation",
+  "herd.v1",
+  sizeof(Herd__V1__UnsettledReservation),
+  7,
+  herd__v1__unsettled_reservation__field_descriptors,
+  herd__v1__unsettled_reservation__field_indices_by_name,
+  1,  herd__v1__unsettled_reservation__number_ranges,
+  (ProtobufCMessageInit) herd__v1__unsettled_reservation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor herd__v1__list_audit_request__field_descriptors[1] =
@@ -1123,18 +2037,22 @@ const ProtobufCMessageDescriptor herd__v1__audit_entry__descriptor =
   (ProtobufCMessageInit) herd__v1__audit_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor herd__v1__access__method_descriptors[4] =
+static const ProtobufCMethodDescriptor herd__v1__access__method_descriptors[6] =
 {
   { "CreateToken", &herd__v1__create_token_request__descriptor, &herd__v1__create_token_response__descriptor },
   { "ListTokens", &herd__v1__list_tokens_request__descriptor, &herd__v1__list_tokens_response__descriptor },
   { "RevokeToken", &herd__v1__revoke_token_request__descriptor, &herd__v1__revoke_token_response__descriptor },
+  { "SetTokenLimits", &herd__v1__set_token_limits_request__descriptor, &herd__v1__set_token_limits_response__descriptor },
+  { "GetUsage", &herd__v1__get_usage_request__descriptor, &herd__v1__get_usage_response__descriptor },
   { "ListAudit", &herd__v1__list_audit_request__descriptor, &herd__v1__list_audit_response__descriptor },
 };
 const unsigned herd__v1__access__method_indices_by_name[] = {
   0,        /* CreateToken */
-  3,        /* ListAudit */
+  4,        /* GetUsage */
+  5,        /* ListAudit */
   1,        /* ListTokens */
-  2         /* RevokeToken */
+  2,        /* RevokeToken */
+  3         /* SetTokenLimits */
 };
 const ProtobufCServiceDescriptor herd__v1__access__descriptor =
 {
@@ -1143,7 +2061,7 @@ const ProtobufCServiceDescriptor herd__v1__access__descriptor =
   "Access",
   "Herd__V1__Access",
   "herd.v1",
-  4,
+  6,
   herd__v1__access__method_descriptors,
   herd__v1__access__method_indices_by_name
 };
@@ -1171,13 +2089,29 @@ void herd__v1__access__revoke_token(ProtobufCService *service,
   assert(service->descriptor == &herd__v1__access__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void herd__v1__access__set_token_limits(ProtobufCService *service,
+                                        const Herd__V1__SetTokenLimitsRequest *input,
+                                        Herd__V1__SetTokenLimitsResponse_Closure closure,
+                                        void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__access__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void herd__v1__access__get_usage(ProtobufCService *service,
+                                 const Herd__V1__GetUsageRequest *input,
+                                 Herd__V1__GetUsageResponse_Closure closure,
+                                 void *closure_data)
+{
+  assert(service->descriptor == &herd__v1__access__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void herd__v1__access__list_audit(ProtobufCService *service,
                                   const Herd__V1__ListAuditRequest *input,
                                   Herd__V1__ListAuditResponse_Closure closure,
                                   void *closure_data)
 {
   assert(service->descriptor == &herd__v1__access__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void herd__v1__access__init (Herd__V1__Access_Service *service,
                              Herd__V1__Access_ServiceDestroy destroy)

@@ -23,6 +23,12 @@ typedef struct Herd__V1__ListTokensRequest Herd__V1__ListTokensRequest;
 typedef struct Herd__V1__ListTokensResponse Herd__V1__ListTokensResponse;
 typedef struct Herd__V1__RevokeTokenRequest Herd__V1__RevokeTokenRequest;
 typedef struct Herd__V1__RevokeTokenResponse Herd__V1__RevokeTokenResponse;
+typedef struct Herd__V1__SetTokenLimitsRequest Herd__V1__SetTokenLimitsRequest;
+typedef struct Herd__V1__SetTokenLimitsResponse Herd__V1__SetTokenLimitsResponse;
+typedef struct Herd__V1__GetUsageRequest Herd__V1__GetUsageRequest;
+typedef struct Herd__V1__GetUsageResponse Herd__V1__GetUsageResponse;
+typedef struct Herd__V1__UsageOfDay Herd__V1__UsageOfDay;
+typedef struct Herd__V1__UnsettledReservation Herd__V1__UnsettledReservation;
 typedef struct Herd__V1__ListAuditRequest Herd__V1__ListAuditRequest;
 typedef struct Herd__V1__ListAuditResponse Herd__V1__ListAuditResponse;
 typedef struct Herd__V1__AuditEntry Herd__V1__AuditEntry;
@@ -67,10 +73,22 @@ struct  Herd__V1__AccessToken
    * Who made it: the id of a token, a certificate's name, or "offline".
    */
   char *created_by;
+  /*
+   * How many calls may begin in a second; as many may come at once, and at least one. 0 = no limit, here and below.
+   */
+  double calls_per_second;
+  /*
+   * How many calls may be open at a time, streams included.
+   */
+  uint32_t calls_at_once;
+  /*
+   * US dollars that its calls may spend on models in a day of UTC.
+   */
+  double usd_per_day;
 };
 #define HERD__V1__ACCESS_TOKEN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__access_token__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 struct  Herd__V1__CreateTokenRequest
@@ -91,10 +109,16 @@ struct  Herd__V1__CreateTokenRequest
    * Made by the caller, the same in each repeat: the second time is ALREADY_EXISTS, since the secret is told once.
    */
   char *request_id;
+  /*
+   * As in AccessToken. A token of the role "service" has none: it calls on behalf of others, whose limits hold.
+   */
+  double calls_per_second;
+  uint32_t calls_at_once;
+  double usd_per_day;
 };
 #define HERD__V1__CREATE_TOKEN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__create_token_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 struct  Herd__V1__CreateTokenResponse
@@ -154,6 +178,175 @@ struct  Herd__V1__RevokeTokenResponse
 #define HERD__V1__REVOKE_TOKEN_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__revoke_token_response__descriptor) \
     , NULL }
+
+
+typedef enum {
+  HERD__V1__SET_TOKEN_LIMITS_REQUEST__RATE__NOT_SET = 0,
+  HERD__V1__SET_TOKEN_LIMITS_REQUEST__RATE_CALLS_PER_SECOND = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__SET_TOKEN_LIMITS_REQUEST__RATE__CASE)
+} Herd__V1__SetTokenLimitsRequest__RateCase;
+
+typedef enum {
+  HERD__V1__SET_TOKEN_LIMITS_REQUEST__CROWD__NOT_SET = 0,
+  HERD__V1__SET_TOKEN_LIMITS_REQUEST__CROWD_CALLS_AT_ONCE = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__SET_TOKEN_LIMITS_REQUEST__CROWD__CASE)
+} Herd__V1__SetTokenLimitsRequest__CrowdCase;
+
+typedef enum {
+  HERD__V1__SET_TOKEN_LIMITS_REQUEST__MONEY__NOT_SET = 0,
+  HERD__V1__SET_TOKEN_LIMITS_REQUEST__MONEY_USD_PER_DAY = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HERD__V1__SET_TOKEN_LIMITS_REQUEST__MONEY__CASE)
+} Herd__V1__SetTokenLimitsRequest__MoneyCase;
+
+/*
+ * What is absent stays as it was.
+ */
+struct  Herd__V1__SetTokenLimitsRequest
+{
+  ProtobufCMessage base;
+  char *id;
+  Herd__V1__SetTokenLimitsRequest__RateCase rate_case;
+  union {
+    double calls_per_second;
+  };
+  Herd__V1__SetTokenLimitsRequest__CrowdCase crowd_case;
+  union {
+    uint32_t calls_at_once;
+  };
+  Herd__V1__SetTokenLimitsRequest__MoneyCase money_case;
+  union {
+    /*
+     * Holds for the day that goes on as well: what was spent already counts.
+     */
+    double usd_per_day;
+  };
+};
+#define HERD__V1__SET_TOKEN_LIMITS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__set_token_limits_request__descriptor) \
+    , (char *)protobuf_c_empty_string, HERD__V1__SET_TOKEN_LIMITS_REQUEST__RATE__NOT_SET, {0}, HERD__V1__SET_TOKEN_LIMITS_REQUEST__CROWD__NOT_SET, {0}, HERD__V1__SET_TOKEN_LIMITS_REQUEST__MONEY__NOT_SET, {0} }
+
+
+struct  Herd__V1__SetTokenLimitsResponse
+{
+  ProtobufCMessage base;
+  Herd__V1__AccessToken *token;
+};
+#define HERD__V1__SET_TOKEN_LIMITS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__set_token_limits_response__descriptor) \
+    , NULL }
+
+
+struct  Herd__V1__GetUsageRequest
+{
+  ProtobufCMessage base;
+  Herd__V1__Page *page;
+  /*
+   * Empty = all.
+   */
+  char *tenant;
+  /*
+   * The id of a token, or of another credential; empty = all.
+   */
+  char *token;
+  /*
+   * YYYY-MM-DD; empty = from the first, to the last there is.
+   */
+  char *first_day;
+  char *last_day;
+  /*
+   * Reservations that were never settled in place of the days' sums.
+   */
+  protobuf_c_boolean unsettled;
+};
+#define HERD__V1__GET_USAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__get_usage_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Herd__V1__GetUsageResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By day, then token, then tenant.
+   */
+  size_t n_days;
+  Herd__V1__UsageOfDay **days;
+  size_t n_unsettled;
+  Herd__V1__UnsettledReservation **unsettled;
+  char *next;
+};
+#define HERD__V1__GET_USAGE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__get_usage_response__descriptor) \
+    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * What one credential used on behalf of one tenant in one day. Money is in billionths of a US dollar, so that
+ * charged + remaining = limit, to the last of them.
+ */
+struct  Herd__V1__UsageOfDay
+{
+  ProtobufCMessage base;
+  /*
+   * YYYY-MM-DD, of UTC.
+   */
+  char *day;
+  char *tenant;
+  /*
+   * The id of a token; a certificate's or the service credential's; "" = anybody, while the herd had no credentials.
+   */
+  char *token;
+  /*
+   * Answers of models, whole or begun: refinements and retries have several.
+   */
+  uint64_t answers;
+  uint64_t prompt_tokens;
+  uint64_t completion_tokens;
+  /*
+   * With what calls under way may still cost, and what calls may have cost that were under way when the router was
+   * killed.
+   */
+  uint64_t charged_nano_usd;
+  /*
+   * Of it, set aside for calls under way.
+   */
+  uint64_t reserved_nano_usd;
+  /*
+   * Of it, set aside for calls of which nobody knows what they cost; see GetUsageRequest.unsettled.
+   */
+  uint64_t unsettled_nano_usd;
+  /*
+   * The token's for the day; 0 = none.
+   */
+  uint64_t limit_nano_usd;
+  /*
+   * Of the limit, for all tenants of the token together. Below 0 where the limit was lowered, or a model wrote more than
+   * it was told to.
+   */
+  int64_t remaining_nano_usd;
+};
+#define HERD__V1__USAGE_OF_DAY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__usage_of_day__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * What was set aside for an answer whose end nobody knows, since the router was killed meanwhile. It stays charged.
+ */
+struct  Herd__V1__UnsettledReservation
+{
+  ProtobufCMessage base;
+  char *id;
+  char *day;
+  char *tenant;
+  char *token;
+  char *model;
+  uint64_t nano_usd;
+  uint64_t time_unix_ms;
+};
+#define HERD__V1__UNSETTLED_RESERVATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__unsettled_reservation__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Herd__V1__ListAuditRequest
@@ -359,6 +552,120 @@ Herd__V1__RevokeTokenResponse *
 void   herd__v1__revoke_token_response__free_unpacked
                      (Herd__V1__RevokeTokenResponse *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__SetTokenLimitsRequest methods */
+void   herd__v1__set_token_limits_request__init
+                     (Herd__V1__SetTokenLimitsRequest         *message);
+size_t herd__v1__set_token_limits_request__get_packed_size
+                     (const Herd__V1__SetTokenLimitsRequest   *message);
+size_t herd__v1__set_token_limits_request__pack
+                     (const Herd__V1__SetTokenLimitsRequest   *message,
+                      uint8_t             *out);
+size_t herd__v1__set_token_limits_request__pack_to_buffer
+                     (const Herd__V1__SetTokenLimitsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__SetTokenLimitsRequest *
+       herd__v1__set_token_limits_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__set_token_limits_request__free_unpacked
+                     (Herd__V1__SetTokenLimitsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__SetTokenLimitsResponse methods */
+void   herd__v1__set_token_limits_response__init
+                     (Herd__V1__SetTokenLimitsResponse         *message);
+size_t herd__v1__set_token_limits_response__get_packed_size
+                     (const Herd__V1__SetTokenLimitsResponse   *message);
+size_t herd__v1__set_token_limits_response__pack
+                     (const Herd__V1__SetTokenLimitsResponse   *message,
+                      uint8_t             *out);
+size_t herd__v1__set_token_limits_response__pack_to_buffer
+                     (const Herd__V1__SetTokenLimitsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__SetTokenLimitsResponse *
+       herd__v1__set_token_limits_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__set_token_limits_response__free_unpacked
+                     (Herd__V1__SetTokenLimitsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__GetUsageRequest methods */
+void   herd__v1__get_usage_request__init
+                     (Herd__V1__GetUsageRequest         *message);
+size_t herd__v1__get_usage_request__get_packed_size
+                     (const Herd__V1__GetUsageRequest   *message);
+size_t herd__v1__get_usage_request__pack
+                     (const Herd__V1__GetUsageRequest   *message,
+                      uint8_t             *out);
+size_t herd__v1__get_usage_request__pack_to_buffer
+                     (const Herd__V1__GetUsageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__GetUsageRequest *
+       herd__v1__get_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__get_usage_request__free_unpacked
+                     (Herd__V1__GetUsageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__GetUsageResponse methods */
+void   herd__v1__get_usage_response__init
+                     (Herd__V1__GetUsageResponse         *message);
+size_t herd__v1__get_usage_response__get_packed_size
+                     (const Herd__V1__GetUsageResponse   *message);
+size_t herd__v1__get_usage_response__pack
+                     (const Herd__V1__GetUsageResponse   *message,
+                      uint8_t             *out);
+size_t herd__v1__get_usage_response__pack_to_buffer
+                     (const Herd__V1__GetUsageResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__GetUsageResponse *
+       herd__v1__get_usage_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__get_usage_response__free_unpacked
+                     (Herd__V1__GetUsageResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__UsageOfDay methods */
+void   herd__v1__usage_of_day__init
+                     (Herd__V1__UsageOfDay         *message);
+size_t herd__v1__usage_of_day__get_packed_size
+                     (const Herd__V1__UsageOfDay   *message);
+size_t herd__v1__usage_of_day__pack
+                     (const Herd__V1__UsageOfDay   *message,
+                      uint8_t             *out);
+size_t herd__v1__usage_of_day__pack_to_buffer
+                     (const Herd__V1__UsageOfDay   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__UsageOfDay *
+       herd__v1__usage_of_day__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__usage_of_day__free_unpacked
+                     (Herd__V1__UsageOfDay *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__V1__UnsettledReservation methods */
+void   herd__v1__unsettled_reservation__init
+                     (Herd__V1__UnsettledReservation         *message);
+size_t herd__v1__unsettled_reservation__get_packed_size
+                     (const Herd__V1__UnsettledReservation   *message);
+size_t herd__v1__unsettled_reservation__pack
+                     (const Herd__V1__UnsettledReservation   *message,
+                      uint8_t             *out);
+size_t herd__v1__unsettled_reservation__pack_to_buffer
+                     (const Herd__V1__UnsettledReservation   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__V1__UnsettledReservation *
+       herd__v1__unsettled_reservation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__v1__unsettled_reservation__free_unpacked
+                     (Herd__V1__UnsettledReservation *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__V1__ListAuditRequest methods */
 void   herd__v1__list_audit_request__init
                      (Herd__V1__ListAuditRequest         *message);
@@ -439,6 +746,24 @@ typedef void (*Herd__V1__RevokeTokenRequest_Closure)
 typedef void (*Herd__V1__RevokeTokenResponse_Closure)
                  (const Herd__V1__RevokeTokenResponse *message,
                   void *closure_data);
+typedef void (*Herd__V1__SetTokenLimitsRequest_Closure)
+                 (const Herd__V1__SetTokenLimitsRequest *message,
+                  void *closure_data);
+typedef void (*Herd__V1__SetTokenLimitsResponse_Closure)
+                 (const Herd__V1__SetTokenLimitsResponse *message,
+                  void *closure_data);
+typedef void (*Herd__V1__GetUsageRequest_Closure)
+                 (const Herd__V1__GetUsageRequest *message,
+                  void *closure_data);
+typedef void (*Herd__V1__GetUsageResponse_Closure)
+                 (const Herd__V1__GetUsageResponse *message,
+                  void *closure_data);
+typedef void (*Herd__V1__UsageOfDay_Closure)
+                 (const Herd__V1__UsageOfDay *message,
+                  void *closure_data);
+typedef void (*Herd__V1__UnsettledReservation_Closure)
+                 (const Herd__V1__UnsettledReservation *message,
+                  void *closure_data);
 typedef void (*Herd__V1__ListAuditRequest_Closure)
                  (const Herd__V1__ListAuditRequest *message,
                   void *closure_data);
@@ -467,6 +792,14 @@ struct Herd__V1__Access_Service
                        const Herd__V1__RevokeTokenRequest *input,
                        Herd__V1__RevokeTokenResponse_Closure closure,
                        void *closure_data);
+  void (*set_token_limits)(Herd__V1__Access_Service *service,
+                           const Herd__V1__SetTokenLimitsRequest *input,
+                           Herd__V1__SetTokenLimitsResponse_Closure closure,
+                           void *closure_data);
+  void (*get_usage)(Herd__V1__Access_Service *service,
+                    const Herd__V1__GetUsageRequest *input,
+                    Herd__V1__GetUsageResponse_Closure closure,
+                    void *closure_data);
   void (*list_audit)(Herd__V1__Access_Service *service,
                      const Herd__V1__ListAuditRequest *input,
                      Herd__V1__ListAuditResponse_Closure closure,
@@ -482,6 +815,8 @@ void herd__v1__access__init (Herd__V1__Access_Service *service,
       function_prefix__ ## create_token,\
       function_prefix__ ## list_tokens,\
       function_prefix__ ## revoke_token,\
+      function_prefix__ ## set_token_limits,\
+      function_prefix__ ## get_usage,\
       function_prefix__ ## list_audit  }
 void herd__v1__access__create_token(ProtobufCService *service,
                                     const Herd__V1__CreateTokenRequest *input,
@@ -495,6 +830,14 @@ void herd__v1__access__revoke_token(ProtobufCService *service,
                                     const Herd__V1__RevokeTokenRequest *input,
                                     Herd__V1__RevokeTokenResponse_Closure closure,
                                     void *closure_data);
+void herd__v1__access__set_token_limits(ProtobufCService *service,
+                                        const Herd__V1__SetTokenLimitsRequest *input,
+                                        Herd__V1__SetTokenLimitsResponse_Closure closure,
+                                        void *closure_data);
+void herd__v1__access__get_usage(ProtobufCService *service,
+                                 const Herd__V1__GetUsageRequest *input,
+                                 Herd__V1__GetUsageResponse_Closure closure,
+                                 void *closure_data);
 void herd__v1__access__list_audit(ProtobufCService *service,
                                   const Herd__V1__ListAuditRequest *input,
                                   Herd__V1__ListAuditResponse_Closure closure,
@@ -509,6 +852,12 @@ extern const ProtobufCMessageDescriptor herd__v1__list_tokens_request__descripto
 extern const ProtobufCMessageDescriptor herd__v1__list_tokens_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__revoke_token_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__revoke_token_response__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__set_token_limits_request__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__set_token_limits_response__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__get_usage_request__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__get_usage_response__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__usage_of_day__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__unsettled_reservation__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__list_audit_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__list_audit_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__audit_entry__descriptor;

@@ -1177,6 +1177,96 @@ void   herd__store__v1__access_token_record__free_unpacked
   assert(message->base.descriptor == &herd__store__v1__access_token_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__store__v1__account_record__init
+                     (Herd__Store__V1__AccountRecord         *message)
+{
+  static const Herd__Store__V1__AccountRecord init_value = HERD__STORE__V1__ACCOUNT_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__account_record__get_packed_size
+                     (const Herd__Store__V1__AccountRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__account_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__account_record__pack
+                     (const Herd__Store__V1__AccountRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__account_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__account_record__pack_to_buffer
+                     (const Herd__Store__V1__AccountRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__account_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__AccountRecord *
+       herd__store__v1__account_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__AccountRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__account_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__account_record__free_unpacked
+                     (Herd__Store__V1__AccountRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__account_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   herd__store__v1__reservation_record__init
+                     (Herd__Store__V1__ReservationRecord         *message)
+{
+  static const Herd__Store__V1__ReservationRecord init_value = HERD__STORE__V1__RESERVATION_RECORD__INIT;
+  *message = init_value;
+}
+size_t herd__store__v1__reservation_record__get_packed_size
+                     (const Herd__Store__V1__ReservationRecord *message)
+{
+  assert(message->base.descriptor == &herd__store__v1__reservation_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t herd__store__v1__reservation_record__pack
+                     (const Herd__Store__V1__ReservationRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &herd__store__v1__reservation_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t herd__store__v1__reservation_record__pack_to_buffer
+                     (const Herd__Store__V1__ReservationRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &herd__store__v1__reservation_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Herd__Store__V1__ReservationRecord *
+       herd__store__v1__reservation_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Herd__Store__V1__ReservationRecord *)
+     protobuf_c_message_unpack (&herd__store__v1__reservation_record__descriptor,
+                                allocator, len, data);
+}
+void   herd__store__v1__reservation_record__free_unpacked
+                     (Herd__Store__V1__ReservationRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &herd__store__v1__reservation_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   herd__store__v1__audit_record__init
                      (Herd__Store__V1__AuditRecord         *message)
 {
@@ -4330,7 +4420,7 @@ const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__answer_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__access_token_record__field_descriptors[11] =
+static const ProtobufCFieldDescriptor herd__store__v1__access_token_record__field_descriptors[14] =
 {
   {
     "id",
@@ -4464,8 +4554,46 @@ static const ProtobufCFieldDescriptor herd__store__v1__access_token_record__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "calls_per_second",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, calls_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls_at_once",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, calls_at_once),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usd_per_day",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccessTokenRecord, usd_per_day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__access_token_record__field_indices_by_name[] = {
+  12,   /* field[12] = calls_at_once */
+  11,   /* field[11] = calls_per_second */
   9,   /* field[9] = created_by */
   6,   /* field[6] = created_unix_ms */
   2,   /* field[2] = digest */
@@ -4477,11 +4605,12 @@ static const unsigned herd__store__v1__access_token_record__field_indices_by_nam
   4,   /* field[4] = roles */
   1,   /* field[1] = salt */
   5,   /* field[5] = tenant */
+  13,   /* field[13] = usd_per_day */
 };
 static const ProtobufCIntRange herd__store__v1__access_token_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__access_token_record__descriptor =
 {
@@ -4491,11 +4620,256 @@ const ProtobufCMessageDescriptor herd__store__v1__access_token_record__descripto
   "Herd__Store__V1__AccessTokenRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__AccessTokenRecord),
-  11,
+  14,
   herd__store__v1__access_token_record__field_descriptors,
   herd__store__v1__access_token_record__field_indices_by_name,
   1,  herd__store__v1__access_token_record__number_ranges,
   (ProtobufCMessageInit) herd__store__v1__access_token_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__account_record__field_descriptors[8] =
+{
+  {
+    "day",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answers",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, answers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt_tokens",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, prompt_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "completion_tokens",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, completion_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "charged_nano_usd",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, charged_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit_nano_usd",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__AccountRecord, limit_nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__account_record__field_indices_by_name[] = {
+  3,   /* field[3] = answers */
+  6,   /* field[6] = charged_nano_usd */
+  5,   /* field[5] = completion_tokens */
+  0,   /* field[0] = day */
+  7,   /* field[7] = limit_nano_usd */
+  4,   /* field[4] = prompt_tokens */
+  2,   /* field[2] = tenant */
+  1,   /* field[1] = token */
+};
+static const ProtobufCIntRange herd__store__v1__account_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__account_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.AccountRecord",
+  "AccountRecord",
+  "Herd__Store__V1__AccountRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__AccountRecord),
+  8,
+  herd__store__v1__account_record__field_descriptors,
+  herd__store__v1__account_record__field_indices_by_name,
+  1,  herd__store__v1__account_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__account_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__store__v1__reservation_record__field_descriptors[7] =
+{
+  {
+    "day",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "nano_usd",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, nano_usd),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_unix_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, time_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__ReservationRecord, run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__store__v1__reservation_record__field_indices_by_name[] = {
+  0,   /* field[0] = day */
+  3,   /* field[3] = model */
+  4,   /* field[4] = nano_usd */
+  6,   /* field[6] = run */
+  2,   /* field[2] = tenant */
+  5,   /* field[5] = time_unix_ms */
+  1,   /* field[1] = token */
+};
+static const ProtobufCIntRange herd__store__v1__reservation_record__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor herd__store__v1__reservation_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.store.v1.ReservationRecord",
+  "ReservationRecord",
+  "Herd__Store__V1__ReservationRecord",
+  "herd.store.v1",
+  sizeof(Herd__Store__V1__ReservationRecord),
+  7,
+  herd__store__v1__reservation_record__field_descriptors,
+  herd__store__v1__reservation_record__field_indices_by_name,
+  1,  herd__store__v1__reservation_record__number_ranges,
+  (ProtobufCMessageInit) herd__store__v1__reservation_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor herd__store__v1__audit_record__field_descriptors[8] =

@@ -41,6 +41,8 @@ typedef struct Herd__Store__V1__GraderRecord Herd__Store__V1__GraderRecord;
 typedef struct Herd__Store__V1__SuiteItemRecord Herd__Store__V1__SuiteItemRecord;
 typedef struct Herd__Store__V1__AnswerRecord Herd__Store__V1__AnswerRecord;
 typedef struct Herd__Store__V1__AccessTokenRecord Herd__Store__V1__AccessTokenRecord;
+typedef struct Herd__Store__V1__AccountRecord Herd__Store__V1__AccountRecord;
+typedef struct Herd__Store__V1__ReservationRecord Herd__Store__V1__ReservationRecord;
 typedef struct Herd__Store__V1__AuditRecord Herd__Store__V1__AuditRecord;
 
 
@@ -589,10 +591,64 @@ struct  Herd__Store__V1__AccessTokenRecord
   uint64_t revoked_unix_ms;
   char *created_by;
   char *request_id;
+  /*
+   * 0 = no limit.
+   */
+  double calls_per_second;
+  uint32_t calls_at_once;
+  double usd_per_day;
 };
 #define HERD__STORE__V1__ACCESS_TOKEN_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__access_token_record__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0 }
+
+
+/*
+ * What one credential used on behalf of one tenant in one day, as far as it is settled. Its key has day, token and tenant.
+ */
+struct  Herd__Store__V1__AccountRecord
+{
+  ProtobufCMessage base;
+  uint64_t day;
+  char *token;
+  char *tenant;
+  uint64_t answers;
+  uint64_t prompt_tokens;
+  uint64_t completion_tokens;
+  uint64_t charged_nano_usd;
+  /*
+   * The token's, as of when the record was written; 0 = none.
+   */
+  uint64_t limit_nano_usd;
+};
+#define HERD__STORE__V1__ACCOUNT_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__account_record__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0 }
+
+
+/*
+ * Money set aside for an answer that is not settled. Its key is a number of its own.
+ */
+struct  Herd__Store__V1__ReservationRecord
+{
+  ProtobufCMessage base;
+  /*
+   * Days since 1970-01-01 UTC.
+   */
+  uint64_t day;
+  char *token;
+  char *tenant;
+  char *model;
+  uint64_t nano_usd;
+  uint64_t time_unix_ms;
+  /*
+   * Of the process that made it: those of another can't be settled any more.
+   */
+  uint64_t run;
+};
+#define HERD__STORE__V1__RESERVATION_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__reservation_record__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 /*
@@ -1109,6 +1165,44 @@ Herd__Store__V1__AccessTokenRecord *
 void   herd__store__v1__access_token_record__free_unpacked
                      (Herd__Store__V1__AccessTokenRecord *message,
                       ProtobufCAllocator *allocator);
+/* Herd__Store__V1__AccountRecord methods */
+void   herd__store__v1__account_record__init
+                     (Herd__Store__V1__AccountRecord         *message);
+size_t herd__store__v1__account_record__get_packed_size
+                     (const Herd__Store__V1__AccountRecord   *message);
+size_t herd__store__v1__account_record__pack
+                     (const Herd__Store__V1__AccountRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__account_record__pack_to_buffer
+                     (const Herd__Store__V1__AccountRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__AccountRecord *
+       herd__store__v1__account_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__account_record__free_unpacked
+                     (Herd__Store__V1__AccountRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Herd__Store__V1__ReservationRecord methods */
+void   herd__store__v1__reservation_record__init
+                     (Herd__Store__V1__ReservationRecord         *message);
+size_t herd__store__v1__reservation_record__get_packed_size
+                     (const Herd__Store__V1__ReservationRecord   *message);
+size_t herd__store__v1__reservation_record__pack
+                     (const Herd__Store__V1__ReservationRecord   *message,
+                      uint8_t             *out);
+size_t herd__store__v1__reservation_record__pack_to_buffer
+                     (const Herd__Store__V1__ReservationRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Herd__Store__V1__ReservationRecord *
+       herd__store__v1__reservation_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   herd__store__v1__reservation_record__free_unpacked
+                     (Herd__Store__V1__ReservationRecord *message,
+                      ProtobufCAllocator *allocator);
 /* Herd__Store__V1__AuditRecord methods */
 void   herd__store__v1__audit_record__init
                      (Herd__Store__V1__AuditRecord         *message);
@@ -1208,6 +1302,12 @@ typedef void (*Herd__Store__V1__AnswerRecord_Closure)
 typedef void (*Herd__Store__V1__AccessTokenRecord_Closure)
                  (const Herd__Store__V1__AccessTokenRecord *message,
                   void *closure_data);
+typedef void (*Herd__Store__V1__AccountRecord_Closure)
+                 (const Herd__Store__V1__AccountRecord *message,
+                  void *closure_data);
+typedef void (*Herd__Store__V1__ReservationRecord_Closure)
+                 (const Herd__Store__V1__ReservationRecord *message,
+                  void *closure_data);
 typedef void (*Herd__Store__V1__AuditRecord_Closure)
                  (const Herd__Store__V1__AuditRecord *message,
                   void *closure_data);
@@ -1243,6 +1343,8 @@ extern const ProtobufCMessageDescriptor herd__store__v1__grader_record__descript
 extern const ProtobufCMessageDescriptor herd__store__v1__suite_item_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__answer_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__access_token_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__account_record__descriptor;
+extern const ProtobufCMessageDescriptor herd__store__v1__reservation_record__descriptor;
 extern const ProtobufCMessageDescriptor herd__store__v1__audit_record__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -1,0 +1,288 @@
+package import HerdFrames
+import HerdMessages
+package import HerdStore
+package import Logging
+import NIOConcurrencyHelpers
+
+/// What the herd's callers spend: what is left of each token's day is known in memory, and everything that matters is on
+/// disk before it has an effect.
+///
+/// Money is set aside on disk before a model is asked, and what it cost takes its place afterwards. What is freed so is
+/// given to nobody in an earlier transaction than the one that frees it: however the process ends, what is charged and
+/// what is set aside never come to more than the limit. What an earlier process has set aside stays charged.
+package final class Ledger: Sendable {
+    static let accounts = Table<[UInt8]>("accounts")
+    static let reservations = Table<UInt64>("reservations")
+    package static let tables: [TableID] = [accounts.id, reservations.id]
+
+    private struct State {
+        var spending: Spending
+        var nextKey: UInt64
+        var batch = LedgerBatch()
+        /// Answers that were not paid for.
+        var refused: UInt64 = 0
+        /// Whether somebody writes now.
+        var isWriting = false
+        /// Whether somebody writes in a moment.
+        var isWaiting = false
+    }
+
+    let store: StoreEnvironment
+    let limit: @Sendable (_ token: String) -> Double
+    private let now: @Sendable () -> UInt64
+    private let logger: Logger
+    /// Of this process: it settles no other's reservations.
+    let run: UInt64
+    private let state: NIOLockedValueBox<State>
+
+    /// How long what nobody waits for may wait for more.
+    private static let patience = Duration.milliseconds(100)
+    /// How long to wait before a disk that failed is tried again.
+    private static let pauses = (first: Duration.milliseconds(50), longest: Duration.seconds(2))
+    private static let dayMilliseconds: UInt64 = 86_400_000
+    /// When to try again where answers under way may free money.
+    private static let shortPause = 1_000
+
+    /// Reads what is charged of the day.
+    ///
+    /// - Parameters:
+    ///   - limit: US dollars a day of a token; 0 = none.
+    ///   - now: milliseconds since 1970.
+    package init(
+        store: StoreEnvironment, logger: Logger, now: (@Sendable () -> UInt64)? = nil,
+        limit: @escaping @Sendable (_ token: String) -> Double
+    ) throws {
+        self.store = store
+        self.logger = logger
+        self.limit = limit
+        let now = now ?? { WallClock.milliseconds() }
+        self.now = now
+        run = .random(in: 1 ... .max)
+        let today = now() / Self.dayMilliseconds
+        state = NIOLockedValueBox(
+            try store.read { transaction in
+                var left: [ReservationRecord] = []
+                var latest = today
+                var nextKey = now() << 16
+                try transaction.scan(Self.reservations) { record in
+                    nextKey = max(nextKey, try record.key() + 1)
+                    if let reservation = try? ReservationRecord(stored: try record.value()) {
+                        left.append(reservation)
+                        latest = max(latest, reservation.day)
+                    }
+                    return .next
+                }
+                if let last = try transaction.firstKey(of: Self.accounts, .all.reversed()) {
+                    latest = max(latest, Self.day(ofKey: last) ?? 0)
+                }
+                var spending = Spending(day: latest)
+                try transaction.scan(Self.accounts, .prefix(OrderedBytes().adding(latest).bytes)) { record in
+                    if let account = try? AccountRecord(stored: try record.value()) {
+                        spending.load(account.chargedNanoUsd, of: account.token, day: account.day)
+                    } else {
+                        logger.error(
+                            "an account is damaged: what it was charged for today is not known",
+                            metadata: ["day": "\(latest)"])
+                    }
+                    return .next
+                }
+                for reservation in left {
+                    spending.load(reservation.nanoUsd, of: reservation.token, day: reservation.day)
+                }
+                return State(spending: spending, nextKey: nextKey)
+            })
+    }
+
+    /// Of an account's key.
+    static func day(ofKey key: [UInt8]) -> UInt64? {
+        guard key.count >= 8 else { return nil }
+        return key.prefix(8).reduce(0) { day, byte in day << 8 | UInt64(byte) }
+    }
+
+    /// The day that money is spent of.
+    var today: UInt64 { state.withLockedValue { $0.spending.day } }
+
+    // MARK: - Spending
+
+    /// Whether a credential's money is limited.
+    func isLimited(_ payer: Payer) -> Bool { limit(payer.token) > 0 }
+
+    /// Sets money aside for an answer: all of `most`, or what is left of the day if that is at least `least`. It may be
+    /// spent once it is `stored`; however the answer ends, it has to be settled.
+    ///
+    /// - Returns: nil for a credential without a limit, and for what costs nothing.
+    /// - Throws: RESOURCE_EXHAUSTED, with when to try again.
+    package func reserve(
+        _ payer: Payer, model: String, least: UInt64, most: UInt64
+    ) throws(CallError) -> Hold? {
+        let limit = NanoUSD.of(usd: limit(payer.token))
+        guard limit > 0, most > 0 else { return nil }
+        let time = now()
+        let (verdict, hold, day): (Spending.Verdict, Hold?, UInt64) = state.withLockedValue { state in
+            state.spending.advance(to: time / Self.dayMilliseconds)
+            let day = state.spending.day
+            let verdict = state.spending.reserve(least: least, most: most, of: payer.token, limit: limit)
+            guard case .granted(let amount) = verdict else {
+                state.refused += 1
+                return (verdict, nil, day)
+            }
+            let hold = Hold(key: state.nextKey, day: day, payer: payer, amount: amount)
+            state.nextKey += 1
+            state.batch.holds.append((hold, model, time, limit))
+            return (verdict, hold, day)
+        }
+        guard let hold else {
+            throw refusal(verdict, payer, needs: least, limit: limit, day: day, time: time)
+        }
+        write()
+        return hold
+    }
+
+    /// Charges what an answer cost, in the place of what was set aside for it. Does not wait for anything.
+    ///
+    /// - Parameter answers: 0 where there was none.
+    package func settle(
+        _ hold: Hold?, of payer: Payer, cost: UInt64, answers: UInt64, promptTokens: UInt64, completionTokens: UInt64
+    ) {
+        let limit = NanoUSD.of(usd: limit(payer.token))
+        let time = now()
+        let isUrgent = state.withLockedValue { state in
+            state.spending.advance(to: time / Self.dayMilliseconds)
+            let day = hold?.day ?? state.spending.day
+            state.spending.settle(reserved: hold?.amount ?? 0, cost: cost, of: payer.token, day: day)
+            if let hold { state.batch.settled.append(hold.key) }
+            if answers > 0 || cost > 0 {
+                state.batch.add(
+                    LedgerBatch.Change(
+                        answers: answers, promptTokens: promptTokens, completionTokens: completionTokens, charged: cost,
+                        limit: limit), to: LedgerBatch.Row(day: day, payer: payer))
+            }
+            return state.batch.isUrgent
+        }
+        // Behind the reply's last frame, which is next.
+        EventLoopHosts.afterwards {
+            if isUrgent { self.write() } else { self.writeSoon() }
+        }
+    }
+
+    /// For Status: `money_charged_usd_today` and, of it, `money_reserved_usd`; `money_refused`, answers that were not paid
+    /// for.
+    var figures: [String: Double] {
+        let (charged, reserved, refused) = state.withLockedValue { state in
+            (state.spending.total.charged, state.spending.total.reserved, state.refused)
+        }
+        return [
+            "money_charged_usd_today": Double(NanoUSD.sum(charged, reserved)) / NanoUSD.perUSD,
+            "money_reserved_usd": Double(reserved) / NanoUSD.perUSD, "money_refused": Double(refused),
+        ]
+    }
+
+    private func refusal(
+        _ verdict: Spending.Verdict, _ payer: Payer, needs: UInt64, limit: UInt64, day: UInt64, time: UInt64
+    ) -> CallError {
+        let total = NanoUSD.text(limit)
+        let midnight = (day + 1) * Self.dayMilliseconds
+        switch verdict {
+        case .neverFits:
+            return CallError(
+                .resourceExhausted,
+                "this answer may cost \(NanoUSD.text(needs)) US dollars, more than the \(total) a day of this token; ask "
+                    + "for a shorter one (options.max_tokens), or have the token's limit raised")
+        case .later(let left):
+            return CallError(
+                .resourceExhausted,
+                "this answer may cost \(NanoUSD.text(needs)) US dollars, and of the \(total) of this token's day "
+                    + "\(NanoUSD.text(left)) are left while other answers are under way; try again when they have ended",
+                metadata: ["retry-after-ms": "\(Self.shortPause)"])
+        case .spent(let left), .granted(let left):
+            return CallError(
+                .resourceExhausted,
+                "this answer may cost \(NanoUSD.text(needs)) US dollars, and of the \(total) of this token's day "
+                    + "\(NanoUSD.text(left)) are left; wait for the next day (UTC), ask for a shorter answer "
+                    + "(options.max_tokens), or have the token's limit raised",
+                metadata: ["retry-after-ms": "\(midnight > time ? midnight - time : 1)"])
+        }
+    }
+
+    // MARK: - Writing
+
+    /// Waits until all that came before is on disk; gives why it is not.
+    @discardableResult
+    package func flush() async -> (any Error)? {
+        let barrier = Hold(key: 0, day: 0, payer: Payer(), amount: 0)
+        state.withLockedValue { $0.batch.barriers.append(barrier) }
+        write()
+        return await barrier.stored()
+    }
+
+    /// Writes what there is, unless somebody does so already, who then writes that, too.
+    private func write() {
+        let begins = state.withLockedValue { state in
+            guard !state.isWriting else { return false }
+            state.isWriting = true
+            return true
+        }
+        if begins { Task.detached { await self.writeAll() } }
+    }
+
+    private func writeSoon() {
+        let begins = state.withLockedValue { state in
+            guard !state.isWriting, !state.isWaiting else { return false }
+            state.isWaiting = true
+            return true
+        }
+        guard begins else { return }
+        Task.detached {
+            try? await Task.sleep(for: Self.patience)
+            self.state.withLockedValue { $0.isWaiting = false }
+            self.write()
+        }
+    }
+
+    private func writeAll() async {
+        var pause = Self.pauses.first
+        var isFirst = true
+        while let (batch, day) = take(evenIfNobodyWaits: isFirst) {
+            isFirst = false
+            do {
+                let run = run
+                try await store.write { transaction in try batch.apply(day: day, run: run, to: &transaction) }
+                for (hold, _, _, _) in batch.holds { hold.finish(nil) }
+                for barrier in batch.barriers { barrier.finish(nil) }
+                pause = Self.pauses.first
+            } catch {
+                let isLeft = state.withLockedValue { state in
+                    state.batch = batch.leftovers(with: state.batch)
+                    return !state.batch.isEmpty
+                }
+                for (hold, _, _, _) in batch.holds { hold.finish(error) }
+                for barrier in batch.barriers { barrier.finish(error) }
+                if let error = error as? StoreError, error.code == .closed {
+                    // Whoever comes later is told the same.
+                    return state.withLockedValue { $0.isWriting = false }
+                }
+                guard isLeft else { continue }
+                logger.error(
+                    "what answers cost can't be stored for now; it is kept in memory and tried again",
+                    metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: pause)
+                isFirst = true
+                pause = min(pause * 2, Self.pauses.longest)
+            }
+        }
+    }
+
+    /// Nil where nothing is left to write at once.
+    private func take(evenIfNobodyWaits: Bool) -> (LedgerBatch, day: UInt64)? {
+        let (batch, day, isLeft): (LedgerBatch?, UInt64, Bool) = state.withLockedValue { state in
+            guard state.batch.isUrgent || evenIfNobodyWaits && !state.batch.isEmpty else {
+                state.isWriting = false
+                return (nil, 0, !state.batch.isEmpty)
+            }
+            defer { state.batch = LedgerBatch() }
+            return (state.batch, state.spending.day, false)
+        }
+        if isLeft { writeSoon() }
+        return batch.map { ($0, day) }
+    }
+}

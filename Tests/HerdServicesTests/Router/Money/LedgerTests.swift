@@ -1,0 +1,272 @@
+import Foundation
+import HerdFrames
+import HerdMessages
+import HerdServices
+import HerdStore
+import Logging
+import Synchronization
+import Testing
+
+/// The ledger on a real store, which is left as it is at any moment and opened again.
+@Suite struct LedgerTests {
+    private static let payer = Payer(token: "token", tenant: "acme")
+    private static let day: UInt64 = 20_000
+    private static let limit: UInt64 = 100_000_000_000
+
+    /// A store in a folder of its own, and a clock.
+    private final class Fixture: Sendable {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "ledger-\(UUID().uuidString)")
+        let day = Mutex(LedgerTests.day)
+
+        func store(maxBytes: Int = 1 << 30) throws -> StoreEnvironment {
+            var options = StoreOptions()
+            options.maxBytes = maxBytes
+            options.logger = Self.logger
+            return try StoreEnvironment(path: folder.path, tables: Ledger.tables, options: options)
+        }
+
+        func ledger(_ store: StoreEnvironment, usdPerDay: Double = 100) throws -> Ledger {
+            try Ledger(
+                store: store, logger: Self.logger, now: { [self] in day.withLock { $0 * 86_400_000 + 1_000 } },
+                limit: { $0 == "token" ? usdPerDay : 0 })
+        }
+
+        static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+        deinit { try? FileManager.default.removeItem(at: folder) }
+    }
+
+    private static func row(_ ledger: Ledger) async throws -> UsageOfDay {
+        let usage = try await ledger.usage(GetUsageRequest(token: "token"))
+        return try #require(usage.days.last)
+    }
+
+    @Test func everyOrderOfReservationsSettlementsAndCrashesAddsUp() async throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("ledger: seed \(seed)")
+        var random = SeededAmounts(state: seed)
+        let fixture = Fixture()
+        var charged: UInt64 = 0
+        var answers: UInt64 = 1
+        var unsettled: [UInt64] = []
+        for round in 0..<25 {
+            let store = try fixture.store()
+            let ledger = try fixture.ledger(store)
+            // What an earlier process knew of and this one can't.
+            let start = try await Self.row(round == 0 ? try seeded(ledger) : ledger)
+            #expect(start.reservedNanoUsd == 0 && start.unsettledNanoUsd == unsettled.reduce(0, +))
+            #expect(start.chargedNanoUsd == charged + unsettled.reduce(0, +) && start.answers == answers)
+            #expect(start.remainingNanoUsd == Int64(Self.limit) - Int64(start.chargedNanoUsd))
+            var open: [Hold] = []
+            for _ in 0..<Int.random(in: 1...40, using: &random) {
+                switch Int.random(in: 0...4, using: &random) {
+                case 0...2:
+                    let least = UInt64.random(in: 1...400_000_000, using: &random)
+                    let left = Self.limit - charged - unsettled.reduce(0, +) - open.reduce(0) { $0 + $1.amount }
+                    do throws(CallError) {
+                        let hold = try ledger.reserve(Self.payer, model: "m", least: least, most: 2 * least)
+                        #expect(hold?.amount == min(2 * least, left))
+                        guard let hold else { continue }
+                        #expect(await hold.stored() == nil)
+                        open.append(hold)
+                    } catch {
+                        #expect(error.code == .resourceExhausted && left < least)
+                    }
+                default:
+                    guard let index = open.indices.randomElement(using: &random) else { continue }
+                    let hold = open.remove(at: index)
+                    let cost = UInt64.random(in: 0...hold.amount, using: &random)
+                    ledger.settle(
+                        hold, of: Self.payer, cost: cost, answers: 1, promptTokens: 3, completionTokens: 4)
+                    charged += cost
+                    answers += 1
+                }
+            }
+            #expect(await ledger.flush() == nil)
+            let row = try await Self.row(ledger)
+            let reserved = open.reduce(0) { $0 + $1.amount }
+            #expect(row.reservedNanoUsd == reserved)
+            #expect(row.chargedNanoUsd == charged + reserved + unsettled.reduce(0, +))
+            #expect(row.remainingNanoUsd == Int64(Self.limit) - Int64(row.chargedNanoUsd))
+            #expect(row.answers == answers && row.promptTokens == 3 * answers && row.completionTokens == 4 * answers)
+            // The process ends with answers under way.
+            unsettled += open.map(\.amount)
+            await store.close()
+        }
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store)
+        var listed: [UnsettledReservation] = []
+        var next = ""
+        repeat {
+            let page = try await ledger.usage(GetUsageRequest(page: Page(size: 7, token: next), unsettled: true))
+            listed += page.unsettled
+            next = page.next
+        } while !next.isEmpty
+        #expect(listed.map(\.nanoUsd).sorted() == unsettled.sorted() && Set(listed.map(\.id)).count == listed.count)
+        #expect(listed.allSatisfy { $0.tenant == "acme" && $0.token == "token" && $0.model == "m" })
+        await store.close()
+    }
+
+    private func seeded(_ ledger: Ledger) throws -> Ledger {
+        ledger.settle(nil, of: Self.payer, cost: 0, answers: 1, promptTokens: 3, completionTokens: 4)
+        ledger.settle(nil, of: Payer(), cost: 5, answers: 1, promptTokens: 1, completionTokens: 1)
+        return ledger
+    }
+
+    @Test func aThousandAtOnceGetExactlyWhatTheyCanPay() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store)
+        let price = Self.limit / 100
+        let granted = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<1_000 {
+                group.addTask {
+                    guard let hold = try? ledger.reserve(Self.payer, model: "m", least: price, most: price) else {
+                        return false
+                    }
+                    guard await hold.stored() == nil else { return false }
+                    ledger.settle(hold, of: Self.payer, cost: price, answers: 1, promptTokens: 1, completionTokens: 1)
+                    return true
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(granted == 100)
+        let row = try await Self.row(ledger)
+        #expect(row.chargedNanoUsd == Self.limit && row.remainingNanoUsd == 0 && row.answers == 100)
+        await store.close()
+    }
+
+    @Test func refusalsSayWhenToTryAgain() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        func refusal(_ nano: UInt64) -> CallError? {
+            do throws(CallError) {
+                _ = try ledger.reserve(Self.payer, model: "m", least: nano, most: nano)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let never = try #require(refusal(1_000_000_001))
+        #expect(never.code == .resourceExhausted && never.metadata["retry-after-ms"] == nil)
+        #expect(never.message.contains("1.000000001") && never.message.contains("max_tokens"))
+        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 900_000_000, most: 900_000_000))
+        let later = try #require(refusal(200_000_000))
+        #expect(later.metadata["retry-after-ms"] == "1000" && later.message.contains("under way"), "\(later)")
+        ledger.settle(
+            hold, of: Self.payer, cost: 900_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        let spent = try #require(refusal(200_000_000))
+        #expect(spent.metadata["retry-after-ms"] == "\(86_400_000 - 1_000)" && spent.message.contains("next day"))
+        // Others, and what costs nothing, go on.
+        #expect(try ledger.reserve(Payer(token: "other"), model: "m", least: 1 << 60, most: 1 << 60) == nil)
+        #expect(try ledger.reserve(Self.payer, model: "m", least: 0, most: 0) == nil)
+        await store.close()
+    }
+
+    @Test func theTenantsOfATokenShareItsDay() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        for (tenant, cost) in [("a", UInt64(300_000_000)), ("b", 500_000_000)] {
+            let payer = Payer(token: "token", tenant: tenant)
+            let hold = try #require(try ledger.reserve(payer, model: "m", least: cost, most: cost))
+            #expect(await hold.stored() == nil)
+            ledger.settle(hold, of: payer, cost: cost, answers: 1, promptTokens: 1, completionTokens: 1)
+        }
+        let open = try #require(
+            try ledger.reserve(Payer(token: "token", tenant: "b"), model: "m", least: 1, most: 150_000_000))
+        #expect(await open.stored() == nil)
+        let days = try await ledger.usage(GetUsageRequest()).days
+        #expect(days.map(\.tenant) == ["a", "b"] && days.map(\.chargedNanoUsd) == [300_000_000, 650_000_000])
+        #expect(days.map(\.reservedNanoUsd) == [0, 150_000_000])
+        #expect(days.map(\.remainingNanoUsd) == [50_000_000, 50_000_000])
+        #expect(try await ledger.usage(GetUsageRequest(tenant: "a")).days.map(\.remainingNanoUsd) == [50_000_000])
+        await store.close()
+    }
+
+    @Test func aClockThatIsSetBackOpensNoSpentDay() async throws {
+        let fixture = Fixture()
+        for round in 0..<2 {
+            let store = try fixture.store()
+            let ledger = try fixture.ledger(store, usdPerDay: 1)
+            if round == 0 {
+                let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+                #expect(await hold.stored() == nil)
+                ledger.settle(
+                    hold, of: Self.payer, cost: 1_000_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+            }
+            // Also of the next process.
+            fixture.day.withLock { $0 = Self.day - 3 }
+            await expectFailure(.resourceExhausted) {
+                _ = try ledger.reserve(Self.payer, model: "m", least: 1, most: 1)
+            }
+            let row = try await Self.row(ledger)
+            #expect(row.day == "2024-10-04" && row.remainingNanoUsd == 0)
+            await store.close()
+        }
+        fixture.day.withLock { $0 = Self.day + 1 }
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        #expect(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1) != nil)
+        await store.close()
+    }
+
+    @Test func aFullStoreLosesNoSettlement() async throws {
+        let fixture = Fixture()
+        // Room for a while.
+        let store = try fixture.store(maxBytes: 1 << 20)
+        let ledger = try fixture.ledger(store)
+        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+        #expect(await hold.stored() == nil)
+        // Tenants fill the store up.
+        var tenant = 0
+        while await ledger.flush() == nil, tenant < 100_000 {
+            for _ in 0..<200 {
+                tenant += 1
+                ledger.settle(
+                    nil, of: Payer(tenant: "tenant \(tenant)"), cost: 1, answers: 1, promptTokens: 1,
+                    completionTokens: 1)
+            }
+        }
+        ledger.settle(hold, of: Self.payer, cost: 3, answers: 1, promptTokens: 1, completionTokens: 1)
+        await expectFailure(.resourceExhausted) {
+            let next = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+            if let error = await next.stored() {
+                ledger.settle(next, of: Self.payer, cost: 0, answers: 0, promptTokens: 0, completionTokens: 0)
+                throw CallError((error as? StoreError)?.code == .resourceExhausted ? .resourceExhausted : .internal, "")
+            }
+        }
+        await store.close()
+        // The settlement was kept in memory, and its money stayed set aside on the disk.
+        let again = try fixture.store()
+        let row = try await Self.row(try fixture.ledger(again))
+        #expect(row.chargedNanoUsd == 5 && row.unsettledNanoUsd == 5)
+        await again.close()
+    }
+
+    @Test func oldDaysGo() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store)
+        for _ in 0..<3 {
+            ledger.settle(nil, of: Self.payer, cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
+            await ledger.flush()
+            fixture.day.withLock { $0 += 300 }
+        }
+        let days = try await ledger.usage(GetUsageRequest()).days.map(\.day)
+        #expect(days == ["2025-07-31", "2026-05-27"])
+        for request in [
+            GetUsageRequest(firstDay: "yesterday"), GetUsageRequest(page: Page(token: "xyz")),
+            GetUsageRequest(page: Page(token: "xyz"), unsettled: true), GetUsageRequest(page: Page(size: 2_000)),
+        ] {
+            await expectFailure(.invalidArgument) { _ = try await ledger.usage(request) }
+        }
+        let paged = try await ledger.usage(GetUsageRequest(page: Page(size: 1)))
+        #expect(paged.days.count == 1 && !paged.next.isEmpty)
+        let rest = try await ledger.usage(GetUsageRequest(page: Page(size: 1, token: paged.next)))
+        #expect(rest.days.map(\.day) == ["2026-05-27"] && rest.next.isEmpty)
+        await store.close()
+    }
+}
