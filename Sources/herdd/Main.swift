@@ -35,6 +35,12 @@ struct Herdd: AsyncParsableCommand {
         var scorerListen: [String] = []
         @Option(help: "The refiner's address, host:port or unix:PATH; may be repeated.")
         var refinerListen: [String] = []
+        @Option(help: "Where the router serves /metrics, /healthz and /readyz (127.0.0.1:7611); 'none' for nowhere.")
+        var httpListen: [String] = []
+        @Option(help: "The same of the scorer (127.0.0.1:7612).")
+        var scorerHttpListen: [String] = []
+        @Option(help: "The same of the refiner (127.0.0.1:7613).")
+        var refinerHttpListen: [String] = []
         @OptionGroup var common: CommonOptions
 
         func validate() throws {
@@ -47,6 +53,9 @@ struct Herdd: AsyncParsableCommand {
             flags.set("router.listen", listen)
             flags.set("scorer.listen", scorerListen)
             flags.set("refiner.listen", refinerListen)
+            flags.set("router.http_listen", httpListen)
+            flags.set("scorer.http_listen", scorerHttpListen)
+            flags.set("refiner.http_listen", refinerHttpListen)
             flags.set("router.data", data.map { $0 + "/router" })
             flags.set("scorer.data", data.map { $0 + "/scorer" })
             flags.set("refiner.data", data.map { $0 + "/refiner" })
@@ -63,6 +72,8 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "Where /metrics, /healthz and /readyz are served (127.0.0.1:7611); 'none' for nowhere.")
+        var httpListen: [String] = []
         @Option(help: "The scorer's address, host:port or unix:PATH.")
         var scorer: String?
         @Option(help: "The refiner's address, host:port or unix:PATH.")
@@ -72,6 +83,7 @@ struct Herdd: AsyncParsableCommand {
         func run() async throws {
             var flags = common.flags
             flags.set("router.listen", listen)
+            flags.set("router.http_listen", httpListen)
             flags.set("router.data", data)
             flags.set("router.scorer_address", scorer)
             flags.set("router.refiner_address", refiner)
@@ -88,6 +100,8 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "Where /metrics, /healthz and /readyz are served (127.0.0.1:7612); 'none' for nowhere.")
+        var httpListen: [String] = []
         @Option(help: "The router's address, host:port or unix:PATH; it runs the models that are evaluated.")
         var router: String?
         @OptionGroup var common: CommonOptions
@@ -95,6 +109,7 @@ struct Herdd: AsyncParsableCommand {
         func run() async throws {
             var flags = common.flags
             flags.set("scorer.listen", listen)
+            flags.set("scorer.http_listen", httpListen)
             flags.set("scorer.data", data)
             flags.set("scorer.router_address", router)
             try await common.run(.scorer, flags)
@@ -110,6 +125,8 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "Where /metrics, /healthz and /readyz are served (127.0.0.1:7613); 'none' for nowhere.")
+        var httpListen: [String] = []
         @Option(help: "The router's address, host:port or unix:PATH; it runs the models.")
         var router: String?
         @Option(help: "Folder of critique.txt and rewrite.txt.")
@@ -119,6 +136,7 @@ struct Herdd: AsyncParsableCommand {
         func run() async throws {
             var flags = common.flags
             flags.set("refiner.listen", listen)
+            flags.set("refiner.http_listen", httpListen)
             flags.set("refiner.data", data)
             flags.set("refiner.router_address", router)
             flags.set("refiner.prompts_dir", prompts)

@@ -137,7 +137,7 @@ package final class BackendPool: Sendable {
         _ underWay: () async -> Void
     ) async throws(BackendError) -> ChatStream {
         let endpoint = grant.configuration
-        let transfer: TransferRequest
+        var transfer: TransferRequest
         do throws(BackendError) {
             guard places.openTransfers < configuration.limits.maximumTransfers else {
                 throw attempts.error(.overloaded)
@@ -145,6 +145,7 @@ package final class BackendPool: Sendable {
             transfer = try access.chat(
                 endpoint, body: try attempts.body(for: endpoint), promptBytes: attempts.request.promptBytes,
                 deadline: attempts.deadline, firstTokenBy: attempts.firstTokenBy)
+            transfer.trace = attempts.request.trace
         } catch {
             endpoints.ended(grant, error)
             throw error

@@ -24,6 +24,15 @@ package final class HerdServer: Service {
     let listenerStatistics = ListenerStatistics()
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
+    /// From a request's last byte to the start of its handler, of calls that run as tasks.
+    let queueDelay: DurationHistogram
+    /// Calls of methods that there are not.
+    let unknownMethods: MethodCounters
+    /// How many event loops its connections run on.
+    let eventLoopCount: Int
+    /// The number of each of them.
+    private let shards: [ObjectIdentifier: Int]
+    private let shed = Atomic<UInt64>(0)
     private let ownsEventLoopGroup: Bool
     private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
@@ -47,7 +56,7 @@ package final class HerdServer: Service {
         var stopped: [UnsafeContinuation<Void, Never>] = []
     }
 
-    private enum Phase {
+    enum Phase {
         case idle
         case running
         case draining
@@ -67,8 +76,24 @@ package final class HerdServer: Service {
         ownsEventLoopGroup = eventLoopGroup == nil
         self.eventLoopGroup =
             eventLoopGroup ?? MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoops))
+        let loops = Array(self.eventLoopGroup.makeIterator())
+        eventLoopCount = loops.count
+        shards = Dictionary(
+            loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
+        queueDelay = DurationHistogram(shards: loops.count)
+        unknownMethods = MethodCounters(shards: loops.count)
         registerAdmin()
     }
+
+    /// Where what happens on an event loop is counted.
+    func shard(of eventLoop: any EventLoop) -> Int { shards[ObjectIdentifier(eventLoop)] ?? 0 }
+
+    /// Counts calls that were turned away because of overload; each is recorded with its method besides.
+    package func noteShed(_ calls: UInt64 = 1) { shed.wrappingAdd(calls, ordering: .relaxed) }
+
+    var shedCalls: UInt64 { shed.load(ordering: .relaxed) }
+
+    var progress: Phase { state.withLockedValue { $0.phase } }
 
     /// Where it listens; empty before it has started.
     package var boundAddresses: [EndpointAddress] {

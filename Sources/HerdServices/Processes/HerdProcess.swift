@@ -25,9 +25,21 @@ package enum HerdProcess {
         MessageMemory.keepSmall()
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
+        let monitors = try await ProcessMonitors.start(role, configuration)
+        do {
+            try await serve(role, configuration: configuration, monitors: monitors, readyFile: readyFile)
+        } catch {
+            await monitors.stop()
+            throw error
+        }
+    }
+
+    private static func serve(
+        _ role: HerdRole, configuration: HerdConfiguration, monitors: ProcessMonitors, readyFile: String?
+    ) async throws {
         var configuration = configuration
-        var services: [any Service] = []
-        var addresses: [(String, [EndpointAddress])] = []
+        var services: [any Service] = [monitors]
+        var addresses = monitors.addresses
         var routerCallers: [any RouterCaller] = []
         let credentials =
             role == .all ? try ProcessCredentials.shared(configuration) : try ProcessCredentials(configuration)
@@ -38,6 +50,7 @@ package enum HerdProcess {
         var localScorer: LocalScorer?
         if role == .all || role == .scorer {
             let scorer = try ScorerProcess(configuration, credentials: credentials, logger: Logger(label: "scorer"))
+            scorer.report(to: monitors[.scorer])
             let (link, told) = credentials.split(try await scorer.start())
             services.append(scorer)
             routerCallers.append(scorer)
@@ -48,6 +61,7 @@ package enum HerdProcess {
         if role == .all || role == .refiner {
             let refiner = try await RefinerProcess(
                 configuration, credentials: credentials, logger: Logger(label: "refiner"))
+            refiner.report(to: monitors[.refiner])
             let (link, told) = credentials.split(try await refiner.start())
             services.append(refiner)
             routerCallers.append(refiner)
@@ -57,6 +71,7 @@ package enum HerdProcess {
         if role == .all || role == .router {
             let router = try await RouterProcess(
                 configuration, credentials: credentials, scorer: localScorer, logger: Logger(label: "router"))
+            router.report(to: monitors[.router])
             let (link, told) = credentials.split(try await router.start())
             services.append(router)
             addresses.append(("router", told))

@@ -60,6 +60,18 @@ package final class RefinerProcess: Service, RouterCaller {
         await refiner.store.close()
     }
 
+    /// Tells those who operate it how it does.
+    func report(to monitor: MonitoringServer?) {
+        let (server, refiner, upkeep) = (server, refiner, upkeep)
+        monitor?.report(
+            MonitoringServer.Report(readiness: { server.readiness }) { writer in
+                server.writeMetrics(to: &writer)
+                refiner.writeMetrics(to: &writer)
+                upkeep.writeMetrics(to: &writer)
+                ProcessMetrics.write(to: &writer)
+            })
+    }
+
     private var upkeep: AccessUpkeep { AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger) }
 
     private func register() {

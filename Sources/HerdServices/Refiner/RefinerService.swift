@@ -95,6 +95,17 @@ final class RefinerService: Sendable {
         return figures
     }
 
+    /// Writes what is counted of refinements.
+    func writeMetrics(to writer: inout MetricsWriter) {
+        writer.counter("herd_refinements_total", "Refinements begun.", Double(begun.load(ordering: .relaxed)))
+        writer.counter(
+            "herd_refinement_failures_total", "Those that ended with an error.", Double(failed.load(ordering: .relaxed))
+        )
+        writer.gauge("herd_refinements_running", "Those under way.", Double(running.load(ordering: .relaxed)))
+        writer.gauge("herd_transcripts", "Transcripts kept.", Double(transcripts.count))
+        StoreMetrics.write(store, to: &writer)
+    }
+
     var facts: [String: String] {
         ["pid": ProcessNumber.text].merging(StoreFigures.facts(store)) { own, _ in own }
     }

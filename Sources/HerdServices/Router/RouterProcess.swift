@@ -98,6 +98,18 @@ package final class RouterProcess: Service {
         await end()
     }
 
+    /// Tells those who operate it how it does.
+    func report(to monitor: MonitoringServer?) {
+        let (server, router, upkeep) = (server, router, upkeep)
+        monitor?.report(
+            MonitoringServer.Report(readiness: { server.readiness }) { writer in
+                server.writeMetrics(to: &writer)
+                router.writeMetrics(to: &writer)
+                upkeep.writeMetrics(to: &writer)
+                ProcessMetrics.write(to: &writer)
+            })
+    }
+
     private var upkeep: AccessUpkeep {
         AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger)
     }

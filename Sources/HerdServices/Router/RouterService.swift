@@ -21,13 +21,13 @@ final class RouterService: Sendable {
     let view: CurrentView
     let runner: ModelRunner
     let refiner: HerdClient
-    private let cache: PredictionCache
-    private let predictions = SingleFlight<UInt128, [UInt8]>()
+    let cache: PredictionCache
+    let predictions = SingleFlight<UInt128, [UInt8]>()
     private let configuration: RouterConfiguration
-    private let hits: HitRouters
+    let hits: HitRouters
     private let logger: Logger
-    private let degradedCount = Atomic<Int>(0)
-    private let droppedCount = Atomic<Int>(0)
+    let degradedCount = Atomic<Int>(0)
+    let droppedCount = Atomic<Int>(0)
 
     /// Opens the store.
     ///

@@ -7,7 +7,7 @@ final class PredictionCache: Sendable {
     private let table: TwoGenerationTable<UInt128>
     private let key: (UInt64, UInt64)
     private let recent = RecentPredictions()
-    private let queue = PredictionQueue()
+    let queue = PredictionQueue()
     private let hitCount = Atomic<Int>(0)
     private let missCount = Atomic<Int>(0)
 

@@ -15,7 +15,7 @@ final class DecisionLog: Sendable {
 
     private let store: StoreEnvironment
     private let log: BlockLog
-    private let queue: DecisionQueue
+    let queue: DecisionQueue
 
     static func log(maxEntries: Int) -> BlockLog {
         BlockLog(

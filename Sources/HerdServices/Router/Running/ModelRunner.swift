@@ -10,6 +10,7 @@ final class ModelRunner: Sendable {
     let pool: BackendPool
     private let configuration: RouterConfiguration
     private let counters = NIOLockedValueBox(RunCounters())
+    let models = ModelCounters()
 
     init(
         _ configuration: RouterConfiguration, hosts: any TransferHosts, logger: Logger
@@ -56,8 +57,10 @@ final class ModelRunner: Sendable {
         var stream: ChatStream?
         func finish(_ reason: String, _ usage: TokenUsage?, _ attempts: [Attempt], endpoint: String) -> GenerationFinish
         {
-            GenerationFinish(
-                reason: reason, usage: price.usage(usage ?? TokenUsage(prompt: 0, completion: 0, isEstimated: true)),
+            let usage = price.usage(usage ?? TokenUsage(prompt: 0, completion: 0, isEstimated: true))
+            models.count(model.name, usage, isAnswer: reason != "error", from: started, firstToken: firstToken)
+            return GenerationFinish(
+                reason: reason, usage: usage,
                 model: model.name, endpoint: endpoint, attempts: attempts,
                 firstTokenSeconds: firstToken.map { Self.seconds(from: started, to: $0) } ?? 0,
                 seconds: Self.seconds(from: started, to: .now()))

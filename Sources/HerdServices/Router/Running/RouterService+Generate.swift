@@ -17,7 +17,8 @@ extension RouterService {
                 .failedPrecondition,
                 "model '\(model.name)' has no endpoint; add one with herdctl model add \(model.name) --endpoint URL")
         }
-        let chat = try ChatRequest(prompt: request.prompt, messages: request.messages, options: request.options)
+        var chat = try ChatRequest(prompt: request.prompt, messages: request.messages, options: request.options)
+        chat.trace = ChatTrace(context)
         let run = await runner.run(model, chat, deadline: context.deadline) { piece throws(CallError) in
             switch piece {
             case .text(let text): try await send(GenerateEvent(event: .delta(text)))
@@ -32,6 +33,13 @@ extension RouterService {
             throw failure.callError(run.hasOutput ? AnswerText.whatWasSentStands : "")
         case nil: try await send(GenerateEvent(event: .finish(run.finish)))
         }
+    }
+}
+
+extension ChatTrace {
+    /// Of a request to a model that is made for a call.
+    init?(_ context: CallContext) {
+        self.init(parent: context.trace.context.traceparent, state: context.trace.state)
     }
 }
 
