@@ -8,18 +8,20 @@ struct Herdd: AsyncParsableCommand {
         abstract: "The services of a herd.",
         discussion: """
             Configuration comes from flags, the environment (HERD_ROUTER_LISTEN=...) and a YAML file, in this order of
-            precedence; Config/herdd.yaml shows every key with its default.
+            precedence; Config/herdd.yaml shows every key with its default. SIGHUP has it read again: what can change while
+            the process runs does, the log names what needs a restart, and a configuration that is wrong changes nothing.
 
             EXAMPLES
               herdd all --data data
               herdd scorer --data data/scorer --listen 127.0.0.1:7602
               herdd refiner --data data/refiner --listen 127.0.0.1:7603
               herdd router --data data/router --scorer 127.0.0.1:7602 --refiner 127.0.0.1:7603
+              herdd check-config --config herdd.yaml && kill -HUP PID
             """,
         version: HerdServicesVersion.text,
         subcommands: [
             All.self, RouterCommand.self, ScorerCommand.self, RefinerCommand.self, VerifyCommand.self,
-            RestoreCommand.self, TokenCommand.self,
+            RestoreCommand.self, TokenCommand.self, CheckConfigCommand.self,
         ])
 
     struct All: AsyncParsableCommand {
@@ -176,6 +178,39 @@ struct CommonOptions: ParsableArguments {
     /// Configures, serves, and ends with an exit code that scripts can trust.
     func run(_ role: HerdRole, _ flags: ConfigurationFlags) async throws {
         let status = await HerdProcess.main(role, file: config, flags: flags, readyFile: readyFile)
+        if status != 0 { throw ExitCode(status) }
+    }
+}
+
+struct CheckConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check-config",
+        abstract: "Read a configuration, the files it names included, and say what is wrong.",
+        discussion: """
+            Reads what a start would read: the file, the environment, certificates, credentials and prompts. Nothing is
+            opened for writing, and nothing listens.
+
+            EXAMPLE
+              herdd check-config --config /etc/herd/herdd.yaml && systemctl reload herd
+
+            EXIT CODES
+              0 right; 64 wrong usage; 78 wrong, with the key and the remedy on standard error
+            """)
+
+    @Option(help: "A configuration file (YAML).")
+    var config: String?
+    @Option(help: "Whose files are looked at: all, router, scorer or refiner.")
+    var role = "all"
+
+    func validate() throws {
+        guard HerdRole(rawValue: role) != nil else {
+            throw ValidationError("--role '\(role)' is none; use all, router, scorer or refiner")
+        }
+    }
+
+    func run() async throws {
+        let status = await HerdProcess.checkConfiguration(
+            HerdRole(rawValue: role) ?? .all, file: config, flags: ConfigurationFlags())
         if status != 0 { throw ExitCode(status) }
     }
 }

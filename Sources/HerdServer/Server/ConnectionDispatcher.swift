@@ -2,6 +2,7 @@ import HerdFrames
 import HerdTransport
 import Logging
 import NIOCore
+import Synchronization
 
 /// Answers the calls of one connection out of its server's methods; used on the connection's event loop only.
 final class ConnectionDispatcher: CallDispatcher {
@@ -203,17 +204,26 @@ final class ConnectionDispatcher: CallDispatcher {
     }
 }
 
-/// How long calls may take.
-struct CallTimeouts: Sendable {
-    private let defaultTimeout: Int64
-    private let maximumTimeout: Int64
-    private let maximumStreamTimeout: Int64
+/// How long calls may take; may change while they are made.
+final class CallTimeouts: Sendable {
+    private let defaultNanoseconds = Atomic<Int64>(0)
+    private let maximumNanoseconds = Atomic<Int64>(0)
+    private let maximumStreamNanoseconds = Atomic<Int64>(0)
 
     init(_ configuration: ServerConfiguration) {
-        maximumTimeout = configuration.maximumTimeout.clampedNanoseconds
-        maximumStreamTimeout = configuration.maximumStreamTimeout.clampedNanoseconds
-        defaultTimeout = min(configuration.defaultTimeout.clampedNanoseconds, maximumTimeout)
+        use(configuration)
     }
+
+    func use(_ configuration: ServerConfiguration) {
+        let maximum = configuration.maximumTimeout.clampedNanoseconds
+        maximumNanoseconds.store(maximum, ordering: .relaxed)
+        maximumStreamNanoseconds.store(configuration.maximumStreamTimeout.clampedNanoseconds, ordering: .relaxed)
+        defaultNanoseconds.store(min(configuration.defaultTimeout.clampedNanoseconds, maximum), ordering: .relaxed)
+    }
+
+    private var defaultTimeout: Int64 { defaultNanoseconds.load(ordering: .relaxed) }
+    private var maximumTimeout: Int64 { maximumNanoseconds.load(ordering: .relaxed) }
+    private var maximumStreamTimeout: Int64 { maximumStreamNanoseconds.load(ordering: .relaxed) }
 
     func deadline(of request: FrameView, _ method: ServedMethod, arrival: NIODeadline) -> NIODeadline {
         let maximum = method.isStreaming ? maximumStreamTimeout : maximumTimeout

@@ -15,7 +15,9 @@ import Synchronization
 package final class HerdServer: Service {
     /// What the process calls itself: `router`, `scorer` or `refiner`.
     package let name: String
-    package let configuration: ServerConfiguration
+    package var configuration: ServerConfiguration { configured.withLockedValue { $0 } }
+    private let configured: NIOLockedValueBox<ServerConfiguration>
+    private let timeouts: CallTimeouts
     package let logger: Logger
     /// The event loops its connections run on; clients in the same process best share them.
     package let eventLoopGroup: any EventLoopGroup
@@ -71,7 +73,8 @@ package final class HerdServer: Service {
         eventLoopGroup: (any EventLoopGroup)? = nil
     ) {
         self.name = name
-        self.configuration = configuration
+        configured = NIOLockedValueBox(configuration)
+        timeouts = CallTimeouts(configuration)
         self.logger = logger
         ownsEventLoopGroup = eventLoopGroup == nil
         self.eventLoopGroup =
@@ -83,6 +86,18 @@ package final class HerdServer: Service {
         queueDelay = DurationHistogram(shards: loops.count)
         unknownMethods = MethodCounters(shards: loops.count)
         registerAdmin()
+    }
+
+    /// Puts other time-outs and limits in force: the time-outs of calls and of a drain, and the number of connections, for
+    /// everybody; what holds for a connection, for those that come from now on. Addresses, TLS and event loops stay.
+    package func reconfigure(_ change: (inout ServerConfiguration) -> Void) {
+        let configuration = configured.withLockedValue { configuration in
+            change(&configuration)
+            return configuration
+        }
+        timeouts.use(configuration)
+        let allowed = allowedConnections()
+        state.withLockedValue { $0.maximumConnections = allowed }
     }
 
     /// Where what happens on an event loop is counted.
@@ -280,13 +295,12 @@ package final class HerdServer: Service {
     // MARK: - Connections
 
     private func bootstrap(_ methods: MethodTables, _ tls: ServerTLS?) -> ServerBootstrap {
-        let timeouts = CallTimeouts(configuration)
-        return ServerBootstrap(group: eventLoopGroup)
+        ServerBootstrap(group: eventLoopGroup)
             .childChannelOption(.writeBufferWaterMark, value: ServerConnection.waterMark)
             .childChannelOption(.recvAllocator, value: ServerConnection.receiveAllocator)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let connection = self.connection(methods, timeouts, channel) else {
+                    guard let connection = self.connection(methods, self.timeouts, channel) else {
                         throw ChannelError.ioOnClosedChannel
                     }
                     try tls?.secure(channel)

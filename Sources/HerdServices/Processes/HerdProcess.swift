@@ -18,8 +18,12 @@ package enum HerdRole: String, Sendable, CaseIterable {
 package enum HerdProcess {
     /// - Parameters:
     ///   - readyFile: where to write, once everything listens, a JSON object of service to addresses; nil for nowhere.
+    ///   - load: loads the configuration anew, for SIGHUP; nil leaves the signal alone.
     /// - Throws: `ConfigurationError`, `StoreError`, `EmbeddingTableError`, or why an address can't be bound.
-    package static func run(_ role: HerdRole, configuration: HerdConfiguration, readyFile: String?) async throws {
+    package static func run(
+        _ role: HerdRole, configuration: HerdConfiguration, readyFile: String?,
+        load: (@Sendable () async throws -> HerdConfiguration)? = nil
+    ) async throws {
         // A peer that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
         MessageMemory.keepSmall()
@@ -27,7 +31,8 @@ package enum HerdProcess {
         if let readyFile { unlink(readyFile) }
         let monitors = try await ProcessMonitors.start(role, configuration)
         do {
-            try await serve(role, configuration: configuration, monitors: monitors, readyFile: readyFile)
+            try await serve(
+                role, configuration: configuration, monitors: monitors, readyFile: readyFile, load: load)
         } catch {
             await monitors.stop()
             throw error
@@ -35,10 +40,12 @@ package enum HerdProcess {
     }
 
     private static func serve(
-        _ role: HerdRole, configuration: HerdConfiguration, monitors: ProcessMonitors, readyFile: String?
+        _ role: HerdRole, configuration loaded: HerdConfiguration, monitors: ProcessMonitors, readyFile: String?,
+        load: ReloadSignal.Load?
     ) async throws {
-        var configuration = configuration
+        var configuration = loaded
         var services: [any Service] = [monitors]
+        var reloadables: [any Reloadable] = []
         var addresses = monitors.addresses
         var routerCallers: [any RouterCaller] = []
         let credentials =
@@ -53,6 +60,7 @@ package enum HerdProcess {
             scorer.report(to: monitors[.scorer])
             let (link, told) = credentials.split(try await scorer.start())
             services.append(scorer)
+            reloadables.append(scorer)
             routerCallers.append(scorer)
             localScorer = scorer.local
             addresses.append(("scorer", told))
@@ -64,6 +72,7 @@ package enum HerdProcess {
             refiner.report(to: monitors[.refiner])
             let (link, told) = credentials.split(try await refiner.start())
             services.append(refiner)
+            reloadables.append(refiner)
             routerCallers.append(refiner)
             addresses.append(("refiner", told))
             if role == .all, let link { configuration.router.refinerAddress = link.description }
@@ -74,12 +83,18 @@ package enum HerdProcess {
             router.report(to: monitors[.router])
             let (link, told) = credentials.split(try await router.start())
             services.append(router)
+            reloadables.append(router)
             addresses.append(("router", told))
             if let link { for caller in routerCallers { caller.routerLink.use(link) } }
+        }
+        if let load {
+            services.append(
+                await ReloadSignal(loaded, load: load, services: reloadables, logger: Logger(label: "herdd")))
         }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.
         if let readyFile { services.append(ReadyFile(path: readyFile, addresses: addresses)) }
+        services.append(SupervisedService())
         // In a group services end in the reverse of this order: the router before those it asks.
         // A service that was drained by a call ends the process as cleanly as a signal does.
         let group = ServiceGroup(

@@ -7,7 +7,7 @@ package import Logging
 import ServiceLifecycle
 
 /// The refiner as a process: its server, its store and its way to the router.
-package final class RefinerProcess: Service, RouterCaller {
+package final class RefinerProcess: Service, Reloadable, RouterCaller {
     private let refiner: RefinerService
     private let server: HerdServer
     private let access: HerdAccess
@@ -70,6 +70,17 @@ package final class RefinerProcess: Service, RouterCaller {
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
             })
+    }
+
+    /// Takes a new configuration; see `Reloadable`.
+    func prepare(_ new: HerdConfiguration) throws(ConfigurationError) -> @Sendable () -> Void {
+        let common = try credentials.prepare(new, server, access)
+        let (prompts, judge) = try ConfigurationFiles.refinementPrompts(new.refiner.promptsDir)
+        let refiner = refiner
+        return {
+            common()
+            refiner.use(prompts, judge, TranscriptTable.Limits(new.refiner))
+        }
     }
 
     private var upkeep: AccessUpkeep { AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger) }

@@ -11,7 +11,7 @@ import NIOPosix
 import ServiceLifecycle
 
 /// The router as a process: its server, its connections to scorer, refiner and models, its store.
-package final class RouterProcess: Service {
+package final class RouterProcess: Service, Reloadable {
     private let router: RouterService
     private let server: HerdServer
     private let scorer: HerdClient
@@ -108,6 +108,17 @@ package final class RouterProcess: Service {
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
             })
+    }
+
+    /// Takes a new configuration; see `Reloadable`.
+    func prepare(_ new: HerdConfiguration) throws(ConfigurationError) -> @Sendable () -> Void {
+        let common = try credentials.prepare(new, server, access)
+        let (router, audit) = (router, audit)
+        return {
+            common()
+            router.use(new.router)
+            audit.bound(maxEntries: new.router.auditMaxEntries)
+        }
     }
 
     private var upkeep: AccessUpkeep {

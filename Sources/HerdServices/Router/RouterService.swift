@@ -266,6 +266,13 @@ final class RouterService: Sendable {
         sessions.set(model, of: session, tenant: tenant, nowMs: WallClock.milliseconds())
     }
 
+    /// Keeps to other limits from now on, as far as that can change.
+    func use(_ configuration: RouterConfiguration) {
+        cache.bound(maxBytes: configuration.cacheMaxBytes)
+        decisions.bound(maxEntries: configuration.decisionLogMaxEntries)
+        runner.use(configuration.backends, registry: view.current.registry)
+    }
+
     // MARK: - Status
 
     /// Why the router is degraded; empty while it is not.

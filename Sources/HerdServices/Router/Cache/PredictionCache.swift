@@ -1,10 +1,13 @@
 import HerdStore
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// Predictions by fingerprint, kept in the router's store over restarts; lost at most for the last 100 ms.
 final class PredictionCache: Sendable {
     private let store: StoreEnvironment
     private let table: TwoGenerationTable<UInt128>
+    /// The same with the bound that holds now.
+    private let bounded: NIOLockedValueBox<TwoGenerationTable<UInt128>>
     private let key: (UInt64, UInt64)
     private let recent = RecentPredictions()
     let queue = PredictionQueue()
@@ -18,8 +21,12 @@ final class PredictionCache: Sendable {
     init(store: StoreEnvironment, maxBytes: Int) {
         self.store = store
         table = Self.table(maxBytes: maxBytes)
+        bounded = NIOLockedValueBox(table)
         key = (UInt64(truncatingIfNeeded: store.id), UInt64(truncatingIfNeeded: store.id >> 64))
     }
+
+    /// Holds the cache to another bound from the next write on.
+    func bound(maxBytes: Int) { bounded.withLockedValue { $0 = Self.table(maxBytes: maxBytes) } }
 
     var hits: Int { hitCount.load(ordering: .relaxed) }
     var misses: Int { missCount.load(ordering: .relaxed) }
@@ -78,9 +85,9 @@ final class PredictionCache: Sendable {
     /// Keeps a record: in memory at once, in the store within 100 ms.
     func put(_ record: [UInt8], under fingerprint: UInt128) {
         recent.put(record, under: fingerprint)
-        let (queue, table) = (queue, table)
+        let (queue, bounded) = (queue, bounded)
         _ = store.drain(queue.add(record, under: fingerprint), refused: queue.drainFailed) { transaction in
-            try table.put(queue.takeAll(), in: &transaction)
+            try bounded.withLockedValue { $0 }.put(queue.takeAll(), in: &transaction)
         }
     }
 }

@@ -8,14 +8,15 @@ import NIOCore
 /// Runs models of the registry and passes their answers on as they come.
 final class ModelRunner: Sendable {
     let pool: BackendPool
-    private let configuration: RouterConfiguration
+    private let configured: NIOLockedValueBox<RouterConfiguration>
+    private var configuration: RouterConfiguration { configured.withLockedValue { $0 } }
     private let counters = NIOLockedValueBox(RunCounters())
     let models = ModelCounters()
 
     init(
         _ configuration: RouterConfiguration, hosts: any TransferHosts, logger: Logger
     ) throws(ConfigurationError) {
-        self.configuration = configuration
+        configured = NIOLockedValueBox(configuration)
         do {
             pool = try BackendPool(
                 BackendConfiguration(configuration, version: HerdVersion.text), hosts: hosts, logger: logger)
@@ -24,15 +25,23 @@ final class ModelRunner: Sendable {
         }
     }
 
+    /// Keeps to other time-outs and limits from the next call on.
+    func use(_ backends: BackendsConfiguration, registry: RegistrySnapshot) {
+        configured.withLockedValue { $0.backends = backends }
+        pool.use(BackendLimits(backends))
+        update(registry)
+    }
+
     /// The models that can be called from now on.
     func update(_ registry: RegistrySnapshot) {
+        let backends = configuration.backends
         pool.update(
             registry.entries.map { entry in
                 let model = entry.model
                 return (
                     model.name,
                     model.endpoints.map {
-                        EndpointConfiguration($0, model: model.name, defaults: configuration.backends)
+                        EndpointConfiguration($0, model: model.name, defaults: backends)
                     }
                 )
             })

@@ -2,6 +2,7 @@ import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdStore
+import NIOConcurrencyHelpers
 
 /// Runs suites over the herd's models.
 struct Evaluator: Sendable {
@@ -10,7 +11,8 @@ struct Evaluator: Sendable {
     let suites: SuiteTable
     let answers: AnswerTable
     let source: RouterAnswers
-    private let judge: Judge
+    private let judging: NIOLockedValueBox<Judge>
+    private let generate: Judge.Generate
     private let runs = SuiteRuns()
 
     init(store: StoreEnvironment, evaluations: EvaluationTable, link: RouterLink, judgePrompt: JudgePrompt) {
@@ -19,7 +21,7 @@ struct Evaluator: Sendable {
         let source = RouterAnswers(link: link)
         self.source = source
         let options = GenerationOptions.ofJudge
-        judge = Judge(prompt: judgePrompt) { model, prompt in
+        let generate: Judge.Generate = { model, prompt in
             do {
                 let answer = try await source.answer(prompt, model: model, options: options)
                 return (answer.text, answer.usage)
@@ -28,6 +30,13 @@ struct Evaluator: Sendable {
                     CallError(handlerError: failure.underlying), usage: Usage(costUsd: failure.costUsd))
             }
         }
+        self.generate = generate
+        judging = NIOLockedValueBox(Judge(prompt: judgePrompt, generate: generate))
+    }
+
+    /// Has judges asked with another prompt in the runs that begin from now on.
+    func use(_ judgePrompt: JudgePrompt) {
+        judging.withLockedValue { $0 = Judge(prompt: judgePrompt, generate: generate) }
     }
 
     /// One run of a suite at a time.
@@ -35,7 +44,8 @@ struct Evaluator: Sendable {
         _ request: EvaluateRequest, _ send: @escaping @Sendable (EvaluateEvent) async throws -> Void
     ) async throws {
         let settings = try EvaluationSettings(request)
-        let run = EvaluationRun(settings: settings, source: source, judge: judge, answers: answers, suites: suites)
+        let run = EvaluationRun(
+            settings: settings, source: source, judge: judging.withLockedValue { $0 }, answers: answers, suites: suites)
         guard !settings.isDryRun else { return try await run.run(send) }
         try await runs.run(settings.suite) { try await run.run(send) }
     }
