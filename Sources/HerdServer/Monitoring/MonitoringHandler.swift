@@ -50,8 +50,7 @@ final class MonitoringHandler: ChannelInboundHandler {
         switch error {
         case .headerOverflow: refuse(.requestHeaderFieldsTooLarge, "the request's header is too long")
         case .invalidVersion: refuse(.httpVersionNotSupported, "use HTTP/1.1")
-        case .invalidMethod: refuse(.methodNotAllowed, "use GET or HEAD")
-        default: refuse(.badRequest, "this is no HTTP request")
+        default: refuse(.badRequest, "this is no HTTP request, or has no method that there is; use GET or HEAD")
         }
     }
 

@@ -53,7 +53,7 @@ import Testing
         ("HTTP/1.0", "GET /healthz HTTP/1.0\r\n\r\n", "200"),
         ("POST", "POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "405"),
         ("DELETE", "DELETE /metrics HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
-        ("a method there is not", "FETCH /metrics HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
+        ("a method there is not", "FETCH /metrics HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("a body", "GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "400"),
         ("a body in chunks", "GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
         (

@@ -62,12 +62,18 @@ struct PrometheusText {
 
     /// Every name that a query may use.
     var names: Set<String> {
-        Set(
-            families.values.flatMap { family in
-                [family.name] + family.samples.map(\.name)
-                    + (family.type == "histogram" ? ["_bucket", "_sum", "_count"].map { family.name + $0 } : [])
-                    + (family.type == "summary" ? ["_sum", "_count"].map { family.name + $0 } : [])
-            })
+        var names: Set<String> = []
+        for family in families.values {
+            names.insert(family.name)
+            let suffixes =
+                switch family.type {
+                case "histogram": ["_bucket", "_sum", "_count"]
+                case "summary": ["_sum", "_count"]
+                default: [String]()
+                }
+            for suffix in suffixes { names.insert(family.name + suffix) }
+        }
+        return names
     }
 
     // MARK: - Rules

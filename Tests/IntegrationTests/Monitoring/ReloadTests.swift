@@ -19,7 +19,7 @@ import Testing
             log = folder.appending(path: "log")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try Data(text.utf8).write(to: file)
-            FileManager.default.createFile(atPath: log.path, contents: nil)
+            try Data().write(to: log)
             let ready = folder.appending(path: "ready.json")
             process.executableURL = Programs.herdd
             let data = folder.appending(path: "data").path

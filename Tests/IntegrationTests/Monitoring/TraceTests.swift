@@ -16,7 +16,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let log = folder.appending(path: "log")
         let ready = folder.appending(path: "ready.json")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        try Data().write(to: log)
         let process = Process()
         process.executableURL = Programs.herdd
         process.arguments =
