@@ -86,6 +86,50 @@ struct CollectionTests {
         }
     }
 
+    @Test func whatIsAppendedIsFoundWhereItCame() async throws {
+        let folder = try TemporaryFolder()
+        var random = SeededGenerator(seed: printedSeed())
+        let appended = TwoGenerationTable<UInt64>("appended", maxEntries: 1 << 40, maxBytes: 1 << 20)
+        let store = try openTestStore(folder, tables: appended.ids)
+        var turns = 0
+        for round in UInt64(0)..<60 {
+            let values = (0..<UInt64.random(in: 0...90, using: &random)).map {
+                (key: round * 100 + $0, value: random.bytes(0...3000))
+            }
+            let (places, emptied) = try await store.write { transaction in
+                var places: [UInt64: Int] = [:]
+                var emptied = 0
+                try appended.append(values, in: &transaction) { change in
+                    switch change {
+                    case .added(let key, let place): places[key] = place
+                    case .emptied(let place):
+                        places = places.filter { $0.value != place }
+                        emptied += 1
+                    }
+                }
+                return (places, emptied)
+            }
+            turns += emptied
+            try store.read { transaction throws(StoreError) in
+                let newer = try appended.newerPlace(in: transaction)
+                for (key, value) in values {
+                    guard let place = places[key] else {
+                        #expect(try appended.value(for: key, in: transaction) == nil)
+                        continue
+                    }
+                    let found = try appended.withValue(for: key, place: place, in: transaction) {
+                        [UInt8](keyBytes: $0)
+                    }
+                    #expect(found == value)
+                    let generation = try appended.withValue(for: key, in: transaction) { $1 }
+                    #expect(generation == (place == newer ? .newer : .older))
+                }
+            }
+        }
+        #expect(turns > 2)
+        await store.close()
+    }
+
     @Test func theLogDropsItsOldest() async throws {
         let folder = try TemporaryFolder()
         let log = BoundedLog("log", maxEntries: 100, maxBytes: 1 << 20)

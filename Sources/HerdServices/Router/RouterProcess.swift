@@ -88,6 +88,7 @@ package final class RouterProcess: Service, Reloadable {
     /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
     package func run() async throws {
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { [router] in await router.run() }
             group.addTask { [router] in await router.follower.run() }
             group.addTask { [router] in await router.runner.pool.run() }
             group.addTask { [router] in await router.publishMeasurements() }

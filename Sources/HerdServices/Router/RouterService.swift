@@ -65,7 +65,7 @@ final class RouterService: Sendable {
         sessions = SessionModels(
             store: store, maxEntries: configuration.sessionMaxEntries,
             expiryMs: UInt64(configuration.sessionExpirySeconds) * 1_000)
-        cache = PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)
+        cache = await PredictionCache(store: store, maxBytes: configuration.cacheMaxBytes)
         decisions = try await DecisionLog(store: store, maxEntries: configuration.decisionLogMaxEntries)
         hits = HitRouters(view: view, cache: cache, decisions: decisions, logsPrompts: configuration.logPrompts)
     }
@@ -77,6 +77,11 @@ final class RouterService: Sendable {
             + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
             + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
             + [TokenTable.table.id] + AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
+    }
+
+    /// What the last start left to be found again, while calls are answered already.
+    func run() async {
+        await cache.load()
     }
 
     // MARK: - Route

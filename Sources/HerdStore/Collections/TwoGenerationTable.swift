@@ -35,7 +35,7 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
     package func withValue<Transaction: ReadableTransaction & ~Copyable, R>(
         for key: Key, in transaction: borrowing Transaction, _ body: (RawSpan, Generation) -> R
     ) throws(StoreError) -> R? {
-        let newer = try newerIndex(in: transaction)
+        let newer = try newerPlace(in: transaction)
         let found = try transaction.withValue(for: key, in: generations[newer]) { value in body(value, .newer) }
         if let found { return found }
         return try transaction.withValue(for: key, in: generations[1 - newer]) { value in body(value, .older) }
@@ -52,6 +52,17 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
         return try result?.get()
     }
 
+    /// Lends the value of a key in the table of one place, 0 or 1; nil where that has none. Errors as
+    /// `ReadableTransaction.withValue`.
+    package func withValue<Transaction: ReadableTransaction & ~Copyable, R>(
+        for key: Key, place: Int, in transaction: borrowing Transaction, _ body: (RawSpan) -> R
+    ) throws(StoreError) -> R? {
+        try transaction.withValue(for: key, in: generations[place], body)
+    }
+
+    /// The table of one place, 0 or 1, for scans.
+    package func table(place: Int) -> Table<Key> { generations[place] }
+
     /// A copy of the newest value of a key. Errors as `withValue`.
     package func value<Transaction: ReadableTransaction & ~Copyable>(
         for key: Key, in transaction: borrowing Transaction
@@ -67,8 +78,38 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
     /// Stores many values in their order, as one `put` after the other would; keys that rise make it fast.
     package func put(_ values: [(key: Key, value: [UInt8])], in transaction: inout WriteTransaction) throws(StoreError)
     {
+        try fill(with: values, in: &transaction) { value, key, table, transaction throws(StoreError) in
+            try transaction.put(value, for: key, in: table)
+        } changed: { _ in
+        }
+    }
+
+    /// What became of the tables while values were appended.
+    package enum Change {
+        /// A value came to the table of that place, 0 or 1.
+        case added(Key, place: Int)
+        /// The table of that place was emptied, and is the newer generation from now on.
+        case emptied(place: Int)
+    }
+
+    /// Stores many values under keys that rise and come after all that are there, which packs the pages full and touches
+    /// no others. Errors as `put`.
+    package func append(
+        _ values: [(key: Key, value: [UInt8])], in transaction: inout WriteTransaction, changed: (Change) -> Void
+    ) throws(StoreError) {
+        try fill(
+            with: values, in: &transaction,
+            put: { value, key, table, transaction throws(StoreError) in
+                try transaction.putLast(value, for: key, in: table)
+            }, changed: changed)
+    }
+
+    private func fill(
+        with values: [(key: Key, value: [UInt8])], in transaction: inout WriteTransaction,
+        put: ([UInt8], Key, Table<Key>, inout WriteTransaction) throws(StoreError) -> Void, changed: (Change) -> Void
+    ) throws(StoreError) {
         guard !values.isEmpty else { return }
-        var newer = try newerIndex(in: transaction)
+        var newer = try newerPlace(in: transaction)
         var size = try transaction.statistics(of: generations[newer].id)
         // What the newer generation may have grown by since it was looked at.
         var added = (entries: 0, bytes: 0)
@@ -81,9 +122,11 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
                     try transaction.removeAll(in: generations[newer].id)
                     try transaction.put(OrderedBytes().adding(UInt64(newer)).bytes, for: stateKey, in: Meta.table)
                     size = try transaction.statistics(of: generations[newer].id)
+                    changed(.emptied(place: newer))
                 }
             }
-            try transaction.put(value, for: key, in: generations[newer])
+            try put(value, key, generations[newer], &transaction)
+            changed(.added(key, place: newer))
             added = (added.entries + 1, added.bytes + value.count + Self.mostGrowth)
         }
     }
@@ -118,7 +161,8 @@ package struct TwoGenerationTable<Key: TableKey>: Sendable {
         try TransactionView.sum(transaction.count(of: generations[0]), transaction.count(of: generations[1]))
     }
 
-    private func newerIndex<Transaction: ReadableTransaction & ~Copyable>(
+    /// The place of the newer generation, 0 or 1.
+    package func newerPlace<Transaction: ReadableTransaction & ~Copyable>(
         in transaction: borrowing Transaction
     ) throws(StoreError) -> Int {
         do throws(StoreError) {

@@ -27,8 +27,9 @@ import Testing
             #expect(decision.decision?.outcomes.map(\.outcome) == [0.75])
             let again = try await herd.call(Scorer.import, ImportRequest(evaluations: fixture.evaluations))
             #expect(again.unchanged == again.total && again.total == UInt64(fixture.evaluations.count))
-            // The prediction is in the cache of the fixture.
+            // The prediction is in the cache of the fixture, whose keys had no numbers.
             #expect(try await herd.route("reverse lantern").cached)
+            #expect(try await !herd.route("reverse lantern and oak").cached)
             for service in [herd.router, herd.scorer] {
                 #expect(try await herd.status(service).figures["store_schema"] == Double(ServiceStore.schemaVersion))
             }
@@ -37,6 +38,11 @@ import Testing
             throw error
         }
         try await herd.stop()
+        let restarted = try await TestHerd.start(in: fixture.folder)
+        for prompt in ["reverse lantern", "reverse lantern and oak"] {
+            #expect(try await restarted.route(prompt).cached, "\(prompt)")
+        }
+        try await restarted.stop()
         for service in ["router", "scorer"] {
             let store = fixture.folder.appending(path: service).path
             let report = try StoreVerification.run(store, check: { _, _, _ in nil }, progress: { _, _ in })

@@ -3,26 +3,46 @@ import NIOConcurrencyHelpers
 import Synchronization
 
 /// Predictions by fingerprint, kept in the router's store over restarts; lost at most for the last 100 ms.
+///
+/// The store has them in the order they came in: what one commit writes lies together, on a tenth of the pages that
+/// fingerprints, which are as good as random, would have it touch. Where each is, an index in memory knows.
 final class PredictionCache: Sendable {
     private let store: StoreEnvironment
-    private let table: TwoGenerationTable<UInt128>
+    private let table: TwoGenerationTable<NumberedFingerprint>
     /// The same with the bound that holds now.
-    private let bounded: NIOLockedValueBox<TwoGenerationTable<UInt128>>
+    private let bounded: NIOLockedValueBox<TwoGenerationTable<NumberedFingerprint>>
     private let key: (UInt64, UInt64)
     private let recent = RecentPredictions()
     let queue = PredictionQueue()
+    private let index = FingerprintIndex()
+    private let stored: StoredFingerprints
+    /// Of the next record.
+    private let nextNumber: Atomic<UInt64>
     private let hitCount = Atomic<Int>(0)
     private let missCount = Atomic<Int>(0)
 
-    static func table(maxBytes: Int) -> TwoGenerationTable<UInt128> {
+    /// Found again before the first call is answered: some 20 ms.
+    private static let mostLoadedAtOnce = 1 << 16
+
+    static func table(maxBytes: Int) -> TwoGenerationTable<NumberedFingerprint> {
         TwoGenerationTable("predictions", maxEntries: 1 << 40, maxBytes: maxBytes)
     }
 
-    init(store: StoreEnvironment, maxBytes: Int) {
+    /// Finds the newest predictions again; `load` finds the others.
+    init(store: StoreEnvironment, maxBytes: Int) async {
         self.store = store
         table = Self.table(maxBytes: maxBytes)
         bounded = NIOLockedValueBox(table)
         key = (UInt64(truncatingIfNeeded: store.id), UInt64(truncatingIfNeeded: store.id >> 64))
+        stored = StoredFingerprints(table: table, store: store)
+        nextNumber = Atomic(await stored.open(index))
+        _ = stored.load(index, most: Self.mostLoadedAtOnce)
+    }
+
+    /// Finds the predictions of earlier runs again that are not found yet, the newest first; until then such a prompt may
+    /// be predicted anew. A million take some 0.3 s of one processor.
+    func load() async {
+        while !Task.isCancelled, stored.load(index, most: StoredFingerprints.chunk) { await Task.yield() }
     }
 
     /// Holds the cache to another bound from the next write on.
@@ -62,17 +82,18 @@ final class PredictionCache: Sendable {
     /// The record of a prediction, checked to be read as the predictor's; nil where there is none. Neither is counted.
     func record(of fingerprint: UInt128, predictor: FollowedPredictor) -> [UInt8]? {
         if let record = recent.get(fingerprint) { return record }
+        guard let location = index.location(of: fingerprint) else { return nil }
         let found = try? store.read { transaction throws(StoreError) in
-            try table.withValue(for: fingerprint, in: transaction) { record, generation in
+            try table.withValue(for: location.key, place: location.place, in: transaction) { record in
                 record.withUnsafeBytes { bytes in
                     CachedPrediction.Layout(bytes, modelCount: predictor.models.count, rounds: predictor.rounds) == nil
-                        ? nil : (Array(bytes), generation)
+                        ? nil : Array(bytes)
                 }
             }
         }
-        guard let (record, generation) = (found ?? nil) ?? nil else { return nil }
+        guard let record = (found ?? nil) ?? nil else { return nil }
         // What is still asked for must outlive the older generation.
-        if generation == .older { put(record, under: fingerprint) }
+        if location.isOlder { put(record, under: fingerprint) }
         return record
     }
 
@@ -85,9 +106,26 @@ final class PredictionCache: Sendable {
     /// Keeps a record: in memory at once, in the store within 100 ms.
     func put(_ record: [UInt8], under fingerprint: UInt128) {
         recent.put(record, under: fingerprint)
-        let (queue, bounded) = (queue, bounded)
-        _ = store.drain(queue.add(record, under: fingerprint), refused: queue.drainFailed) { transaction in
-            try bounded.withLockedValue { $0 }.put(queue.takeAll(), in: &transaction)
+        _ = store.drain(queue.add(record, under: fingerprint), refused: queue.drainFailed) { [self] transaction in
+            try write(queue.takeAll(), in: &transaction)
+        }
+    }
+
+    /// On the writer thread. Should the commit fail, the index leads to nothing, which is a miss.
+    private func write(
+        _ records: [(key: UInt128, value: [UInt8])], in transaction: inout WriteTransaction
+    ) throws(StoreError) {
+        let first = nextNumber.wrappingAdd(UInt64(records.count), ordering: .relaxed).oldValue
+        var number = first
+        let numbered = records.map { record in
+            defer { number += 1 }
+            return (key: NumberedFingerprint(number: number, fingerprint: record.key), value: record.value)
+        }
+        try bounded.withLockedValue { $0 }.append(numbered, in: &transaction) { change in
+            switch change {
+            case .added(let key, let place): index.add(key, place: place)
+            case .emptied(let place): index.begin(place: place)
+            }
         }
     }
 }

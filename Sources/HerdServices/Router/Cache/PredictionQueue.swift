@@ -1,8 +1,7 @@
 import HerdStore
 import NIOConcurrencyHelpers
 
-/// Predictions on their way to the store: one write takes all that came in 100 ms, in the order of their fingerprints, so
-/// that neighbours share pages.
+/// Predictions on their way to the store: one write takes all that came in 100 ms.
 final class PredictionQueue: Sendable {
     /// Records waiting at once, in bytes; half of it has the writer thread come earlier.
     private static let mostBytes = 16 << 20
@@ -29,13 +28,12 @@ final class PredictionQueue: Sendable {
         }
     }
 
-    /// All records, by their fingerprints; for the writer thread.
+    /// All records, in the order they came; for the writer thread.
     func takeAll() -> [(key: UInt128, value: [UInt8])] {
-        let records = state.withLockedValue { state in
+        state.withLockedValue { state in
             defer { state = State(dropped: state.dropped) }
             return state.records
         }
-        return records.sorted { $0.key < $1.key }
     }
 
     /// Records that wait, their bytes, and how many were dropped so far.
