@@ -42,6 +42,8 @@ package struct StoreStatistics: Sendable {
     package var longestCommitNanoseconds: UInt64 = 0
     /// The nanoseconds of the last commit.
     package var lastCommitNanoseconds: UInt64 = 0
+    /// How long the commits took.
+    package var commitDurations = CommitDurations()
     /// Writes applied.
     package var writes: UInt64 = 0
     /// Writes undone because their closure threw.
@@ -57,6 +59,7 @@ package struct StoreStatistics: Sendable {
         commitNanoseconds = counters.commitNanoseconds
         longestCommitNanoseconds = counters.longestCommitNanoseconds
         lastCommitNanoseconds = counters.lastCommitNanoseconds
+        commitDurations = counters.durations
         writes = counters.writes
         failedWrites = counters.failedWrites
         lostWrites = counters.lostWrites

@@ -8,18 +8,20 @@ struct Herdd: AsyncParsableCommand {
         abstract: "The services of a herd.",
         discussion: """
             Configuration comes from flags, the environment (HERD_ROUTER_LISTEN=...) and a YAML file, in this order of
-            precedence; Config/herdd.yaml shows every key with its default.
+            precedence; Config/herdd.yaml shows every key with its default. SIGHUP has it read again: what can change while
+            the process runs does, the log names what needs a restart, and a configuration that is wrong changes nothing.
 
             EXAMPLES
               herdd all --data data
               herdd scorer --data data/scorer --listen 127.0.0.1:7602
               herdd refiner --data data/refiner --listen 127.0.0.1:7603
               herdd router --data data/router --scorer 127.0.0.1:7602 --refiner 127.0.0.1:7603
+              herdd check-config --config herdd.yaml && kill -HUP PID
             """,
         version: HerdServicesVersion.text,
         subcommands: [
             All.self, RouterCommand.self, ScorerCommand.self, RefinerCommand.self, VerifyCommand.self,
-            RestoreCommand.self, TokenCommand.self,
+            RestoreCommand.self, TokenCommand.self, CheckConfigCommand.self,
         ])
 
     struct All: AsyncParsableCommand {
@@ -35,6 +37,12 @@ struct Herdd: AsyncParsableCommand {
         var scorerListen: [String] = []
         @Option(help: "The refiner's address, host:port or unix:PATH; may be repeated.")
         var refinerListen: [String] = []
+        @Option(help: "Where the router serves /metrics, /healthz and /readyz (127.0.0.1:7611); 'none' for nowhere.")
+        var httpListen: [String] = []
+        @Option(help: "The same of the scorer (127.0.0.1:7612).")
+        var scorerHttpListen: [String] = []
+        @Option(help: "The same of the refiner (127.0.0.1:7613).")
+        var refinerHttpListen: [String] = []
         @OptionGroup var common: CommonOptions
 
         func validate() throws {
@@ -47,6 +55,9 @@ struct Herdd: AsyncParsableCommand {
             flags.set("router.listen", listen)
             flags.set("scorer.listen", scorerListen)
             flags.set("refiner.listen", refinerListen)
+            flags.set("router.http_listen", httpListen)
+            flags.set("scorer.http_listen", scorerHttpListen)
+            flags.set("refiner.http_listen", refinerHttpListen)
             flags.set("router.data", data.map { $0 + "/router" })
             flags.set("scorer.data", data.map { $0 + "/scorer" })
             flags.set("refiner.data", data.map { $0 + "/refiner" })
@@ -63,6 +74,8 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "Where /metrics, /healthz and /readyz are served (127.0.0.1:7611); 'none' for nowhere.")
+        var httpListen: [String] = []
         @Option(help: "The scorer's address, host:port or unix:PATH.")
         var scorer: String?
         @Option(help: "The refiner's address, host:port or unix:PATH.")
@@ -72,6 +85,7 @@ struct Herdd: AsyncParsableCommand {
         func run() async throws {
             var flags = common.flags
             flags.set("router.listen", listen)
+            flags.set("router.http_listen", httpListen)
             flags.set("router.data", data)
             flags.set("router.scorer_address", scorer)
             flags.set("router.refiner_address", refiner)
@@ -88,6 +102,8 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "Where /metrics, /healthz and /readyz are served (127.0.0.1:7612); 'none' for nowhere.")
+        var httpListen: [String] = []
         @Option(help: "The router's address, host:port or unix:PATH; it runs the models that are evaluated.")
         var router: String?
         @OptionGroup var common: CommonOptions
@@ -95,6 +111,7 @@ struct Herdd: AsyncParsableCommand {
         func run() async throws {
             var flags = common.flags
             flags.set("scorer.listen", listen)
+            flags.set("scorer.http_listen", httpListen)
             flags.set("scorer.data", data)
             flags.set("scorer.router_address", router)
             try await common.run(.scorer, flags)
@@ -110,6 +127,8 @@ struct Herdd: AsyncParsableCommand {
         var data: String?
         @Option(help: "An address, host:port or unix:PATH; may be repeated.")
         var listen: [String] = []
+        @Option(help: "Where /metrics, /healthz and /readyz are served (127.0.0.1:7613); 'none' for nowhere.")
+        var httpListen: [String] = []
         @Option(help: "The router's address, host:port or unix:PATH; it runs the models.")
         var router: String?
         @Option(help: "Folder of critique.txt and rewrite.txt.")
@@ -119,6 +138,7 @@ struct Herdd: AsyncParsableCommand {
         func run() async throws {
             var flags = common.flags
             flags.set("refiner.listen", listen)
+            flags.set("refiner.http_listen", httpListen)
             flags.set("refiner.data", data)
             flags.set("refiner.router_address", router)
             flags.set("refiner.prompts_dir", prompts)
@@ -158,6 +178,39 @@ struct CommonOptions: ParsableArguments {
     /// Configures, serves, and ends with an exit code that scripts can trust.
     func run(_ role: HerdRole, _ flags: ConfigurationFlags) async throws {
         let status = await HerdProcess.main(role, file: config, flags: flags, readyFile: readyFile)
+        if status != 0 { throw ExitCode(status) }
+    }
+}
+
+struct CheckConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check-config",
+        abstract: "Read a configuration, the files it names included, and say what is wrong.",
+        discussion: """
+            Reads what a start would read: the file, the environment, certificates, credentials and prompts. Nothing is
+            opened for writing, and nothing listens.
+
+            EXAMPLE
+              herdd check-config --config /etc/herd/herdd.yaml && systemctl reload herd
+
+            EXIT CODES
+              0 right; 64 wrong usage; 78 wrong, with the key and the remedy on standard error
+            """)
+
+    @Option(help: "A configuration file (YAML).")
+    var config: String?
+    @Option(help: "Whose files are looked at: all, router, scorer or refiner.")
+    var role = "all"
+
+    func validate() throws {
+        guard HerdRole(rawValue: role) != nil else {
+            throw ValidationError("--role '\(role)' is none; use all, router, scorer or refiner")
+        }
+    }
+
+    func run() async throws {
+        let status = await HerdProcess.checkConfiguration(
+            HerdRole(rawValue: role) ?? .all, file: config, flags: ConfigurationFlags())
         if status != 0 { throw ExitCode(status) }
     }
 }

@@ -62,6 +62,46 @@ import Testing
         }
     }
 
+    @Test func `a server goes on with a valid trace, and begins one for every other call`() async throws {
+        try await withServer { server in
+            server.unary(Router.route) { _, context in
+                let metadata = context.forwardedMetadata
+                return routed(
+                    [context.traceparent ?? "none", metadata["traceparent"] ?? "", metadata["tracestate"] ?? ""]
+                        .joined(separator: " "))
+            }
+        } _: { server in
+            // As bytes, because a client leaves out what is none.
+            let connection = try await server.greet()
+            var seen: Set<Substring> = []
+            let cases: [(traceparent: String, state: String, isTaken: Bool, passedState: String)] = [
+                (Self.first, "x=1", true, "x=1"), (Self.second, "", true, ""),
+                (Self.first, String(repeating: "x", count: 513), true, ""), (Self.first, "x=\u{1}", true, ""),
+                ("ff\(Self.rest)", "x=1", false, ""), (Self.first.uppercased(), "x=1", false, ""),
+                ("", "x=1", false, ""), (String(repeating: "0", count: 9_000), "", false, ""),
+            ]
+            for (call, test) in cases.enumerated() {
+                connection.send(
+                    Frame(
+                        .request, call: UInt64(call + 1), method: Router.route.path, payload: route("").pack(),
+                        metadata: ["traceparent": test.traceparent, "tracestate": test.state]))
+                let answer = try RouteResponse(packed: try await connection.next(.end).payload).decisionId
+                let parts = answer.split(separator: " ", omittingEmptySubsequences: false)
+                #expect(parts[0] == (test.isTaken ? test.traceparent : "none"))
+                let passed = try #require(TraceContext(traceparent: String(parts[1])))
+                if test.isTaken {
+                    #expect(passed.traceID == test.traceparent.dropFirst(3).prefix(32))
+                    #expect(passed.traceparent.suffix(3) == test.traceparent.suffix(3))
+                } else {
+                    #expect(passed.traceparent.hasSuffix("-00"))
+                    #expect(seen.insert(passed.traceID).inserted)
+                }
+                #expect(seen.insert(passed.traceparent.dropFirst(36).prefix(16)).inserted)
+                #expect(parts[2] == test.passedState)
+            }
+        }
+    }
+
     @Test func `a request's trace goes on in the calls its handler makes, and in those alone`() async throws {
         try await withServer { server in
             server.immediate(Router.route) { _, context in routed(context.traceparent ?? "none") }
@@ -74,7 +114,10 @@ import Testing
             } _: { outer in
                 let answer = try await outer.client().call(
                     Router.route, route(""), metadata: ["traceparent": Self.first])
-                #expect(answer.decisionId == Self.first)
+                // The same trace, in which the outer server's span made the call.
+                let passed = try #require(TraceContext(traceparent: answer.decisionId))
+                #expect(passed.traceID == Self.first.dropFirst(3).prefix(32))
+                #expect(passed.traceparent != Self.first && passed.traceparent.hasSuffix("-01"))
                 for traceparent in [nil, "00-ab"] {
                     let untraced = try await outer.client().call(
                         Router.route, route(""), metadata: traceparent.map { ["traceparent": $0] } ?? [:])

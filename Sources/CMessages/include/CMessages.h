@@ -137,6 +137,9 @@ static inline const ProtobufCMessageDescriptor *herd__v1__status_response__facts
 static inline const ProtobufCMessageDescriptor *herd__v1__method_statistics__descriptor_address(void) {
     return &herd__v1__method_statistics__descriptor;
 }
+static inline const ProtobufCMessageDescriptor *herd__v1__method_statistics__errors_entry__descriptor_address(void) {
+    return &herd__v1__method_statistics__errors_entry__descriptor;
+}
 static inline const ProtobufCMessageDescriptor *herd__v1__describe_request__descriptor_address(void) {
     return &herd__v1__describe_request__descriptor;
 }

@@ -105,6 +105,9 @@ package struct ChatRequest: Sendable {
     /// `model`, `messages`, `stream` and `stream_options` are refused.
     package var extraJSON: [UInt8] = [] { didSet { written = nil } }
 
+    /// Sent as headers of the request: the trace that it belongs to, as W3C's Trace Context has it. Nil for none.
+    package var trace: ChatTrace?
+
     /// The body behind the model's name, once `write` has been called.
     private(set) var written: [UInt8]?
 

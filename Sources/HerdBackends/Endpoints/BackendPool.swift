@@ -5,10 +5,12 @@ import NIOConcurrencyHelpers
 ///
 /// `run` has to run besides, for the checks of health; `shutDown` ends everything.
 package final class BackendPool: Sendable {
-    let configuration: BackendConfiguration
+    var configuration: BackendConfiguration { configured.withLockedValue { $0 } }
+    private let configured: NIOLockedValueBox<BackendConfiguration>
     private let models = NIOLockedValueBox<[String: ModelEndpoints]>([:])
     let places: TransferPlaces
     var thread: TransferThread { places.thread }
+    /// With the limits of the start; a request takes those that hold now.
     let access: EndpointAccess
     private let budget: RetryBudget
     private let revision = NIOLockedValueBox<UInt64>(0)
@@ -20,7 +22,7 @@ package final class BackendPool: Sendable {
     package init(
         _ configuration: BackendConfiguration, hosts: (any TransferHosts)? = nil, logger: Logger
     ) throws(BackendError) {
-        self.configuration = configuration
+        configured = NIOLockedValueBox(configuration)
         self.logger = logger
         places = try TransferPlaces(keptConnections: configuration.limits.keptConnections, hosts: hosts)
         access = EndpointAccess(configuration)
@@ -55,6 +57,12 @@ package final class BackendPool: Sendable {
             return changes
         }
         for (model, endpoints) in changes { model.replace(endpoints) }
+    }
+
+    /// Keeps to other limits from the next call on; what else is configured stays.
+    package func use(_ limits: BackendLimits) {
+        configured.withLockedValue { $0.limits = limits }
+        for model in all { model.use(limits) }
     }
 
     /// Ends all calls and the thread, and waits for that. Calls that come later fail with `shutDown`.
@@ -139,7 +147,7 @@ package final class BackendPool: Sendable {
         _ underWay: () async -> Void, _ allowed: () async throws(BackendError) -> Void
     ) async throws(BackendError) -> ChatStream {
         let endpoint = grant.configuration
-        let transfer: TransferRequest
+        var transfer: TransferRequest
         do throws(BackendError) {
             guard places.openTransfers < configuration.limits.maximumTransfers else {
                 throw attempts.error(.overloaded)
@@ -147,6 +155,8 @@ package final class BackendPool: Sendable {
             transfer = try access.chat(
                 endpoint, body: try attempts.body(for: endpoint), promptBytes: attempts.request.promptBytes,
                 deadline: attempts.deadline, firstTokenBy: attempts.firstTokenBy)
+            transfer.trace = attempts.request.trace
+            transfer.limits = endpoint.limits(configuration.limits)
             try await allowed()
         } catch {
             endpoints.ended(grant, error)

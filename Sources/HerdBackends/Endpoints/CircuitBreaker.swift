@@ -21,7 +21,7 @@ package struct CircuitBreaker: Sendable {
     }
 
     package private(set) var state = State.closed
-    private let limits: BackendLimits
+    private var limits: BackendLimits
     /// Failures since the last success.
     private var failuresInRow = 0
     /// The last calls, the newest first bit; 1 is a failure.
@@ -34,6 +34,9 @@ package struct CircuitBreaker: Sendable {
     package init(limits: BackendLimits) {
         self.limits = limits
     }
+
+    /// Keeps to other limits from the next call on; what is known of the endpoint stays.
+    mutating func use(_ limits: BackendLimits) { self.limits = limits }
 
     /// Whether a call may begin now.
     package func admits(at now: MonotonicInstant) -> Bool {

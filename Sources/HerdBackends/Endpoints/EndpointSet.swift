@@ -100,10 +100,16 @@ package struct EndpointSet: Sendable {
     private var nextEndpoint = 0
     /// Where the search begins, so that equals take turns.
     private var turn = 0
-    private let limits: BackendLimits
+    private var limits: BackendLimits
 
     package init(limits: BackendLimits) {
         self.limits = limits
+    }
+
+    /// Keeps to other limits from the next call on.
+    mutating func use(_ limits: BackendLimits) {
+        self.limits = limits
+        for index in members.indices { members[index].breaker.use(limits) }
     }
 
     package var waiting: Int { queue.count }

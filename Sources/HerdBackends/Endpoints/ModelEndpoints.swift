@@ -35,6 +35,9 @@ final class ModelEndpoints: Sendable {
         change { $0.replace(configurations, at: $1) }
     }
 
+    /// Keeps to other limits from the next call on.
+    func use(_ limits: BackendLimits) { state.withLockedValue { $0.endpoints.use(limits) } }
+
     // MARK: - Calls
 
     /// Waits for leave to call one of the endpoints.

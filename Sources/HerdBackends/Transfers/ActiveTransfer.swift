@@ -127,6 +127,10 @@ final class ActiveTransfer {
             codes.append(body.withUnsafeBytes { herd_curl_set_body(easy, $0.baseAddress, $0.count) })
         }
         if let key = request.key { lines.append("Authorization: Bearer \(key.value)") }
+        if let trace = request.trace {
+            lines.append("traceparent: \(trace.parent)")
+            if let state = trace.state { lines.append("tracestate: \(state)") }
+        }
         for line in lines {
             guard let longer = curl_slist_append(headers, line) else { return false }
             headers = longer

@@ -16,6 +16,7 @@ struct TransferRequest: Sendable {
     var caFile: String?
     var proxy: String?
     var userAgent: String
+    var trace: ChatTrace?
     var deadline: MonotonicInstant
     /// When the caller turns to another model, if there is no token by then.
     var firstTokenBy = MonotonicInstant.distantFuture

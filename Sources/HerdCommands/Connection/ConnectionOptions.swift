@@ -21,6 +21,12 @@ package struct ConnectionOptions: ParsableArguments {
             valueName: "seconds"))
     package var timeout: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "The trace that the calls belong to (W3C Trace Context), as in the herd's logs.",
+            discussion: "Or the environment variable HERD_TRACEPARENT or TRACEPARENT.", valueName: "traceparent"))
+    package var traceparent: String?
+
     @OptionGroup package var credentials: CredentialOptions
 
     package init() {}
@@ -30,6 +36,11 @@ package struct ConnectionOptions: ParsableArguments {
             guard timeout > 0, timeout <= 86_400 else {
                 throw ValidationError("--timeout must be over 0 and at most 86400 seconds")
             }
+        }
+        if let traceparent, TraceContext(traceparent: traceparent) == nil {
+            throw ValidationError(
+                "--traceparent is no W3C traceparent; it has the form 00-TRACE-SPAN-01 with 32 and 16 lower-case hex digits"
+            )
         }
         do {
             _ = try HerdClient(addresses: Addresses.resolve(address))
@@ -41,6 +52,13 @@ package struct ConnectionOptions: ParsableArguments {
     /// Of a stream; nil leaves it to the server.
     var streamTimeout: Duration? { timeout.map { .milliseconds(Int64($0 * 1_000)) } }
 
+    /// What is given, else what the environment says; nil where that is none, as the standard has it.
+    private var trace: TraceContext? {
+        let text =
+            traceparent ?? ProcessEnvironment.value("HERD_TRACEPARENT") ?? ProcessEnvironment.value("TRACEPARENT")
+        return text.flatMap { TraceContext(traceparent: $0) }
+    }
+
     /// Runs `body` with a client of the router, and closes it.
     func withClient<Result>(_ body: (HerdClient) async throws -> Result) async throws -> Result {
         let addresses = Addresses.resolve(address)
@@ -51,7 +69,7 @@ package struct ConnectionOptions: ParsableArguments {
         let client = try HerdClient(addresses: addresses, configuration: configuration)
         defer { client.close() }
         do {
-            return try await body(client)
+            return try await TraceContext.$current.withValue(trace) { try await body(client) }
         } catch let error as CallError where error.code == .unavailable && error.isUnreachable {
             throw CallError(
                 .unavailable,

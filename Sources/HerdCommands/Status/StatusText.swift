@@ -86,15 +86,23 @@ package enum StatusText {
         let called = methods.filter { $0.calls > 0 }
         guard !called.isEmpty else { return "" }
         var table = TextTable([
-            ("CALLS", .left), ("ENDED", .right), ("FAILED", .right), ("MEAN MS", .right), ("MAX MS", .right),
+            ("CALLS", .left), ("ENDED", .right), ("FAILED", .right), ("MEAN MS", .right), ("P50 MS", .right),
+            ("P99 MS", .right), ("MAX MS", .right), ("ERRORS", .left),
         ])
         for method in called {
             table.add([
                 "  " + method.method, "\(method.calls)", "\(method.failures)",
-                NumberFormat.decimals(method.meanMs, 3), NumberFormat.decimals(method.maxMs, 3),
+                NumberFormat.decimals(method.meanMs, 3), NumberFormat.decimals(method.p50Ms, 3),
+                NumberFormat.decimals(method.p99Ms, 3), NumberFormat.decimals(method.maxMs, 3), errors(of: method),
             ])
         }
         return "\n" + table.text
+    }
+
+    /// "NOT_FOUND 3, UNAVAILABLE 1", the most frequent first.
+    private static func errors(of method: MethodStatistics) -> String {
+        method.errors.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { "\(PrintableText.escaped($0.key)) \($0.value)" }.joined(separator: ", ")
     }
 
     // MARK: - Values

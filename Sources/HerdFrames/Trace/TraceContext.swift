@@ -33,6 +33,39 @@ public struct TraceContext: Hashable, Sendable {
     /// The 32 digits that all calls of the trace have in common.
     public var traceID: Substring { traceparent.dropFirst(3).prefix(32) }
 
+    /// The 16 digits of the span that calls with this context are made in.
+    package var spanID: Substring { traceparent.dropFirst(36).prefix(16) }
+
+    /// The same trace with another span in it, as a service says it that was called in this one. Later versions become
+    /// version 0, of whose flags only that it is sampled is known.
+    ///
+    /// - Parameter span: not 0.
+    package func child(span: UInt64) -> TraceContext {
+        let flags = UInt8(traceparent.dropFirst(53).prefix(2), radix: 16) ?? 0
+        return TraceContext(valid: "00-\(traceID)-\(Self.hex(span))-\(flags & 1 == 1 ? "01" : "00")")
+    }
+
+    /// A trace of its own, not marked as sampled: nobody asked for it.
+    ///
+    /// - Parameter numbers: none of them 0.
+    package init(numbers: (high: UInt64, low: UInt64), span: UInt64) {
+        traceparent = "00-\(Self.hex(numbers.high))\(Self.hex(numbers.low))-\(Self.hex(span))-00"
+    }
+
+    private init(valid traceparent: String) {
+        self.traceparent = traceparent
+    }
+
+    /// A `tracestate` as it may be passed on: printable ASCII, up to 512 bytes and 32 members; nil for any other, which the
+    /// standard has left out whole.
+    package static func validState(_ text: String) -> String? {
+        let bytes = text.utf8
+        guard (1...512).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) }),
+            bytes.count(where: { $0 == UInt8(ascii: ",") }) < 32
+        else { return nil }
+        return text
+    }
+
     private static func hex(_ number: UInt64) -> String {
         let digits = String(number, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

@@ -215,8 +215,14 @@ public struct MethodStatistics: Message {
     public var calls: UInt64
     /// Calls that ended with a code other than OK.
     public var failures: UInt64
+    /// Of calls that were not turned away at once.
     public var meanMs: Double
     public var maxMs: Double
+    /// What half of these calls, and 99 of 100, did not exceed; at most a quarter too long.
+    public var p50Ms: Double
+    public var p99Ms: Double
+    /// How many ended with which code, by its name, e.g. "UNAVAILABLE"; those that ended with OK are left out.
+    public var errors: [String: UInt64]
 
     /// Every field at its default.
     public init() {
@@ -225,6 +231,9 @@ public struct MethodStatistics: Message {
         self.failures = 0
         self.meanMs = 0
         self.maxMs = 0
+        self.p50Ms = 0
+        self.p99Ms = 0
+        self.errors = [:]
     }
 
     /// The given fields, the others at their defaults.
@@ -233,13 +242,19 @@ public struct MethodStatistics: Message {
         calls: UInt64 = 0,
         failures: UInt64 = 0,
         meanMs: Double = 0,
-        maxMs: Double = 0
+        maxMs: Double = 0,
+        p50Ms: Double = 0,
+        p99Ms: Double = 0,
+        errors: [String: UInt64] = [:]
     ) {
         self.method = method
         self.calls = calls
         self.failures = failures
         self.meanMs = meanMs
         self.maxMs = maxMs
+        self.p50Ms = p50Ms
+        self.p99Ms = p99Ms
+        self.errors = errors
     }
 
     public static var fullName: String { "herd.v1.MethodStatistics" }
@@ -694,6 +709,17 @@ public struct BackupRequest: Message {
             self.failures = c.pointee.failures
             self.meanMs = c.pointee.mean_ms
             self.maxMs = c.pointee.max_ms
+            self.p50Ms = c.pointee.p50_ms
+            self.p99Ms = c.pointee.p99_ms
+            var errorsRead: [String: UInt64] = [:]
+            if let list = c.pointee.errors {
+                errorsRead.reserveCapacity(c.pointee.n_errors)
+                for index in 0..<c.pointee.n_errors {
+                    guard let entry = list[index] else { continue }
+                    errorsRead[readText(entry.pointee.key)] = entry.pointee.value
+                }
+            }
+            self.errors = errorsRead
         }
 
         package func write(to c: UnsafeMutablePointer<Herd__V1__MethodStatistics>, in arena: MessageArena) {
@@ -704,6 +730,28 @@ public struct BackupRequest: Message {
             c.pointee.failures = self.failures
             c.pointee.mean_ms = self.meanMs
             c.pointee.max_ms = self.maxMs
+            c.pointee.p50_ms = self.p50Ms
+            c.pointee.p99_ms = self.p99Ms
+            if !self.errors.isEmpty {
+                let list = arena.raw(self.errors.count * MemoryLayout<UnsafeMutablePointer<Herd__V1__MethodStatistics__ErrorsEntry>?>.stride)
+                    .bindMemory(to: UnsafeMutablePointer<Herd__V1__MethodStatistics__ErrorsEntry>?.self, capacity: self.errors.count)
+                var filled = 0
+                for (key, value) in self.errors {
+                    let entry = arena.raw(MemoryLayout<Herd__V1__MethodStatistics__ErrorsEntry>.stride).bindMemory(to: Herd__V1__MethodStatistics__ErrorsEntry.self, capacity: 1)
+                    herd__v1__method_statistics__errors_entry__init(entry)
+                    entry.pointee.key = arena.text(key)
+                    entry.pointee.value = value
+                    list[filled] = entry
+                    filled += 1
+                }
+                // In the order of the keys, so that equal values pack to equal bytes.
+                var entries = UnsafeMutableBufferPointer(start: list, count: filled)
+                entries.sort { first, second in
+                    herd_text_precedes(first?.pointee.key, second?.pointee.key)
+                }
+                c.pointee.errors = list
+                c.pointee.n_errors = filled
+            }
         }
     }
 

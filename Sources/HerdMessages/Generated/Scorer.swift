@@ -844,6 +844,8 @@ public struct PredictorEvent: Message {
     public var means: [Float]
     /// Rounds of refinement that its predictions tell the gains of; 0 = none.
     public var rounds: UInt32
+    /// When it was trained; 0 = unknown.
+    public var createdUnixMs: UInt64
 
     /// Every field at its default.
     public init() {
@@ -852,6 +854,7 @@ public struct PredictorEvent: Message {
         self.topics = []
         self.means = []
         self.rounds = 0
+        self.createdUnixMs = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -860,13 +863,15 @@ public struct PredictorEvent: Message {
         models: [String] = [],
         topics: [String] = [],
         means: [Float] = [],
-        rounds: UInt32 = 0
+        rounds: UInt32 = 0,
+        createdUnixMs: UInt64 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
         self.rounds = rounds
+        self.createdUnixMs = createdUnixMs
     }
 
     public static var fullName: String { "herd.v1.PredictorEvent" }
@@ -2706,6 +2711,7 @@ extension PredictorEvent: GeneratedMessage {
         }
         self.means = meansRead
         self.rounds = c.pointee.rounds
+        self.createdUnixMs = c.pointee.created_unix_ms
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__V1__PredictorEvent>, in arena: MessageArena) {
@@ -2738,6 +2744,7 @@ extension PredictorEvent: GeneratedMessage {
             c.pointee.n_means = self.means.count
         }
         c.pointee.rounds = self.rounds
+        c.pointee.created_unix_ms = self.createdUnixMs
     }
 }
 

@@ -51,7 +51,11 @@ extension HerdServer {
                 let counters = method.counters.snapshot
                 return MethodStatistics(
                     method: method.path, calls: counters.calls, failures: counters.failures,
-                    meanMs: counters.meanMilliseconds, maxMs: counters.longestMilliseconds)
+                    meanMs: counters.meanMilliseconds, maxMs: counters.longestMilliseconds,
+                    p50Ms: counters.durations.quantile(0.5) / 1e6, p99Ms: counters.durations.quantile(0.99) / 1e6,
+                    errors: Dictionary(
+                        counters.codes.filter { $0.code != .ok }.map { ($0.code?.description ?? "OTHER", $0.calls) },
+                        uniquingKeysWith: +))
             }, figures: connectionFigures.merging(report.service.figures) { $1 }, facts: report.service.facts)
     }
 }

@@ -12,11 +12,14 @@ extension HerdServer {
     /// - `tls_handshake_failures`: connections on which no TLS came about;
     /// - `permission_denied`: calls of somebody who has not the role;
     /// - `calls_over_limit`: over what the caller's credential allows per second, or at once;
+    /// - `shed_calls`: calls turned away because of overload; `unknown_methods`: calls of what there is not;
+    /// - `queue_delay_p50_ms`, `queue_delay_p99_ms`: until the handler of a call that is run as a task begins;
     /// - `protocol_errors`, and each kind that occurred as `protocol_errors_KIND`;
     /// - `bytes_received`, `bytes_sent`: of each open connection up to 64 KiB less;
     /// - `texts_with_nul`: texts in which a U+0000 became U+FFFD on output, in the whole process.
     var connectionFigures: [String: Double] {
         let ended = connectionStatistics.endedConnections
+        let delays = queueDelay.counts
         var figures: [String: Double] = [
             "connections_limit": Double(maximumConnections),
             "connections_accepted": Double(connectionStatistics.accepted),
@@ -28,6 +31,10 @@ extension HerdServer {
             "tls_handshake_failures": Double(connectionStatistics.failedHandshakes),
             "permission_denied": Double(refusals.denied),
             "calls_over_limit": Double(refusals.limited),
+            "shed_calls": Double(shedCalls),
+            "unknown_methods": Double(unknownMethods.snapshot.calls),
+            "queue_delay_p50_ms": delays.quantile(0.5) / 1e6,
+            "queue_delay_p99_ms": delays.quantile(0.99) / 1e6,
             "bytes_received": Double(connectionStatistics.bytesReceived),
             "bytes_sent": Double(connectionStatistics.bytesSent),
             "texts_with_nul": Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL),

@@ -8,14 +8,19 @@ package struct CallContext: Sendable {
     package let deadline: NIODeadline
     /// What the caller sent along: `traceparent`, `tenant`, and whatever else.
     package let metadata: [String: String]
+    /// Which trace it belongs to.
+    package let trace: CallTrace
     private let session: Session
     private let servedMethod: ServedMethod
 
-    init(session: Session, method: ServedMethod, deadline: NIODeadline, metadata: [String: String]) {
+    init(
+        session: Session, method: ServedMethod, deadline: NIODeadline, metadata: [String: String], trace: CallTrace
+    ) {
         self.session = session
         self.servedMethod = method
         self.deadline = deadline
         self.metadata = metadata
+        self.trace = trace
     }
 
     /// The path `package.Service/Method`; for a forwarded method that is not known here, the prefix it was taken by.
@@ -40,8 +45,12 @@ package struct CallContext: Sendable {
 
     private static let onBehalfOf = "on-behalf-of"
 
-    /// The W3C trace context: the metadata `traceparent`, nil if there is none.
-    package var traceparent: String? { metadata["traceparent"] }
+    /// The W3C trace context as the caller says it: the metadata `traceparent`, nil if there is none or it is none.
+    package var traceparent: String? { trace.isInherited ? metadata[TraceContext.traceparentKey] : nil }
+
+    /// Whether the calls that its handler makes belong to its trace by themselves: where the caller asks for it, and where
+    /// they are long.
+    var carriesTrace: Bool { trace.isInherited || servedMethod.isStreaming }
 
     /// What is left of the deadline, zero if it has passed: the time-out for the calls the handler makes.
     package var remaining: Duration {
@@ -61,17 +70,25 @@ package struct CallContext: Sendable {
         if Task.isCancelled { throw CallError(.cancelled, "the call was stopped") }
     }
 
-    /// A logger that names the method, the peer and the trace.
+    /// A logger that names the method, the peer, the trace and the call's span in it.
     package var logger: Logger {
         var logger = session.logger
         logger[metadataKey: "method"] = "\(method)"
-        if let traceparent { logger[metadataKey: "traceparent"] = "\(traceparent)" }
+        let trace = trace.context
+        logger[metadataKey: "trace_id"] = "\(trace.traceID)"
+        logger[metadataKey: "span_id"] = "\(trace.spanID)"
         return logger
+    }
+
+    /// Logs how the call ended.
+    func tellOfEnd(_ code: StatusCode, nanoseconds: Int64) {
+        logger.debug(
+            "call ended", metadata: ["code": "\(code)", "ms": "\(Double(nanoseconds / 1_000) / 1_000)"])
     }
 
     /// The metadata that calls made for this one carry on: trace, tenant and account.
     package var forwardedMetadata: [String: String] {
-        var forwarded = metadata.filter { $0.key == "traceparent" || $0.key == "tracestate" }
+        var forwarded = trace.metadata
         let tenant = tenant
         if !tenant.isEmpty { forwarded["tenant"] = tenant }
         // Empty says that it is nobody's: not that of whoever passes it on.

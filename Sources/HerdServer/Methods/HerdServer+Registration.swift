@@ -45,8 +45,9 @@ extension HerdServer {
         register {
             $0.add(
                 ServedMethod(
-                    path: method.path, isStreaming: false, executor: executor, shortcut: shortcut, standing: standing,
-                    answer: answer))
+                    path: method.path, isStreaming: false, executor: executor, shards: eventLoopCount,
+                    shortcut: shortcut,
+                    standing: standing, answer: answer))
         }
     }
 
@@ -84,7 +85,7 @@ extension HerdServer {
             $0.add(
                 ServedMethod(
                     path: method.path, isStreaming: true, endsWithDrain: endsWithDrain, executor: executor,
-                    answer: answer))
+                    shards: eventLoopCount, answer: answer))
         }
     }
 
@@ -113,10 +114,13 @@ extension HerdServer {
             }
         }
         let known = MethodDescription.all.filter { $0.path.hasPrefix(prefix) }.map { method in
-            ServedMethod(path: method.path, isStreaming: method.isStreaming, executor: .eventLoop, answer: answer)
+            ServedMethod(
+                path: method.path, isStreaming: method.isStreaming, executor: .eventLoop, shards: eventLoopCount,
+                answer: answer)
         }
         // A method that this build does not know may well be a stream.
-        let rest = ServedMethod(path: prefix, isStreaming: true, executor: .eventLoop, answer: answer)
+        let rest = ServedMethod(
+            path: prefix, isStreaming: true, executor: .eventLoop, shards: eventLoopCount, answer: answer)
         register { $0.addForwarded(known, rest: rest) }
     }
 
@@ -156,14 +160,14 @@ extension HerdServer {
     }
 
     /// Runs `body`, which ends the call unless it throws; the code the call ended with. The calls that `body` makes
-    /// belong to the trace that the request names.
+    /// belong to the call's trace where it carries one.
     private static func run(
         _ call: ServerCall, _ context: CallContext, _ body: () async throws -> Void
     ) async -> StatusCode {
-        guard let trace = context.traceparent.flatMap({ TraceContext(traceparent: $0) }) else {
-            return await runUntraced(call, context, body)
+        guard context.carriesTrace else { return await runUntraced(call, context, body) }
+        return await TraceContext.$current.withValue(context.trace.context) {
+            await runUntraced(call, context, body)
         }
-        return await TraceContext.$current.withValue(trace) { await runUntraced(call, context, body) }
     }
 
     private static func runUntraced(

@@ -1,50 +1,78 @@
+import HerdFrames
 import Synchronization
 
-/// How often a method was called, how often it failed and how long it took, counted from any thread.
+/// How calls of a method ended and how long they took, counted from any thread.
 final class MethodCounters: Sendable {
-    private let calls = Atomic<UInt64>(0)
-    private let failures = Atomic<UInt64>(0)
-    private let totalNanoseconds = Atomic<UInt64>(0)
+    private let codes: CounterShards
+    private let durations: DurationHistogram
     private let longestNanoseconds = Atomic<UInt64>(0)
+    let shardCount: Int
+
+    /// Codes with a number of their own, 0...16; what is over it is counted together.
+    private static let knownCodes = 17
+
+    /// - Parameter shards: for as many event loops.
+    init(shards: Int) {
+        shardCount = shards
+        codes = CounterShards(count: shards, counters: Self.knownCodes + 1)
+        durations = DurationHistogram(shards: shards)
+    }
 
     /// Counts one call that has ended.
-    func record(isFailure: Bool, nanoseconds: Int64) {
+    func record(_ code: StatusCode, nanoseconds: Int64, shard: Int) {
         let time = UInt64(clamping: nanoseconds)
-        calls.wrappingAdd(1, ordering: .relaxed)
-        if isFailure { failures.wrappingAdd(1, ordering: .relaxed) }
-        totalNanoseconds.wrappingAdd(time, ordering: .relaxed)
-        if time > longestNanoseconds.load(ordering: .relaxed) {
-            longestNanoseconds.max(time, ordering: .relaxed)
-        }
+        codes.add(1, to: Self.place(of: code), shard: shard)
+        durations.record(nanoseconds: time, shard: shard)
+        noteLongest(time)
+    }
+
+    /// Counts a call that was turned away before anything was done for it.
+    func record(refused code: StatusCode, shard: Int) {
+        codes.add(1, to: Self.place(of: code), shard: shard)
     }
 
     /// Counts calls that succeeded one after the other.
     ///
     /// - Parameter nanoseconds: of all of them together.
-    func record(successes: UInt64, nanoseconds: Int64) {
+    func record(successes: UInt64, nanoseconds: Int64, shard: Int) {
         guard successes > 0 else { return }
         let time = UInt64(clamping: nanoseconds)
-        calls.wrappingAdd(successes, ordering: .relaxed)
-        totalNanoseconds.wrappingAdd(time, ordering: .relaxed)
-        let mean = time / successes
-        if mean > longestNanoseconds.load(ordering: .relaxed) {
-            longestNanoseconds.max(mean, ordering: .relaxed)
+        let mean = successes == 1 ? time : time / successes
+        codes.add(successes, to: 0, shard: shard)
+        durations.record(nanoseconds: mean, count: successes, total: time, shard: shard)
+        noteLongest(mean)
+    }
+
+    private func noteLongest(_ time: UInt64) {
+        if time > longestNanoseconds.load(ordering: .relaxed) {
+            longestNanoseconds.max(time, ordering: .relaxed)
         }
     }
 
+    private static func place(of code: StatusCode) -> Int { Int(min(code.rawValue, UInt32(knownCodes))) }
+
     struct Snapshot {
-        var calls: UInt64
-        var failures: UInt64
-        var meanMilliseconds: Double
+        /// Those that occurred, in the order of their numbers; nil stands for all numbers without a name.
+        var codes: [(code: StatusCode?, calls: UInt64)]
+        /// Of calls that were not turned away at once.
+        var durations: DurationCounts
         var longestMilliseconds: Double
+
+        var calls: UInt64 { codes.reduce(0) { $0 + $1.calls } }
+        var failures: UInt64 { codes.reduce(0) { $0 + ($1.code == .ok ? 0 : $1.calls) } }
+
+        var meanMilliseconds: Double {
+            let count = durations.count
+            return count == 0 ? 0 : Double(durations.nanoseconds) / Double(count) / 1e6
+        }
     }
 
     var snapshot: Snapshot {
-        let calls = calls.load(ordering: .relaxed)
-        let total = Double(totalNanoseconds.load(ordering: .relaxed))
+        let codes = codes.sums.enumerated().filter { $1 > 0 }.map { number, calls in
+            (code: number < Self.knownCodes ? StatusCode(rawValue: UInt32(number)) : nil, calls: calls)
+        }
         return Snapshot(
-            calls: calls, failures: failures.load(ordering: .relaxed),
-            meanMilliseconds: calls == 0 ? 0 : total / Double(calls) / 1e6,
+            codes: codes, durations: durations.counts,
             longestMilliseconds: Double(longestNanoseconds.load(ordering: .relaxed)) / 1e6)
     }
 }

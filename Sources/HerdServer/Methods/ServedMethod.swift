@@ -24,7 +24,7 @@ package final class ServedMethod: Sendable {
     /// Whether its calls end at once when the server drains, as watches do.
     let endsWithDrain: Bool
     let executor: HandlerExecutor
-    let counters = MethodCounters()
+    let counters: MethodCounters
     /// Whether its calls count among those that a credential may make: all but what every load balancer asks.
     let isLimited: Bool
     /// Keeps its calls; nil where they are not kept.
@@ -71,10 +71,11 @@ package final class ServedMethod: Sendable {
 
     init(
         path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
-        shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, audit: (any AuditRecorder)? = nil,
+        shards: Int, shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, audit: (any AuditRecorder)? = nil,
         answer: @escaping Answer
     ) {
         pathBytes = Array(path.utf8)
+        counters = MethodCounters(shards: shards)
         self.standing = standing
         self.audit = audit
         self.path = path
@@ -116,7 +117,7 @@ package final class ServedMethod: Sendable {
     /// The same method, whose calls are kept.
     func kept(by audit: any AuditRecorder) -> ServedMethod {
         ServedMethod(
-            path: path, isStreaming: isStreaming, endsWithDrain: endsWithDrain, executor: executor, audit: audit,
-            answer: answer)
+            path: path, isStreaming: isStreaming, endsWithDrain: endsWithDrain, executor: executor,
+            shards: counters.shardCount, audit: audit, answer: answer)
     }
 }

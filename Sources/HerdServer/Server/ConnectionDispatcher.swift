@@ -2,6 +2,7 @@ import HerdFrames
 import HerdTransport
 import Logging
 import NIOCore
+import Synchronization
 
 /// Answers the calls of one connection out of its server's methods; used on the connection's event loop only.
 final class ConnectionDispatcher: CallDispatcher {
@@ -12,6 +13,8 @@ final class ConnectionDispatcher: CallDispatcher {
     private let timeouts: CallTimeouts
     private let executor: EventLoopTaskExecutor
     private let eventLoop: any EventLoop
+    /// Where calls of the event loop are counted.
+    private let shard: Int
     private let peer: String
     private let logger: Logger
     /// Known from HELLO on, and no call is dispatched before.
@@ -32,6 +35,8 @@ final class ConnectionDispatcher: CallDispatcher {
     /// How many calls of it were answered without a look at the clock, and when the first of them had come.
     private var untimed: UInt64 = 0
     private var untimedArrival = NIODeadline.uptimeNanoseconds(0)
+    /// Where the ids of traces and spans come from.
+    private var traceNumbers = TraceNumbers()
     /// The last method's standing answer in a burst.
     private var standing: (burst: UInt64, packed: [UInt8]) = (0, [])
 
@@ -46,6 +51,7 @@ final class ConnectionDispatcher: CallDispatcher {
         self.timeouts = timeouts
         executor = EventLoopTaskExecutor(eventLoop)
         self.eventLoop = eventLoop
+        shard = server.shard(of: eventLoop)
         self.peer = peer
         self.logger = logger
     }
@@ -91,7 +97,7 @@ final class ConnectionDispatcher: CallDispatcher {
         var place: CallPlace?
         if let limiter, found?.isLimited ?? true {
             if let refusal = limiter.begin(at: arrival) {
-                found?.counters.record(isFailure: true, nanoseconds: 0)
+                found?.counters.record(refused: refusal.code, shard: shard)
                 server.refusals.callLimited()
                 return connection.fail(request.call, refusal)
             }
@@ -121,15 +127,18 @@ final class ConnectionDispatcher: CallDispatcher {
         }
         countUntimed()
         let deadline = timeouts.deadline(of: request, method, arrival: arrival)
+        let metadata = request.metadata
         let context = CallContext(
-            session: session, method: method, deadline: deadline, metadata: request.metadata)
+            session: session, method: method, deadline: deadline, metadata: metadata,
+            trace: CallTrace(metadata, &traceNumbers))
         let begun =
             work.map { .later(HerdServer.packed($0, context)) } ?? method.begin(request, context, connection)
         switch begun {
         case .answered(let code):
             answered(method, code, arrival: arrival)
         case .later(let run):
-            let server = server
+            let (server, shard) = (server, shard)
+            let tells = logger.logLevel <= .debug
             // A long request takes long to unpack, whatever its handler does.
             let isLong = request.payload.count > ServedMethod.maximumLoopRequest
             let executor = method.executor == .eventLoop && !isLong ? executor : nil
@@ -142,10 +151,13 @@ final class ConnectionDispatcher: CallDispatcher {
             ) { call in
                 call.run(
                     Task(executorPreference: executor) {
+                        server.queueDelay.record(
+                            nanoseconds: UInt64(clamping: (NIODeadline.now() - arrival).nanoseconds), shard: shard)
                         let code = await run(call)
-                        let failed = (call.stopReason?.code ?? code) != .ok
-                        method.counters.record(
-                            isFailure: failed, nanoseconds: (NIODeadline.now() - arrival).nanoseconds)
+                        let end = call.stopReason?.code ?? code
+                        let nanoseconds = (NIODeadline.now() - arrival).nanoseconds
+                        method.counters.record(end, nanoseconds: nanoseconds, shard: shard)
+                        if tells { context.tellOfEnd(end, nanoseconds: nanoseconds) }
                         server.callEnded()
                     })
             }
@@ -155,9 +167,10 @@ final class ConnectionDispatcher: CallDispatcher {
     /// Why a request for a method that the caller may not call, or nobody can, is not answered.
     private func refusal(of request: FrameView) -> CallError {
         guard let session, let method = tables.all.method(at: request.method) else {
+            server.unknownMethods.record(refused: .unimplemented, shard: shard)
             return server.unknownMethod(request.methodName)
         }
-        method.counters.record(isFailure: true, nanoseconds: 0)
+        method.counters.record(refused: .permissionDenied, shard: shard)
         server.refusals.callDenied(session.principal, method: request.methodName, peer: peer, logger)
         return server.denied(request.methodName, to: session.principal)
     }
@@ -183,7 +196,7 @@ final class ConnectionDispatcher: CallDispatcher {
         let now = NIODeadline.now()
         let start = max(untimedArrival, lastAnswer)
         lastAnswer = now
-        lastMethod.counters.record(successes: untimed, nanoseconds: (now - start).nanoseconds)
+        lastMethod.counters.record(successes: untimed, nanoseconds: (now - start).nanoseconds, shard: shard)
         untimed = 0
     }
 
@@ -195,29 +208,39 @@ final class ConnectionDispatcher: CallDispatcher {
         let now = NIODeadline.now()
         let start = max(arrival, lastAnswer)
         lastAnswer = now
-        method.counters.record(isFailure: code != .ok, nanoseconds: (now - start).nanoseconds)
+        method.counters.record(code, nanoseconds: (now - start).nanoseconds, shard: shard)
     }
 
     func freedMemory() {
         server.memory.giveBackSoon(eventLoop)
     }
 
-    func refused(_ request: FrameView) {
-        methods.method(at: request.method)?.counters.record(isFailure: true, nanoseconds: 0)
+    func refused(_ request: FrameView, _ code: StatusCode) {
+        let counters = methods.method(at: request.method)?.counters ?? server.unknownMethods
+        counters.record(refused: code, shard: shard)
     }
 }
 
-/// How long calls may take.
-struct CallTimeouts: Sendable {
-    private let defaultTimeout: Int64
-    private let maximumTimeout: Int64
-    private let maximumStreamTimeout: Int64
+/// How long calls may take; may change while they are made.
+final class CallTimeouts: Sendable {
+    private let defaultNanoseconds = Atomic<Int64>(0)
+    private let maximumNanoseconds = Atomic<Int64>(0)
+    private let maximumStreamNanoseconds = Atomic<Int64>(0)
 
     init(_ configuration: ServerConfiguration) {
-        maximumTimeout = configuration.maximumTimeout.clampedNanoseconds
-        maximumStreamTimeout = configuration.maximumStreamTimeout.clampedNanoseconds
-        defaultTimeout = min(configuration.defaultTimeout.clampedNanoseconds, maximumTimeout)
+        use(configuration)
     }
+
+    func use(_ configuration: ServerConfiguration) {
+        let maximum = configuration.maximumTimeout.clampedNanoseconds
+        maximumNanoseconds.store(maximum, ordering: .relaxed)
+        maximumStreamNanoseconds.store(configuration.maximumStreamTimeout.clampedNanoseconds, ordering: .relaxed)
+        defaultNanoseconds.store(min(configuration.defaultTimeout.clampedNanoseconds, maximum), ordering: .relaxed)
+    }
+
+    private var defaultTimeout: Int64 { defaultNanoseconds.load(ordering: .relaxed) }
+    private var maximumTimeout: Int64 { maximumNanoseconds.load(ordering: .relaxed) }
+    private var maximumStreamTimeout: Int64 { maximumStreamNanoseconds.load(ordering: .relaxed) }
 
     func deadline(of request: FrameView, _ method: ServedMethod, arrival: NIODeadline) -> NIODeadline {
         let maximum = method.isStreaming ? maximumStreamTimeout : maximumTimeout

@@ -15,7 +15,9 @@ import Synchronization
 package final class HerdServer: Service {
     /// What the process calls itself: `router`, `scorer` or `refiner`.
     package let name: String
-    package let configuration: ServerConfiguration
+    package var configuration: ServerConfiguration { configured.withLockedValue { $0 } }
+    private let configured: NIOLockedValueBox<ServerConfiguration>
+    private let timeouts: CallTimeouts
     package let logger: Logger
     /// The event loops its connections run on; clients in the same process best share them.
     package let eventLoopGroup: any EventLoopGroup
@@ -24,6 +26,15 @@ package final class HerdServer: Service {
     let listenerStatistics = ListenerStatistics()
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
+    /// From a request's last byte to the start of its handler, of calls that run as tasks.
+    let queueDelay: DurationHistogram
+    /// Calls of methods that there are not.
+    let unknownMethods: MethodCounters
+    /// How many event loops its connections run on.
+    let eventLoopCount: Int
+    /// The number of each of them.
+    private let shards: [ObjectIdentifier: Int]
+    private let shed = Atomic<UInt64>(0)
     private let ownsEventLoopGroup: Bool
     private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
@@ -47,7 +58,7 @@ package final class HerdServer: Service {
         var stopped: [UnsafeContinuation<Void, Never>] = []
     }
 
-    private enum Phase {
+    enum Phase {
         case idle
         case running
         case draining
@@ -62,13 +73,42 @@ package final class HerdServer: Service {
         eventLoopGroup: (any EventLoopGroup)? = nil
     ) {
         self.name = name
-        self.configuration = configuration
+        configured = NIOLockedValueBox(configuration)
+        timeouts = CallTimeouts(configuration)
         self.logger = logger
         ownsEventLoopGroup = eventLoopGroup == nil
         self.eventLoopGroup =
             eventLoopGroup ?? MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoops))
+        let loops = Array(self.eventLoopGroup.makeIterator())
+        eventLoopCount = loops.count
+        shards = Dictionary(
+            loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
+        queueDelay = DurationHistogram(shards: loops.count)
+        unknownMethods = MethodCounters(shards: loops.count)
         registerAdmin()
     }
+
+    /// Puts other time-outs and limits in force: the time-outs of calls and of a drain, and the number of connections, for
+    /// everybody; what holds for a connection, for those that come from now on. Addresses, TLS and event loops stay.
+    package func reconfigure(_ change: (inout ServerConfiguration) -> Void) {
+        let configuration = configured.withLockedValue { configuration in
+            change(&configuration)
+            return configuration
+        }
+        timeouts.use(configuration)
+        let allowed = allowedConnections()
+        state.withLockedValue { $0.maximumConnections = allowed }
+    }
+
+    /// Where what happens on an event loop is counted.
+    func shard(of eventLoop: any EventLoop) -> Int { shards[ObjectIdentifier(eventLoop)] ?? 0 }
+
+    /// Counts calls that were turned away because of overload; each is recorded with its method besides.
+    package func noteShed(_ calls: UInt64 = 1) { shed.wrappingAdd(calls, ordering: .relaxed) }
+
+    var shedCalls: UInt64 { shed.load(ordering: .relaxed) }
+
+    var progress: Phase { state.withLockedValue { $0.phase } }
 
     /// Where it listens; empty before it has started.
     package var boundAddresses: [EndpointAddress] {
@@ -255,13 +295,12 @@ package final class HerdServer: Service {
     // MARK: - Connections
 
     private func bootstrap(_ methods: MethodTables, _ tls: ServerTLS?) -> ServerBootstrap {
-        let timeouts = CallTimeouts(configuration)
-        return ServerBootstrap(group: eventLoopGroup)
+        ServerBootstrap(group: eventLoopGroup)
             .childChannelOption(.writeBufferWaterMark, value: ServerConnection.waterMark)
             .childChannelOption(.recvAllocator, value: ServerConnection.receiveAllocator)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let connection = self.connection(methods, timeouts, channel) else {
+                    guard let connection = self.connection(methods, self.timeouts, channel) else {
                         throw ChannelError.ioOnClosedChannel
                     }
                     try tls?.secure(channel)

@@ -1,3 +1,4 @@
+import HerdServer
 import HerdTransport
 import Logging
 
@@ -53,6 +54,16 @@ struct AccessUpkeep: Sendable {
         } catch {
             logger.error(
                 "the certificate stays as it was, because the new files can't be used", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Writes how many tokens there are, and when the certificate expires.
+    func writeMetrics(to writer: inout MetricsWriter) {
+        if let tokens = access.tokens { writer.gauge("herd_tokens", "Tokens stored.", Double(tokens.count)) }
+        if let tls {
+            writer.gauge(
+                "herd_tls_certificate_expiry_timestamp_seconds", "When the certificate expires, since 1970.",
+                Double(tls.expiry))
         }
     }
 

@@ -12,7 +12,8 @@ final class HerdAccess: AccessControl {
     /// Of the router; nil for the services behind it, which know no tokens.
     let tokens: TokenDirectory?
     let credential: ServiceCredential?
-    private let certificates: CertificateRules
+    private let rules: NIOLockedValueBox<CertificateRules>
+    private var certificates: CertificateRules { rules.withLockedValue { $0 } }
     /// Whether somebody else says that there is a credential: the router, to the services in its process.
     private let isGuardedElsewhere: @Sendable () -> Bool
     /// Set by the server, once it is there: looks again at everybody who is connected.
@@ -31,7 +32,7 @@ final class HerdAccess: AccessControl {
     ) {
         self.tokens = tokens
         self.credential = credential
-        self.certificates = certificates
+        rules = NIOLockedValueBox(certificates)
         self.isGuardedElsewhere = isGuardedElsewhere
     }
 
@@ -40,7 +41,7 @@ final class HerdAccess: AccessControl {
 
     /// The same, whatever others in its process say.
     var isGuardedByItself: Bool {
-        tokens?.areThereAny == true || credential?.path.isEmpty == false || !certificates.isEmpty
+        isGuarded(with: certificates)
     }
 
     func roles(for method: String) -> Roles {
@@ -119,6 +120,13 @@ final class HerdAccess: AccessControl {
             guard principal.expiry > WallClock.milliseconds() / 1_000 else {
                 throw .unauthenticated("the certificate of '\(principal.name)' has expired; connect with a new one")
             }
+            guard let rule = certificates.rules.first(where: { $0.name == principal.name }),
+                rule.roles == principal.roles,
+                Self.tenant(rule.tenant, roles: rule.roles) == principal.tenant
+            else {
+                throw .unauthenticated(
+                    "what the certificate of '\(principal.name)' may do has changed; connect again")
+            }
             return .now() + Self.recheckInterval
         }
         if let credential, credential.contains(principal.id) { return .distantFuture }
@@ -136,6 +144,17 @@ final class HerdAccess: AccessControl {
     }
 
     // MARK: - Changes
+
+    /// Lets in the owners of other certificates from now on, and ends the connections of those that are let in no more.
+    func use(_ certificates: CertificateRules) {
+        rules.withLockedValue { $0 = certificates }
+        changed()
+    }
+
+    /// Whether nobody would get in without a credential with other rules for certificates.
+    func isGuarded(with certificates: CertificateRules) -> Bool {
+        tokens?.areThereAny == true || credential?.path.isEmpty == false || !certificates.isEmpty
+    }
 
     /// Sets what looks again at everybody who is connected.
     func watch(_ recheck: @escaping @Sendable () -> Void) {

@@ -65,6 +65,26 @@ package struct ProcessCredentials: Sendable {
             metadata: ["address": "\(open)", "remedy": "set tls.certificate_file and tls.key_file"])
     }
 
+    // MARK: - Changes
+
+    /// Reads and checks the certificates that a new configuration lets in and those that it names for the server; returns
+    /// what puts them in force.
+    func prepare(
+        _ new: HerdConfiguration, _ server: HerdServer, _ access: HerdAccess
+    ) throws(ConfigurationError) -> @Sendable () -> Void {
+        let rules = try CertificateRules(new.access.clientCertificates)
+        try ListenPolicy.check(
+            server.configuration.addresses, service: server.name, isGuarded: access.isGuarded(with: rules))
+        _ = try Self.configured(new)
+        let fresh = try new.tls.server()
+        let (tls, limits) = (tls, new.server)
+        return {
+            if let tls, let fresh { tls.use(fresh) }
+            access.use(rules)
+            server.reconfigure { $0.use(limits) }
+        }
+    }
+
     // MARK: - Access
 
     private static func configured(

@@ -3,6 +3,7 @@ import HerdMessages
 import HerdServer
 import HerdStore
 import Logging
+import NIOConcurrencyHelpers
 
 /// What operators did to the herd, or tried: an entry is on disk before its call is begun, and how that ended follows within
 /// 100 ms.
@@ -11,7 +12,8 @@ import Logging
 /// would push out what was done.
 final class AuditLog: AuditRecorder {
     private let store: StoreEnvironment
-    private let log: BoundedLog
+    private let bounded: NIOLockedValueBox<BoundedLog>
+    private var log: BoundedLog { bounded.withLockedValue { $0 } }
     private let sequence: LogSequence
     private let logger: Logger
 
@@ -25,9 +27,13 @@ final class AuditLog: AuditRecorder {
     init(store: StoreEnvironment, maxEntries: Int, logger: Logger) async throws {
         self.store = store
         self.logger = logger
-        log = Self.log(maxEntries: maxEntries)
+        let log = Self.log(maxEntries: maxEntries)
+        bounded = NIOLockedValueBox(log)
         sequence = try await log.openSequence(in: store)
     }
+
+    /// Holds the log to another bound from the next write on.
+    func bound(maxEntries: Int) { bounded.withLockedValue { $0 = Self.log(maxEntries: maxEntries) } }
 
     // MARK: - Keeping
 

@@ -19,6 +19,7 @@ package struct HerdConfiguration: Sendable, Equatable {
     /// Reads every key; later readers of the same key do not exist, so this is the list of all keys.
     package init(reading reader: ConfigReader) throws(ConfigurationError) {
         router.listen = reader.stringArray(forKey: "router.listen", default: router.listen)
+        router.http = try HTTPListening(reader, "router.http_listen", router.http)
         router.data = reader.string(forKey: "router.data", default: router.data)
         router.scorerAddress = reader.string(forKey: "router.scorer_address", default: router.scorerAddress)
         router.cacheMaxBytes = try Self.bytes(reader, "router.cache_max_bytes", router.cacheMaxBytes)
@@ -34,6 +35,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         router.sessionMaxEntries = try Self.positive(reader, "router.session_max_entries", router.sessionMaxEntries)
         try router.backends.read(from: reader)
         scorer.listen = reader.stringArray(forKey: "scorer.listen", default: scorer.listen)
+        scorer.http = try HTTPListening(reader, "scorer.http_listen", scorer.http)
         scorer.data = reader.string(forKey: "scorer.data", default: scorer.data)
         scorer.routerAddress = reader.string(forKey: "scorer.router_address", default: scorer.routerAddress)
         scorer.promptsDir = reader.string(forKey: "scorer.prompts_dir", default: scorer.promptsDir)
@@ -52,6 +54,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         server.keepaliveTimeoutSeconds = try Self.positive(
             reader, "server.keepalive_timeout", server.keepaliveTimeoutSeconds)
         server.idleTimeoutSeconds = try Self.notNegative(reader, "server.idle_timeout", server.idleTimeoutSeconds)
+        server.httpPublic = reader.bool(forKey: "server.http_public", default: server.httpPublic)
         server.unixSocketMode = reader.string(forKey: "server.unix_socket_mode", default: server.unixSocketMode)
         try access.read(from: reader)
         try tls.read(from: reader)
@@ -125,6 +128,7 @@ package struct HerdConfiguration: Sendable, Equatable {
             throw ConfigurationError("server.event_loops must be 1 to 256, not \(server.eventLoops)")
         }
         _ = try Self.mode(server.unixSocketMode)
+        for http in [router.http, scorer.http, refiner.http] { try http.check(isPublic: server.httpPublic) }
     }
 
     static func address(_ text: String) throws(ConfigurationError) -> EndpointAddress {
@@ -180,6 +184,8 @@ package struct HerdConfiguration: Sendable, Equatable {
 package struct RouterConfiguration: Sendable, Equatable {
     /// `router.listen`: addresses, `host:port`; port 0 lets the kernel choose.
     package var listen = ["127.0.0.1:7601"]
+    /// `router.http_listen`: addresses of `/metrics`, `/healthz` and `/readyz`.
+    package var http = HTTPListening(key: "router.http_listen", port: 7611)
     /// `router.data`: folder of the router's store.
     package var data = "data/router"
     /// `router.scorer_address`: where the scorer listens.
@@ -209,6 +215,8 @@ package struct RouterConfiguration: Sendable, Equatable {
 package struct ScorerConfiguration: Sendable, Equatable {
     /// `scorer.listen`
     package var listen = ["127.0.0.1:7602"]
+    /// `scorer.http_listen`
+    package var http = HTTPListening(key: "scorer.http_listen", port: 7612)
     /// `scorer.data`: folder of the scorer's store.
     package var data = "data/scorer"
     /// `scorer.router_address`: where the router listens, which runs the models that are evaluated.
@@ -241,6 +249,8 @@ package struct ServerLimits: Sendable, Equatable {
     package var keepaliveTimeoutSeconds = 20
     /// `server.idle_timeout`: seconds a connection without calls is kept; 0 keeps it forever.
     package var idleTimeoutSeconds = 3_600
+    /// `server.http_public`: whether `http_listen` may name addresses that other machines reach.
+    package var httpPublic = false
     /// `server.unix_socket_mode`: permissions of Unix sockets' files, octal.
     package var unixSocketMode = "0600"
 }

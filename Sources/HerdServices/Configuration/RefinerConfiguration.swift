@@ -3,6 +3,8 @@ import Configuration
 package struct RefinerConfiguration: Sendable, Equatable {
     /// `refiner.listen`
     package var listen = ["127.0.0.1:7603"]
+    /// `refiner.http_listen`
+    package var http = HTTPListening(key: "refiner.http_listen", port: 7613)
     /// `refiner.data`: folder of the refiner's store.
     package var data = "data/refiner"
     /// `refiner.router_address`: where the router listens, which runs the models.
@@ -21,6 +23,7 @@ package struct RefinerConfiguration: Sendable, Equatable {
 
     mutating func read(from reader: ConfigReader) throws(ConfigurationError) {
         listen = reader.stringArray(forKey: "refiner.listen", default: listen)
+        http = try HTTPListening(reader, "refiner.http_listen", http)
         data = reader.string(forKey: "refiner.data", default: data)
         routerAddress = reader.string(forKey: "refiner.router_address", default: routerAddress)
         storeMaxBytes = try HerdConfiguration.bytes(reader, "refiner.store_max_bytes", storeMaxBytes)

@@ -6,7 +6,8 @@ extension PredictorEvent {
         let predictor = loaded.predictor
         self.init(
             version: predictor.version, models: predictor.models, topics: predictor.topics,
-            means: predictor.card.modelMeans, rounds: UInt32(clamping: predictor.rounds))
+            means: predictor.card.modelMeans, rounds: UInt32(clamping: predictor.rounds),
+            createdUnixMs: loaded.createdMs)
     }
 }
 

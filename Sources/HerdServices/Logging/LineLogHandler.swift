@@ -7,21 +7,29 @@ package struct LineLogHandler: LogHandler {
     package enum Format: Sendable { case json, text }
 
     package var metadata: Logger.Metadata = [:]
-    package var logLevel: Logger.Level
     private let label: String
-    private let format: Format
+    /// Of this logger alone; nil for what holds for all.
+    private var ownLevel: Logger.Level?
+    private let ownFormat: Format?
 
-    package init(label: String, level: Logger.Level, format: Format) {
+    /// - Parameters:
+    ///   - level: Nil for what `LogSettings` says at the time.
+    ///   - format: The same.
+    package init(label: String, level: Logger.Level? = nil, format: Format? = nil) {
         self.label = label
-        self.format = format
-        logLevel = level
+        ownLevel = level
+        ownFormat = format
+    }
+
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? LogSettings.shared.logLevel }
+        set { ownLevel = newValue }
     }
 
     /// Sets up every logger of this process.
     package static func bootstrap(_ configuration: LogConfiguration) {
-        let level = Logger.Level(rawValue: configuration.level) ?? .info
-        let format: Format = configuration.format == "text" ? .text : .json
-        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: level, format: format) }
+        LogSettings.shared.use(configuration)
+        LoggingSystem.bootstrap { LineLogHandler(label: $0) }
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -32,7 +40,7 @@ package struct LineLogHandler: LogHandler {
     package func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
         var line: String
-        switch format {
+        switch ownFormat ?? LogSettings.shared.format {
         case .json:
             var members: [(key: String, value: JSONNode)] = [
                 ("time", .string(Self.timestamp())), ("level", .string(event.level.rawValue)),

@@ -18,7 +18,9 @@ extension HerdProcess {
         do {
             let configuration = try await HerdConfiguration.load(file: file, flags: flags)
             LineLogHandler.bootstrap(configuration.log)
-            try await run(role, configuration: configuration, readyFile: readyFile)
+            try await run(role, configuration: configuration, readyFile: readyFile) {
+                try await HerdConfiguration.load(file: file, flags: flags)
+            }
             return 0
         } catch let error as ConfigurationError {
             return fail(error.description, EX_CONFIG)
@@ -30,6 +32,25 @@ extension HerdProcess {
             return fail(error.description, EX_SOFTWARE)
         } catch {
             return fail("\(error)", EX_UNAVAILABLE)
+        }
+    }
+
+    /// Reads the configuration and what it names, as a start would, and says on standard output that it is right; else as
+    /// `main`.
+    ///
+    /// - Parameter role: whose keys are looked at more closely: files that the others name are not read.
+    package static func checkConfiguration(
+        _ role: HerdRole, file: String?, flags: ConfigurationFlags
+    ) async -> Int32 {
+        do {
+            let configuration = try await HerdConfiguration.load(file: file, flags: flags)
+            try ConfigurationFiles.check(role, configuration)
+            print("the configuration is right\(file.map { ": '\($0)'" } ?? "")")
+            return 0
+        } catch let error as ConfigurationError {
+            return fail(error.description, EX_CONFIG)
+        } catch {
+            return fail("\(error)", EX_CONFIG)
         }
     }
 

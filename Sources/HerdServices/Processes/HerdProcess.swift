@@ -18,16 +18,35 @@ package enum HerdRole: String, Sendable, CaseIterable {
 package enum HerdProcess {
     /// - Parameters:
     ///   - readyFile: where to write, once everything listens, a JSON object of service to addresses; nil for nowhere.
+    ///   - load: loads the configuration anew, for SIGHUP; nil leaves the signal alone.
     /// - Throws: `ConfigurationError`, `StoreError`, `EmbeddingTableError`, or why an address can't be bound.
-    package static func run(_ role: HerdRole, configuration: HerdConfiguration, readyFile: String?) async throws {
+    package static func run(
+        _ role: HerdRole, configuration: HerdConfiguration, readyFile: String?,
+        load: (@Sendable () async throws -> HerdConfiguration)? = nil
+    ) async throws {
         // A peer that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
         MessageMemory.keepSmall()
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
-        var configuration = configuration
-        var services: [any Service] = []
-        var addresses: [(String, [EndpointAddress])] = []
+        let monitors = try await ProcessMonitors.start(role, configuration)
+        do {
+            try await serve(
+                role, configuration: configuration, monitors: monitors, readyFile: readyFile, load: load)
+        } catch {
+            await monitors.stop()
+            throw error
+        }
+    }
+
+    private static func serve(
+        _ role: HerdRole, configuration loaded: HerdConfiguration, monitors: ProcessMonitors, readyFile: String?,
+        load: ReloadSignal.Load?
+    ) async throws {
+        var configuration = loaded
+        var services: [any Service] = [monitors]
+        var reloadables: [any Reloadable] = []
+        var addresses = monitors.addresses
         var routerCallers: [any RouterCaller] = []
         let credentials =
             role == .all ? try ProcessCredentials.shared(configuration) : try ProcessCredentials(configuration)
@@ -38,8 +57,10 @@ package enum HerdProcess {
         var localScorer: LocalScorer?
         if role == .all || role == .scorer {
             let scorer = try ScorerProcess(configuration, credentials: credentials, logger: Logger(label: "scorer"))
+            scorer.report(to: monitors[.scorer])
             let (link, told) = credentials.split(try await scorer.start())
             services.append(scorer)
+            reloadables.append(scorer)
             routerCallers.append(scorer)
             localScorer = scorer.local
             addresses.append(("scorer", told))
@@ -48,8 +69,10 @@ package enum HerdProcess {
         if role == .all || role == .refiner {
             let refiner = try await RefinerProcess(
                 configuration, credentials: credentials, logger: Logger(label: "refiner"))
+            refiner.report(to: monitors[.refiner])
             let (link, told) = credentials.split(try await refiner.start())
             services.append(refiner)
+            reloadables.append(refiner)
             routerCallers.append(refiner)
             addresses.append(("refiner", told))
             if role == .all, let link { configuration.router.refinerAddress = link.description }
@@ -57,14 +80,21 @@ package enum HerdProcess {
         if role == .all || role == .router {
             let router = try await RouterProcess(
                 configuration, credentials: credentials, scorer: localScorer, logger: Logger(label: "router"))
+            router.report(to: monitors[.router])
             let (link, told) = credentials.split(try await router.start())
             services.append(router)
+            reloadables.append(router)
             addresses.append(("router", told))
             if let link { for caller in routerCallers { caller.routerLink.use(link) } }
+        }
+        if let load {
+            services.append(
+                await ReloadSignal(loaded, load: load, services: reloadables, logger: Logger(label: "herdd")))
         }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.
         if let readyFile { services.append(ReadyFile(path: readyFile, addresses: addresses)) }
+        services.append(SupervisedService())
         // In a group services end in the reverse of this order: the router before those it asks.
         // A service that was drained by a call ends the process as cleanly as a signal does.
         let group = ServiceGroup(

@@ -12,6 +12,14 @@ extension ServerConfiguration {
         for address in listen { parsed.append(try HerdConfiguration.address(address)) }
         addresses = parsed
         eventLoops = limits.eventLoops
+        unixSocketMode = try HerdConfiguration.mode(limits.unixSocketMode)
+        version = HerdVersion.text
+        use(limits)
+        credentials.apply(to: &self)
+    }
+
+    /// What may change while the server runs.
+    mutating func use(_ limits: ServerLimits) {
         defaultTimeout = .seconds(limits.defaultTimeoutSeconds)
         maximumTimeout = .seconds(limits.maxTimeoutSeconds)
         drainTimeout = .seconds(limits.drainTimeoutSeconds)
@@ -21,8 +29,5 @@ extension ServerConfiguration {
         keepaliveInterval = .seconds(limits.keepaliveIntervalSeconds)
         keepaliveTimeout = .seconds(limits.keepaliveTimeoutSeconds)
         idleTimeout = .seconds(limits.idleTimeoutSeconds)
-        unixSocketMode = try HerdConfiguration.mode(limits.unixSocketMode)
-        version = HerdVersion.text
-        credentials.apply(to: &self)
     }
 }

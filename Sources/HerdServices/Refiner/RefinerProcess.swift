@@ -7,7 +7,7 @@ package import Logging
 import ServiceLifecycle
 
 /// The refiner as a process: its server, its store and its way to the router.
-package final class RefinerProcess: Service, RouterCaller {
+package final class RefinerProcess: Service, Reloadable, RouterCaller {
     private let refiner: RefinerService
     private let server: HerdServer
     private let access: HerdAccess
@@ -58,6 +58,29 @@ package final class RefinerProcess: Service, RouterCaller {
         }
         routerLink.close()
         await refiner.store.close()
+    }
+
+    /// Tells those who operate it how it does.
+    func report(to monitor: MonitoringServer?) {
+        let (server, refiner, upkeep) = (server, refiner, upkeep)
+        monitor?.report(
+            MonitoringServer.Report(readiness: { server.readiness }) { writer in
+                server.writeMetrics(to: &writer)
+                refiner.writeMetrics(to: &writer)
+                upkeep.writeMetrics(to: &writer)
+                ProcessMetrics.write(to: &writer)
+            })
+    }
+
+    /// Takes a new configuration; see `Reloadable`.
+    func prepare(_ new: HerdConfiguration) throws(ConfigurationError) -> @Sendable () -> Void {
+        let common = try credentials.prepare(new, server, access)
+        let (prompts, judge) = try ConfigurationFiles.refinementPrompts(new.refiner.promptsDir)
+        let refiner = refiner
+        return {
+            common()
+            refiner.use(prompts, judge, TranscriptTable.Limits(new.refiner))
+        }
     }
 
     private var upkeep: AccessUpkeep { AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger) }

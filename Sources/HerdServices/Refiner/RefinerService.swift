@@ -12,8 +12,7 @@ final class RefinerService: Sendable {
     let store: StoreEnvironment
     let transcripts: TranscriptTable
     let routerLink: RouterLink
-    private let prompts: RefinementPrompts
-    private let judgePrompt: JudgePrompt
+    private let texts: NIOLockedValueBox<(prompts: RefinementPrompts, judge: JudgePrompt)>
     private let logger: Logger
     private let running = Atomic<Int>(0)
     private let begun = Atomic<Int>(0)
@@ -26,17 +25,19 @@ final class RefinerService: Sendable {
     init(_ configuration: RefinerConfiguration, routerLink: RouterLink, logger: Logger) async throws {
         self.routerLink = routerLink
         self.logger = logger
-        let folder = try PromptFolder.locate(configuration.promptsDir)
-        prompts = try RefinementPrompts(folder: folder)
-        judgePrompt = try JudgePrompt(folder: folder)
+        texts = NIOLockedValueBox(try ConfigurationFiles.refinementPrompts(configuration.promptsDir))
         store = try ServiceStore.open(
             "refiner", path: configuration.data, tables: TranscriptTable.tables,
             maxBytes: configuration.storeMaxBytes, logger: logger)
         transcripts = try await TranscriptTable(
             store: store,
-            limits: TranscriptTable.Limits(
-                maxBytes: configuration.transcriptsMaxBytes, maxEntries: configuration.transcriptsMaxEntries,
-                lifetimeMs: UInt64(configuration.transcriptDays) * 86_400_000))
+            limits: TranscriptTable.Limits(configuration))
+    }
+
+    /// Takes other prompts and limits for the refinements that come from now on.
+    func use(_ prompts: RefinementPrompts, _ judge: JudgePrompt, _ limits: TranscriptTable.Limits) {
+        texts.withLockedValue { $0 = (prompts, judge) }
+        transcripts.bound(limits)
     }
 
     func refine(
@@ -47,7 +48,7 @@ final class RefinerService: Sendable {
         let plan = try RefinementPlan(request)
         let generator = RouterGenerator(link: routerLink, metadata: context.forwardedMetadata)
         let run = RefinementRun(
-            plan, prompts: prompts, generator: generator, grader: grader(plan, generator),
+            plan, prompts: texts.withLockedValue { $0.prompts }, generator: generator, grader: grader(plan, generator),
             transcript: TranscriptWriter(transcripts, tenant: context.tenant), deadline: context.remaining)
         begun.add(1, ordering: .relaxed)
         running.add(1, ordering: .relaxed)
@@ -68,7 +69,8 @@ final class RefinerService: Sendable {
                 grader: grader, references: plan.reference.isEmpty ? [] : [plan.reference], question: plan.input.text)
         }
         return DraftJudge(
-            prompt: judgePrompt, generator: generator, model: specification.judgeModel, question: plan.input.text,
+            prompt: texts.withLockedValue { $0.judge }, generator: generator, model: specification.judgeModel,
+            question: plan.input.text,
             criteria: specification.criteria, reference: plan.reference)
     }
 
@@ -95,7 +97,26 @@ final class RefinerService: Sendable {
         return figures
     }
 
+    /// Writes what is counted of refinements.
+    func writeMetrics(to writer: inout MetricsWriter) {
+        writer.counter("herd_refinements_total", "Refinements begun.", Double(begun.load(ordering: .relaxed)))
+        writer.counter(
+            "herd_refinement_failures_total", "Those that ended with an error.", Double(failed.load(ordering: .relaxed))
+        )
+        writer.gauge("herd_refinements_running", "Those under way.", Double(running.load(ordering: .relaxed)))
+        writer.gauge("herd_transcripts", "Transcripts kept.", Double(transcripts.count))
+        StoreMetrics.write(store, to: &writer)
+    }
+
     var facts: [String: String] {
         ["pid": ProcessNumber.text].merging(StoreFigures.facts(store)) { own, _ in own }
+    }
+}
+
+extension TranscriptTable.Limits {
+    init(_ configuration: RefinerConfiguration) {
+        self.init(
+            maxBytes: configuration.transcriptsMaxBytes, maxEntries: configuration.transcriptsMaxEntries,
+            lifetimeMs: UInt64(configuration.transcriptDays) * 86_400_000)
     }
 }

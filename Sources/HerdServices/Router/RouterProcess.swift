@@ -11,7 +11,7 @@ import NIOPosix
 import ServiceLifecycle
 
 /// The router as a process: its server, its connections to scorer, refiner and models, its store.
-package final class RouterProcess: Service {
+package final class RouterProcess: Service, Reloadable {
     private let router: RouterService
     private let server: HerdServer
     private let scorer: HerdClient
@@ -97,6 +97,29 @@ package final class RouterProcess: Service {
             group.cancelAll()
         }
         await end()
+    }
+
+    /// Tells those who operate it how it does.
+    func report(to monitor: MonitoringServer?) {
+        let (server, router, upkeep) = (server, router, upkeep)
+        monitor?.report(
+            MonitoringServer.Report(readiness: { server.readiness }) { writer in
+                server.writeMetrics(to: &writer)
+                router.writeMetrics(to: &writer)
+                upkeep.writeMetrics(to: &writer)
+                ProcessMetrics.write(to: &writer)
+            })
+    }
+
+    /// Takes a new configuration; see `Reloadable`.
+    func prepare(_ new: HerdConfiguration) throws(ConfigurationError) -> @Sendable () -> Void {
+        let common = try credentials.prepare(new, server, access)
+        let (router, audit) = (router, audit)
+        return {
+            common()
+            router.use(new.router)
+            audit.bound(maxEntries: new.router.auditMaxEntries)
+        }
     }
 
     private var upkeep: AccessUpkeep {

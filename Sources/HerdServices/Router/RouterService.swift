@@ -22,13 +22,13 @@ final class RouterService: Sendable {
     let runner: ModelRunner
     let refiner: HerdClient
     let ledger: Ledger
-    private let cache: PredictionCache
-    private let predictions = SingleFlight<UInt128, [UInt8]>()
+    let cache: PredictionCache
+    let predictions = SingleFlight<UInt128, [UInt8]>()
     private let configuration: RouterConfiguration
-    private let hits: HitRouters
+    let hits: HitRouters
     private let logger: Logger
-    private let degradedCount = Atomic<Int>(0)
-    private let droppedCount = Atomic<Int>(0)
+    let degradedCount = Atomic<Int>(0)
+    let droppedCount = Atomic<Int>(0)
 
     /// Opens the store.
     ///
@@ -272,6 +272,13 @@ final class RouterService: Sendable {
 
     private func keepSession(_ session: String, with model: String, tenant: String) {
         sessions.set(model, of: session, tenant: tenant, nowMs: WallClock.milliseconds())
+    }
+
+    /// Keeps to other limits from now on, as far as that can change.
+    func use(_ configuration: RouterConfiguration) {
+        cache.bound(maxBytes: configuration.cacheMaxBytes)
+        decisions.bound(maxEntries: configuration.decisionLogMaxEntries)
+        runner.use(configuration.backends, registry: view.current.registry)
     }
 
     // MARK: - Status

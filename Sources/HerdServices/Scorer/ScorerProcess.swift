@@ -8,7 +8,7 @@ package import Logging
 import ServiceLifecycle
 
 /// The scorer as a process: its server and its store.
-package final class ScorerProcess: Service, RouterCaller {
+package final class ScorerProcess: Service, Reloadable, RouterCaller {
     private let scorer: ScorerService
     private let server: HerdServer
     private let access: HerdAccess
@@ -63,6 +63,29 @@ package final class ScorerProcess: Service, RouterCaller {
         }
         routerLink.close()
         await scorer.store.close()
+    }
+
+    /// Tells those who operate it how it does.
+    func report(to monitor: MonitoringServer?) {
+        let (server, scorer, upkeep) = (server, scorer, upkeep)
+        monitor?.report(
+            MonitoringServer.Report(readiness: { server.readiness }) { writer in
+                server.writeMetrics(to: &writer)
+                scorer.writeMetrics(to: &writer)
+                upkeep.writeMetrics(to: &writer)
+                ProcessMetrics.write(to: &writer)
+            })
+    }
+
+    /// Takes a new configuration; see `Reloadable`.
+    func prepare(_ new: HerdConfiguration) throws(ConfigurationError) -> @Sendable () -> Void {
+        let common = try credentials.prepare(new, server, access)
+        let prompt = try ConfigurationFiles.judgePrompt(new.scorer.promptsDir)
+        let scorer = scorer
+        return {
+            common()
+            scorer.evaluator.use(prompt)
+        }
     }
 
     private var upkeep: AccessUpkeep { AccessUpkeep(access: access, tls: credentials.tls, logger: server.logger) }

@@ -1,6 +1,7 @@
 import HerdFrames
 import HerdMessages
 import HerdPrediction
+import HerdServer
 import HerdStore
 import Logging
 import Synchronization
@@ -126,6 +127,17 @@ final class ScorerService: Sendable {
         ]
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures
+    }
+
+    /// Writes what is counted of predictions and evaluations.
+    func writeMetrics(to writer: inout MetricsWriter) {
+        writer.counter(
+            "herd_predictions_total", "Predictions made.", Double(predictionCount.load(ordering: .relaxed)))
+        writer.gauge("herd_evaluations", "Evaluations stored.", Double(evaluations.count))
+        let current = versions.current
+        PredictorMetrics.write(
+            version: current?.predictor.version, createdMs: current?.createdMs ?? 0, to: &writer)
+        StoreMetrics.write(store, to: &writer)
     }
 
     var facts: [String: String] {

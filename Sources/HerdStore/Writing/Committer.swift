@@ -15,6 +15,7 @@ import Synchronization
         var writes: UInt64 = 0
         var failedWrites: UInt64 = 0
         var lostWrites: UInt64 = 0
+        var durations = CommitDurations()
         /// Why the last commit failed; nil where it did not.
         var failure: StoreError?
     }
@@ -122,6 +123,7 @@ import Synchronization
         surroundings.counters.withLock { counters in
             counters.commitNanoseconds += duration
             counters.lastCommitNanoseconds = duration
+            counters.durations.count(nanoseconds: duration)
             counters.longestCommitNanoseconds = max(counters.longestCommitNanoseconds, duration)
             if status == MDB_SUCCESS {
                 counters.commits += 1

@@ -20,7 +20,9 @@ package protocol CallDispatcher: AnyObject {
     func burstEnded()
 
     /// A request that the connection turned down by itself: over its limit, or while draining.
-    func refused(_ request: FrameView)
+    ///
+    /// - Parameter code: What the caller is told.
+    func refused(_ request: FrameView, _ code: StatusCode)
 
     /// The connection moved many bytes, and is quiet or gone: the memory for them is free now.
     func freedMemory()

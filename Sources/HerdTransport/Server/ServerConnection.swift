@@ -162,8 +162,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         case .authorize:
             greet(frame)
         case .refuse(let refusal):
-            dispatcher.refused(frame)
-            fail(frame.call, refusal.error)
+            let error = refusal.error
+            dispatcher.refused(frame, error.code)
+            fail(frame.call, error)
         case .cancel(let call):
             stop(call, CallError(.cancelled, "the caller took the call back"))
         case .credit(let call, let credit):

@@ -7,10 +7,9 @@ import NIOSSL
 
 /// TLS of a server's connections, from files that may be replaced while it runs.
 package final class ServerTLS: Sendable {
-    package let files: ServerTLSFiles
-
     #if TLS
     private struct State {
+        var files: ServerTLSFiles
         var context: NIOSSLContext
         /// When the certificate expires, in seconds since 1970.
         var expiry: Int64
@@ -21,8 +20,15 @@ package final class ServerTLS: Sendable {
 
     /// Reads the files.
     package init(_ files: ServerTLSFiles) throws(TLSFileError) {
-        self.files = files
         state = NIOLockedValueBox(try Self.read(files))
+    }
+
+    package var files: ServerTLSFiles { state.withLockedValue { $0.files } }
+
+    /// Takes what another one has read, and its files, from the next connection on.
+    package func use(_ other: ServerTLS) {
+        let fresh = other.state.withLockedValue { $0 }
+        state.withLockedValue { $0 = fresh }
     }
 
     /// Reads the files again where one has changed; true where new connections have what is new from now on. Those that
@@ -30,6 +36,7 @@ package final class ServerTLS: Sendable {
     ///
     /// - Throws: what is wrong with the new files; the old ones stay in force until they change again.
     package func reload() throws(TLSFileError) -> Bool {
+        let files = files
         let signatures = Self.signatures(files)
         let isChanged = state.withLockedValue { state in
             defer { state.signatures = signatures }
@@ -75,11 +82,13 @@ package final class ServerTLS: Sendable {
             configuration.certificateVerification = .optionalVerification
         }
         return State(
-            context: try TLSPolicy.context(configuration, certificate: files.certificate),
+            files: files, context: try TLSPolicy.context(configuration, certificate: files.certificate),
             expiry: Int64(certificates.first?.notValidAfter ?? 0), signatures: signatures)
     }
     #else
+    package let files: ServerTLSFiles
     package init(_ files: ServerTLSFiles) throws(TLSFileError) { throw .missing }
+    package func use(_ other: ServerTLS) {}
     package func reload() throws(TLSFileError) -> Bool { false }
     package var expiry: Int64 { 0 }
     package func secure(_ channel: any Channel) throws {}

@@ -109,7 +109,7 @@ private final class ScriptedServer: CallDispatcher {
         }
     }
 
-    func refused(_ request: FrameView) {}
+    func refused(_ request: FrameView, _ code: StatusCode) {}
 
     func burstEnded() {}
 

@@ -515,6 +515,7 @@ package struct FollowedPredictorRecord: Message {
     package var topics: [String]
     package var means: [Float]
     package var rounds: UInt32
+    package var createdUnixMs: UInt64
 
     /// Every field at its default.
     package init() {
@@ -523,6 +524,7 @@ package struct FollowedPredictorRecord: Message {
         self.topics = []
         self.means = []
         self.rounds = 0
+        self.createdUnixMs = 0
     }
 
     /// The given fields, the others at their defaults.
@@ -531,13 +533,15 @@ package struct FollowedPredictorRecord: Message {
         models: [String] = [],
         topics: [String] = [],
         means: [Float] = [],
-        rounds: UInt32 = 0
+        rounds: UInt32 = 0,
+        createdUnixMs: UInt64 = 0
     ) {
         self.version = version
         self.models = models
         self.topics = topics
         self.means = means
         self.rounds = rounds
+        self.createdUnixMs = createdUnixMs
     }
 
     package static var fullName: String { "herd.store.v1.FollowedPredictorRecord" }
@@ -2167,6 +2171,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
         }
         self.means = meansRead
         self.rounds = c.pointee.rounds
+        self.createdUnixMs = c.pointee.created_unix_ms
     }
 
     package func write(to c: UnsafeMutablePointer<Herd__Store__V1__FollowedPredictorRecord>, in arena: MessageArena) {
@@ -2199,6 +2204,7 @@ extension FollowedPredictorRecord: GeneratedMessage {
             c.pointee.n_means = self.means.count
         }
         c.pointee.rounds = self.rounds
+        c.pointee.created_unix_ms = self.createdUnixMs
     }
 }
 

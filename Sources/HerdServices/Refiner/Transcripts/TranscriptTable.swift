@@ -1,6 +1,7 @@
 import HerdFrames
 package import HerdMessages
 package import HerdStore
+import NIOConcurrencyHelpers
 
 /// The transcripts of refinements: bounded in number and bytes, the oldest go first, and expiring.
 ///
@@ -29,14 +30,18 @@ package final class TranscriptTable: Sendable {
     private static let removedAtOnce = 16
 
     private let store: StoreEnvironment
-    private let limits: Limits
+    private let bounds: NIOLockedValueBox<Limits>
+    private var limits: Limits { bounds.withLockedValue { $0 } }
     private let sequence: LogSequence
 
     package init(store: StoreEnvironment, limits: Limits) async throws {
         self.store = store
-        self.limits = limits
+        bounds = NIOLockedValueBox(limits)
         sequence = try await Self.transcripts.openSequence(in: store)
     }
+
+    /// Holds the transcripts to other limits from the next one on.
+    package func bound(_ limits: Limits) { bounds.withLockedValue { $0 = limits } }
 
     // MARK: - Writing
 

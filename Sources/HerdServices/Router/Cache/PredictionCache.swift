@@ -1,4 +1,5 @@
 import HerdStore
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// Predictions by fingerprint, kept in the router's store over restarts; lost at most for the last 100 ms.
@@ -8,9 +9,11 @@ import Synchronization
 final class PredictionCache: Sendable {
     private let store: StoreEnvironment
     private let table: TwoGenerationTable<NumberedFingerprint>
+    /// The same with the bound that holds now.
+    private let bounded: NIOLockedValueBox<TwoGenerationTable<NumberedFingerprint>>
     private let key: (UInt64, UInt64)
     private let recent = RecentPredictions()
-    private let queue = PredictionQueue()
+    let queue = PredictionQueue()
     private let index = FingerprintIndex()
     private let stored: StoredFingerprints
     /// Of the next record.
@@ -29,6 +32,7 @@ final class PredictionCache: Sendable {
     init(store: StoreEnvironment, maxBytes: Int) async {
         self.store = store
         table = Self.table(maxBytes: maxBytes)
+        bounded = NIOLockedValueBox(table)
         key = (UInt64(truncatingIfNeeded: store.id), UInt64(truncatingIfNeeded: store.id >> 64))
         stored = StoredFingerprints(table: table, store: store)
         nextNumber = Atomic(await stored.open(index))
@@ -40,6 +44,9 @@ final class PredictionCache: Sendable {
     func load() async {
         while !Task.isCancelled, stored.load(index, most: StoredFingerprints.chunk) { await Task.yield() }
     }
+
+    /// Holds the cache to another bound from the next write on.
+    func bound(maxBytes: Int) { bounded.withLockedValue { $0 = Self.table(maxBytes: maxBytes) } }
 
     var hits: Int { hitCount.load(ordering: .relaxed) }
     var misses: Int { missCount.load(ordering: .relaxed) }
@@ -114,7 +121,7 @@ final class PredictionCache: Sendable {
             defer { number += 1 }
             return (key: NumberedFingerprint(number: number, fingerprint: record.key), value: record.value)
         }
-        try table.append(numbered, in: &transaction) { change in
+        try bounded.withLockedValue { $0 }.append(numbered, in: &transaction) { change in
             switch change {
             case .added(let key, let place): index.add(key, place: place)
             case .emptied(let place): index.begin(place: place)

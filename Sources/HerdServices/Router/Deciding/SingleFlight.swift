@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import Synchronization
 
 /// Does the same work once for all who ask for it at the same time.
 ///
@@ -7,6 +8,7 @@ import NIOConcurrencyHelpers
 package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// Who waits for the work under way, by key, oldest first.
     private let flights = NIOLockedValueBox<[Key: [Waiter]]>([:])
+    private let joined = Atomic<Int>(0)
 
     package init() {}
 
@@ -33,7 +35,9 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
         if !begin(key) {
             switch await turn(of: key) {
             case .work: break
-            case .landed(let result): return try result.get()
+            case .landed(let result):
+                joined.add(1, ordering: .relaxed)
+                return try result.get()
             case .cancelled: throw CancellationError()
             }
         }
@@ -61,6 +65,9 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
     package func isUnderWay(_ key: Key) -> Bool {
         flights.withLockedValue { $0[key] != nil }
     }
+
+    /// How many were given what came of others' work so far.
+    package var joinedCount: Int { joined.load(ordering: .relaxed) }
 
     /// How many wait for the one who does the work.
     package func waiterCount(for key: Key) -> Int {

@@ -1,6 +1,7 @@
 import HerdFrames
 import HerdMessages
 import HerdStore
+import NIOConcurrencyHelpers
 
 /// The decisions of the router and their outcomes. Decisions are committed within 100 ms; outcomes before they are
 /// acknowledged.
@@ -15,7 +16,9 @@ final class DecisionLog: Sendable {
 
     private let store: StoreEnvironment
     private let log: BlockLog
-    private let queue: DecisionQueue
+    /// The same with the bound that holds now.
+    private let bounded: NIOLockedValueBox<BlockLog>
+    let queue: DecisionQueue
 
     static func log(maxEntries: Int) -> BlockLog {
         BlockLog(
@@ -30,8 +33,12 @@ final class DecisionLog: Sendable {
     init(store: StoreEnvironment, maxEntries: Int) async throws {
         self.store = store
         log = Self.log(maxEntries: maxEntries)
+        bounded = NIOLockedValueBox(log)
         queue = DecisionQueue(try await log.earlier.openSequence(in: store))
     }
+
+    /// Holds the log to another bound from the next write on.
+    func bound(maxEntries: Int) { bounded.withLockedValue { $0 = Self.log(maxEntries: maxEntries) } }
 
     /// Logs a decision and gives it its id: its place in the log and 32 random bits, so that ids cannot be guessed one
     /// from another. Never waits.
@@ -60,9 +67,9 @@ final class DecisionLog: Sendable {
         let added = queue.add(kind, check: check, frame: frame, byteCount: byteCount, write)
         // The closures are not made for each decision.
         guard added.asks != .nothing else { return (added.id, added.isKept) }
-        let (queue, log) = (queue, log)
+        let (queue, bounded) = (queue, bounded)
         let isTaken = store.drain(added.asks, refused: queue.drainFailed) { transaction in
-            let blocks = queue.takeAll()
+            let (blocks, log) = (queue.takeAll(), bounded.withLockedValue { $0 })
             defer { queue.giveBack(blocks) }
             for block in blocks {
                 try block.withBytes { bytes throws(StoreError) in

@@ -77,6 +77,14 @@ final class DecisionQueue: Sendable {
         }
     }
 
+    /// Entries that wait for the disk, and their bytes.
+    var waiting: (entries: Int, bytes: Int) {
+        state.withLockedValue { state in
+            let full = state.full.reduce(0) { $0 + Int($1.entries) }
+            return (full + Int(state.current?.entries ?? 0), state.bytes)
+        }
+    }
+
     /// All entries, oldest first; for the writer thread.
     func takeAll() -> [Block] {
         state.withLockedValue { state in

@@ -12,6 +12,8 @@ struct FollowedPredictor: Sendable, Equatable {
     let means: [Float]
     /// Rounds of refinement that a prediction tells the gains of; 0 = none.
     let rounds: Int
+    /// When it was trained, in milliseconds since 1970; 0 = unknown.
+    let createdMs: UInt64
 
     /// Nil for the event of a scorer that has no predictor yet.
     init?(_ event: PredictorEvent) {
@@ -22,6 +24,7 @@ struct FollowedPredictor: Sendable, Equatable {
         topicPlaces = Self.places(of: event.topics)
         means = event.means
         rounds = Int(event.rounds)
+        createdMs = event.createdUnixMs
     }
 
     init?(_ record: FollowedPredictorRecord) {
@@ -32,6 +35,7 @@ struct FollowedPredictor: Sendable, Equatable {
         topicPlaces = Self.places(of: record.topics)
         means = record.means
         rounds = Int(record.rounds)
+        createdMs = record.createdUnixMs
     }
 
     private static func places(of topics: [String]) -> [String: UInt32] {
@@ -45,6 +49,7 @@ struct FollowedPredictor: Sendable, Equatable {
 
     var record: FollowedPredictorRecord {
         FollowedPredictorRecord(
-            version: version, models: models, topics: topics, means: means, rounds: UInt32(clamping: rounds))
+            version: version, models: models, topics: topics, means: means, rounds: UInt32(clamping: rounds),
+            createdUnixMs: createdMs)
     }
 }

@@ -4,17 +4,23 @@ import HerdMessages
 extension BackendConfiguration {
     init(_ configuration: RouterConfiguration, version: String) {
         self.init()
-        let backends = configuration.backends
-        limits.connectTimeout = .seconds(backends.connectTimeoutSeconds)
-        limits.firstTokenTimeout = .seconds(backends.firstTokenTimeoutSeconds)
-        limits.betweenTokensTimeout = .seconds(backends.tokenTimeoutSeconds)
-        limits.maximumAttempts = backends.maxAttempts
-        limits.maximumAnswerBytes = backends.maxAnswerBytes
-        limits.breakerFailures = backends.breakerFailures
-        limits.breakerFirstPause = .seconds(backends.breakerPauseSeconds)
-        limits.healthInterval = .seconds(backends.healthIntervalSeconds)
+        limits = BackendLimits(configuration.backends)
         secretsDirectory = configuration.secretsDir.isEmpty ? nil : configuration.secretsDir
         userAgent = "herd/\(version)"
+    }
+}
+
+extension BackendLimits {
+    init(_ backends: BackendsConfiguration) {
+        self.init()
+        connectTimeout = .seconds(backends.connectTimeoutSeconds)
+        firstTokenTimeout = .seconds(backends.firstTokenTimeoutSeconds)
+        betweenTokensTimeout = .seconds(backends.tokenTimeoutSeconds)
+        maximumAttempts = backends.maxAttempts
+        maximumAnswerBytes = backends.maxAnswerBytes
+        breakerFailures = backends.breakerFailures
+        breakerFirstPause = .seconds(backends.breakerPauseSeconds)
+        healthInterval = .seconds(backends.healthIntervalSeconds)
     }
 }
 

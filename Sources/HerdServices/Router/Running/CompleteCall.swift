@@ -60,10 +60,12 @@ struct CompleteCall {
         made = try await router.decide(
             route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
         self.route = route.withoutFlags(made.plan)
-        chat =
+        var chat =
             made.plan.prompt.flags == nil
             ? asWritten
             : try ChatRequest(prompt: self.route.prompt, messages: self.route.messages, options: request.options)
+        chat.trace = ChatTrace(context)
+        self.chat = chat
         self.router = router
         self.context = context
         self.writer = writer

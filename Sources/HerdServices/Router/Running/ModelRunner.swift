@@ -8,14 +8,16 @@ import NIOCore
 /// Runs models of the registry and passes their answers on as they come.
 final class ModelRunner: Sendable {
     let pool: BackendPool
-    private let configuration: RouterConfiguration
+    private let configured: NIOLockedValueBox<RouterConfiguration>
+    private var configuration: RouterConfiguration { configured.withLockedValue { $0 } }
     private let ledger: Ledger
     private let counters = NIOLockedValueBox(RunCounters())
+    let models = ModelCounters()
 
     init(
         _ configuration: RouterConfiguration, hosts: any TransferHosts, ledger: Ledger, logger: Logger
     ) throws(ConfigurationError) {
-        self.configuration = configuration
+        configured = NIOLockedValueBox(configuration)
         self.ledger = ledger
         do {
             pool = try BackendPool(
@@ -25,15 +27,23 @@ final class ModelRunner: Sendable {
         }
     }
 
+    /// Keeps to other time-outs and limits from the next call on.
+    func use(_ backends: BackendsConfiguration, registry: RegistrySnapshot) {
+        configured.withLockedValue { $0.backends = backends }
+        pool.use(BackendLimits(backends))
+        update(registry)
+    }
+
     /// The models that can be called from now on.
     func update(_ registry: RegistrySnapshot) {
+        let backends = configuration.backends
         pool.update(
             registry.entries.map { entry in
                 let model = entry.model
                 return (
                     model.name,
                     model.endpoints.map {
-                        EndpointConfiguration($0, model: model.name, defaults: configuration.backends)
+                        EndpointConfiguration($0, model: model.name, defaults: backends)
                     }
                 )
             })
@@ -111,8 +121,10 @@ final class ModelRunner: Sendable {
         var stream: ChatStream?
         func finish(_ reason: String, _ usage: TokenUsage?, _ attempts: [Attempt], endpoint: String) -> GenerationFinish
         {
-            GenerationFinish(
-                reason: reason, usage: price.usage(usage ?? TokenUsage(prompt: 0, completion: 0, isEstimated: true)),
+            let usage = price.usage(usage ?? TokenUsage(prompt: 0, completion: 0, isEstimated: true))
+            models.count(model.name, usage, isAnswer: reason != "error", from: started, firstToken: firstToken)
+            return GenerationFinish(
+                reason: reason, usage: usage,
                 model: model.name, endpoint: endpoint, attempts: attempts,
                 firstTokenSeconds: firstToken.map { Self.seconds(from: started, to: $0) } ?? 0,
                 seconds: Self.seconds(from: started, to: .now()))

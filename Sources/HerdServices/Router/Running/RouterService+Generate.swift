@@ -17,7 +17,8 @@ extension RouterService {
                 .failedPrecondition,
                 "model '\(model.name)' has no endpoint; add one with herdctl model add \(model.name) --endpoint URL")
         }
-        let chat = try ChatRequest(prompt: request.prompt, messages: request.messages, options: request.options)
+        var chat = try ChatRequest(prompt: request.prompt, messages: request.messages, options: request.options)
+        chat.trace = ChatTrace(context)
         if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
         let payer = Payer(context)
         let run = await runner.run(model, chat, of: payer, deadline: context.deadline) { piece throws(CallError) in
@@ -34,6 +35,13 @@ extension RouterService {
             throw failure.callError(run.hasOutput ? AnswerText.whatWasSentStands : "")
         case nil: try await send(GenerateEvent(event: .finish(run.finish)))
         }
+    }
+}
+
+extension ChatTrace {
+    /// Of a request to a model that is made for a call.
+    init?(_ context: CallContext) {
+        self.init(parent: context.trace.context.traceparent, state: context.trace.state)
     }
 }
 

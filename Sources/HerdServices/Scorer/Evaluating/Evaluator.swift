@@ -2,6 +2,7 @@ import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdStore
+import NIOConcurrencyHelpers
 
 /// Runs suites over the herd's models.
 struct Evaluator: Sendable {
@@ -10,14 +11,14 @@ struct Evaluator: Sendable {
     let suites: SuiteTable
     let answers: AnswerTable
     let source: RouterAnswers
-    private let judgePrompt: JudgePrompt
+    private let judgePrompt: NIOLockedValueBox<JudgePrompt>
     private let runs = SuiteRuns()
 
     init(store: StoreEnvironment, evaluations: EvaluationTable, link: RouterLink, judgePrompt: JudgePrompt) {
         suites = SuiteTable(store: store)
         answers = AnswerTable(store: store, evaluations: evaluations)
         source = RouterAnswers(link: link)
-        self.judgePrompt = judgePrompt
+        self.judgePrompt = NIOLockedValueBox(judgePrompt)
     }
 
     private static func judge(_ prompt: JudgePrompt, by source: RouterAnswers) -> Judge {
@@ -33,6 +34,11 @@ struct Evaluator: Sendable {
         }
     }
 
+    /// Has judges asked with another prompt in the runs that begin from now on.
+    func use(_ prompt: JudgePrompt) {
+        judgePrompt.withLockedValue { $0 = prompt }
+    }
+
     /// One run of a suite at a time.
     ///
     /// - Parameter metadata: trace, tenant and account of whoever asks for it; models answer on that account.
@@ -42,9 +48,8 @@ struct Evaluator: Sendable {
     ) async throws {
         let settings = try EvaluationSettings(request)
         let source = RouterAnswers(link: source.link, metadata: metadata)
-        let run = EvaluationRun(
-            settings: settings, source: source, judge: Self.judge(judgePrompt, by: source), answers: answers,
-            suites: suites)
+        let judge = Self.judge(judgePrompt.withLockedValue { $0 }, by: source)
+        let run = EvaluationRun(settings: settings, source: source, judge: judge, answers: answers, suites: suites)
         guard !settings.isDryRun else { return try await run.run(send) }
         try await runs.run(settings.suite) { try await run.run(send) }
     }

@@ -199,6 +199,12 @@ void   herd__v1__status_response__free_unpacked
   assert(message->base.descriptor == &herd__v1__status_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   herd__v1__method_statistics__errors_entry__init
+                     (Herd__V1__MethodStatistics__ErrorsEntry         *message)
+{
+  static const Herd__V1__MethodStatistics__ErrorsEntry init_value = HERD__V1__METHOD_STATISTICS__ERRORS_ENTRY__INIT;
+  *message = init_value;
+}
 void   herd__v1__method_statistics__init
                      (Herd__V1__MethodStatistics         *message)
 {
@@ -980,7 +986,58 @@ const ProtobufCMessageDescriptor herd__v1__status_response__descriptor =
   (ProtobufCMessageInit) herd__v1__status_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__method_statistics__field_descriptors[5] =
+static const ProtobufCFieldDescriptor herd__v1__method_statistics__errors_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__MethodStatistics__ErrorsEntry, key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__MethodStatistics__ErrorsEntry, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned herd__v1__method_statistics__errors_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange herd__v1__method_statistics__errors_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor herd__v1__method_statistics__errors_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "herd.v1.MethodStatistics.ErrorsEntry",
+  "ErrorsEntry",
+  "Herd__V1__MethodStatistics__ErrorsEntry",
+  "herd.v1",
+  sizeof(Herd__V1__MethodStatistics__ErrorsEntry),
+  2,
+  herd__v1__method_statistics__errors_entry__field_descriptors,
+  herd__v1__method_statistics__errors_entry__field_indices_by_name,
+  1,  herd__v1__method_statistics__errors_entry__number_ranges,
+  (ProtobufCMessageInit) herd__v1__method_statistics__errors_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor herd__v1__method_statistics__field_descriptors[8] =
 {
   {
     "method",
@@ -1042,18 +1099,57 @@ static const ProtobufCFieldDescriptor herd__v1__method_statistics__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "p50_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__MethodStatistics, p50_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "p99_ms",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__MethodStatistics, p99_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "errors",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Herd__V1__MethodStatistics, n_errors),
+    offsetof(Herd__V1__MethodStatistics, errors),
+    &herd__v1__method_statistics__errors_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__method_statistics__field_indices_by_name[] = {
   1,   /* field[1] = calls */
+  7,   /* field[7] = errors */
   2,   /* field[2] = failures */
   4,   /* field[4] = max_ms */
   3,   /* field[3] = mean_ms */
   0,   /* field[0] = method */
+  5,   /* field[5] = p50_ms */
+  6,   /* field[6] = p99_ms */
 };
 static const ProtobufCIntRange herd__v1__method_statistics__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor herd__v1__method_statistics__descriptor =
 {
@@ -1063,7 +1159,7 @@ const ProtobufCMessageDescriptor herd__v1__method_statistics__descriptor =
   "Herd__V1__MethodStatistics",
   "herd.v1",
   sizeof(Herd__V1__MethodStatistics),
-  5,
+  8,
   herd__v1__method_statistics__field_descriptors,
   herd__v1__method_statistics__field_indices_by_name,
   1,  herd__v1__method_statistics__number_ranges,

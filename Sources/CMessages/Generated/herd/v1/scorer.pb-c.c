@@ -3424,7 +3424,7 @@ const ProtobufCMessageDescriptor herd__v1__watch_predictor_request__descriptor =
   (ProtobufCMessageInit) herd__v1__watch_predictor_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descriptors[5] =
+static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descriptors[6] =
 {
   {
     "version",
@@ -3486,8 +3486,21 @@ static const ProtobufCFieldDescriptor herd__v1__predictor_event__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "created_unix_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__V1__PredictorEvent, created_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__v1__predictor_event__field_indices_by_name[] = {
+  5,   /* field[5] = created_unix_ms */
   3,   /* field[3] = means */
   1,   /* field[1] = models */
   4,   /* field[4] = rounds */
@@ -3497,7 +3510,7 @@ static const unsigned herd__v1__predictor_event__field_indices_by_name[] = {
 static const ProtobufCIntRange herd__v1__predictor_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
 {
@@ -3507,7 +3520,7 @@ const ProtobufCMessageDescriptor herd__v1__predictor_event__descriptor =
   "Herd__V1__PredictorEvent",
   "herd.v1",
   sizeof(Herd__V1__PredictorEvent),
-  5,
+  6,
   herd__v1__predictor_event__field_descriptors,
   herd__v1__predictor_event__field_indices_by_name,
   1,  herd__v1__predictor_event__number_ranges,

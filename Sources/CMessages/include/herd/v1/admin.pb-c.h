@@ -22,6 +22,7 @@ typedef struct Herd__V1__StatusResponse Herd__V1__StatusResponse;
 typedef struct Herd__V1__StatusResponse__FiguresEntry Herd__V1__StatusResponse__FiguresEntry;
 typedef struct Herd__V1__StatusResponse__FactsEntry Herd__V1__StatusResponse__FactsEntry;
 typedef struct Herd__V1__MethodStatistics Herd__V1__MethodStatistics;
+typedef struct Herd__V1__MethodStatistics__ErrorsEntry Herd__V1__MethodStatistics__ErrorsEntry;
 typedef struct Herd__V1__DescribeRequest Herd__V1__DescribeRequest;
 typedef struct Herd__V1__DescribeResponse Herd__V1__DescribeResponse;
 typedef struct Herd__V1__DrainRequest Herd__V1__DrainRequest;
@@ -133,6 +134,17 @@ struct  Herd__V1__StatusResponse
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0, 0, 0,NULL, 0,NULL, 0,NULL }
 
 
+struct  Herd__V1__MethodStatistics__ErrorsEntry
+{
+  ProtobufCMessage base;
+  char *key;
+  uint64_t value;
+};
+#define HERD__V1__METHOD_STATISTICS__ERRORS_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&herd__v1__method_statistics__errors_entry__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
+
+
 struct  Herd__V1__MethodStatistics
 {
   ProtobufCMessage base;
@@ -142,12 +154,25 @@ struct  Herd__V1__MethodStatistics
    * Calls that ended with a code other than OK.
    */
   uint64_t failures;
+  /*
+   * Of calls that were not turned away at once.
+   */
   double mean_ms;
   double max_ms;
+  /*
+   * What half of these calls, and 99 of 100, did not exceed; at most a quarter too long.
+   */
+  double p50_ms;
+  double p99_ms;
+  /*
+   * How many ended with which code, by its name, e.g. "UNAVAILABLE"; those that ended with OK are left out.
+   */
+  size_t n_errors;
+  Herd__V1__MethodStatistics__ErrorsEntry **errors;
 };
 #define HERD__V1__METHOD_STATISTICS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__method_statistics__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0,NULL }
 
 
 struct  Herd__V1__DescribeRequest
@@ -345,6 +370,9 @@ Herd__V1__StatusResponse *
 void   herd__v1__status_response__free_unpacked
                      (Herd__V1__StatusResponse *message,
                       ProtobufCAllocator *allocator);
+/* Herd__V1__MethodStatistics__ErrorsEntry methods */
+void   herd__v1__method_statistics__errors_entry__init
+                     (Herd__V1__MethodStatistics__ErrorsEntry         *message);
 /* Herd__V1__MethodStatistics methods */
 void   herd__v1__method_statistics__init
                      (Herd__V1__MethodStatistics         *message);
@@ -536,6 +564,9 @@ typedef void (*Herd__V1__StatusResponse__FactsEntry_Closure)
 typedef void (*Herd__V1__StatusResponse_Closure)
                  (const Herd__V1__StatusResponse *message,
                   void *closure_data);
+typedef void (*Herd__V1__MethodStatistics__ErrorsEntry_Closure)
+                 (const Herd__V1__MethodStatistics__ErrorsEntry *message,
+                  void *closure_data);
 typedef void (*Herd__V1__MethodStatistics_Closure)
                  (const Herd__V1__MethodStatistics *message,
                   void *closure_data);
@@ -643,6 +674,7 @@ extern const ProtobufCMessageDescriptor herd__v1__status_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__status_response__figures_entry__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__status_response__facts_entry__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__method_statistics__descriptor;
+extern const ProtobufCMessageDescriptor herd__v1__method_statistics__errors_entry__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__describe_request__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__describe_response__descriptor;
 extern const ProtobufCMessageDescriptor herd__v1__drain_request__descriptor;

@@ -502,10 +502,14 @@ struct  Herd__V1__PredictorEvent
    * Rounds of refinement that its predictions tell the gains of; 0 = none.
    */
   uint32_t rounds;
+  /*
+   * When it was trained; 0 = unknown.
+   */
+  uint64_t created_unix_ms;
 };
 #define HERD__V1__PREDICTOR_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__v1__predictor_event__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0, 0 }
 
 
 /*

@@ -2460,7 +2460,7 @@ const ProtobufCMessageDescriptor herd__store__v1__in_force_record__descriptor =
   (ProtobufCMessageInit) herd__store__v1__in_force_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[5] =
+static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record__field_descriptors[6] =
 {
   {
     "version",
@@ -2522,8 +2522,21 @@ static const ProtobufCFieldDescriptor herd__store__v1__followed_predictor_record
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "created_unix_ms",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Herd__Store__V1__FollowedPredictorRecord, created_unix_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned herd__store__v1__followed_predictor_record__field_indices_by_name[] = {
+  5,   /* field[5] = created_unix_ms */
   3,   /* field[3] = means */
   1,   /* field[1] = models */
   4,   /* field[4] = rounds */
@@ -2533,7 +2546,7 @@ static const unsigned herd__store__v1__followed_predictor_record__field_indices_
 static const ProtobufCIntRange herd__store__v1__followed_predictor_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__descriptor =
 {
@@ -2543,7 +2556,7 @@ const ProtobufCMessageDescriptor herd__store__v1__followed_predictor_record__des
   "Herd__Store__V1__FollowedPredictorRecord",
   "herd.store.v1",
   sizeof(Herd__Store__V1__FollowedPredictorRecord),
-  5,
+  6,
   herd__store__v1__followed_predictor_record__field_descriptors,
   herd__store__v1__followed_predictor_record__field_indices_by_name,
   1,  herd__store__v1__followed_predictor_record__number_ranges,

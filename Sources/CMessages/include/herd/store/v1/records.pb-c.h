@@ -254,10 +254,11 @@ struct  Herd__Store__V1__FollowedPredictorRecord
   size_t n_means;
   float *means;
   uint32_t rounds;
+  uint64_t created_unix_ms;
 };
 #define HERD__STORE__V1__FOLLOWED_PREDICTOR_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&herd__store__v1__followed_predictor_record__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0, 0 }
 
 
 struct  Herd__Store__V1__ContributionRecord

@@ -1,0 +1,31 @@
+import HerdPrediction
+
+/// The files that a configuration names, read to see whether they are right; nothing is kept of them.
+enum ConfigurationFiles {
+    /// - Throws: what is wrong, naming the key or the file.
+    static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
+        _ = try ProcessCredentials(configuration)
+        if role == .all || role == .scorer {
+            _ = try judgePrompt(configuration.scorer.promptsDir)
+            if !configuration.embeddingTable.isEmpty {
+                do throws(EmbeddingTableError) {
+                    _ = try EmbeddingTable(mapping: configuration.embeddingTable)
+                } catch {
+                    throw ConfigurationError("embedding.table: \(error)")
+                }
+            }
+        }
+        if role == .all || role == .refiner { _ = try refinementPrompts(configuration.refiner.promptsDir) }
+    }
+
+    static func judgePrompt(_ folder: String) throws(ConfigurationError) -> JudgePrompt {
+        try JudgePrompt(folder: try PromptFolder.locate(folder))
+    }
+
+    static func refinementPrompts(
+        _ configured: String
+    ) throws(ConfigurationError) -> (prompts: RefinementPrompts, judge: JudgePrompt) {
+        let folder = try PromptFolder.locate(configured)
+        return (try RefinementPrompts(folder: folder), try JudgePrompt(folder: folder))
+    }
+}
