@@ -4,7 +4,6 @@ package import NIOCore
 import NIOConcurrencyHelpers
 import NIOHTTP1
 import NIOPosix
-import Synchronization
 
 /// The HTTP port of one service, for those who operate it: `/metrics`, `/healthz` and `/readyz`.
 ///
@@ -38,7 +37,6 @@ package final class MonitoringServer: Sendable {
     private let logger: Logger
     private let eventLoop: any EventLoop
     private let state: NIOLockedValueBox<State>
-    private let openConnections = Atomic<Int>(0)
 
     /// - Parameter eventLoop: Runs until `stop` has returned. Metrics are written on it, which may take a millisecond.
     package init(

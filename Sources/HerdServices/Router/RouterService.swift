@@ -75,11 +75,14 @@ final class RouterService: Sendable {
 
     /// Every table of the router's store.
     static func tables(_ configuration: RouterConfiguration) -> [TableID] {
-        HerdRegistry.tables + PredictorFollower.tables
-            + PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
-            + DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
-            + SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids + MeasurementLog.tables
-            + [TokenTable.table.id] + Ledger.tables + AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
+        // One after another: as one sum it takes the compiler too long.
+        var tables = HerdRegistry.tables + PredictorFollower.tables
+        tables += PredictionCache.table(maxBytes: configuration.cacheMaxBytes).ids
+        tables += DecisionLog.tables(maxEntries: configuration.decisionLogMaxEntries)
+        tables += SessionModels.table(maxEntries: configuration.sessionMaxEntries).ids
+        tables += MeasurementLog.tables + [TokenTable.table.id] + Ledger.tables
+        tables += AuditLog.log(maxEntries: configuration.auditMaxEntries).ids
+        return tables
     }
 
     /// What the last start left to be found again, while calls are answered already.

@@ -166,6 +166,92 @@ import Testing
         }
     }
 
+    /// A certificate that an authority of its own has signed, by the openssl program; the authority is made first.
+    private static func certificate(_ name: String, in folder: URL) async throws -> (certificate: String, key: String) {
+        func openssl(_ arguments: [String]) async throws {
+            let result = try await Programs.run(URL(filePath: "/usr/bin/openssl"), arguments)
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        func path(_ name: String) -> String { folder.appending(path: name).path }
+        if !FileManager.default.fileExists(atPath: path("ca.pem")) {
+            try await openssl(
+                ["req", "-x509", "-days", "2", "-subj", "/CN=ca", "-keyout", path("ca.key"), "-out", path("ca.pem")]
+                    + curve)
+        }
+        try await openssl(
+            ["req", "-subj", "/CN=\(name)", "-keyout", path("\(name).key"), "-out", path("\(name).csr")] + curve)
+        try Data("subjectAltName=DNS:\(name),IP:127.0.0.1\n".utf8).write(to: folder.appending(path: "\(name).ext"))
+        try await openssl([
+            "x509", "-req", "-in", path("\(name).csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"),
+            "-CAcreateserial", "-days", "2", "-extfile", path("\(name).ext"), "-out", path("\(name).pem"),
+        ])
+        return (path("\(name).pem"), path("\(name).key"))
+    }
+
+    @Test func `who is let in, and with which certificate, changes without a restart`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "herd-certificates-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (first, second) = (
+            try await Self.certificate("first", in: folder), try await Self.certificate("second", in: folder)
+        )
+        let operators = try await Self.certificate("operators", in: folder)
+        let authority = folder.appending(path: "ca.pem").path
+        func configuration(_ server: (certificate: String, key: String), _ rules: String) -> String {
+            """
+            tls:
+              certificate_file: \(server.certificate)
+              key_file: \(server.key)
+              client_ca_file: \(authority)
+            access:
+              client_certificates: [\(rules)]
+            """
+        }
+        let herd = try await Herd(configuration(first, "\"operators=admin\""))
+        defer { herd.end() }
+        func add(_ model: String) async throws -> Int32 {
+            try await Programs.run(
+                Programs.herdctl,
+                [
+                    "model", "add", model, "--address", herd.address, "--ca-file", authority, "--certificate-file",
+                    operators.certificate, "--key-file", operators.key,
+                ]
+            ).status
+        }
+        func servedName() async throws -> String {
+            try await Programs.run(
+                URL(filePath: "/usr/bin/openssl"), ["s_client", "-connect", herd.address, "-CAfile", authority]
+            ).output
+        }
+        #expect(try await add("a") == 0)
+        #expect(try await servedName().contains("subject=CN = first"))
+        // An open connection goes as well.
+        var client = ClientConfiguration()
+        client.transportSecurity = TransportSecurity()
+        client.transportSecurity?.authorityFile = authority
+        client.transportSecurity?.certificateFile = operators.certificate
+        client.transportSecurity?.keyFile = operators.key
+        let open = try HerdClient(addresses: [herd.address], configuration: client)
+        defer { open.close() }
+        _ = try await open.call(Registry.getModel, GetModelRequest(name: "a"))
+        let lines = try await herd.reload(configuration(second, "\"others=admin\""))
+        #expect(
+            Self.keys(lines, "was applied") == [
+                "access.client_certificates", "tls.certificate_file", "tls.key_file",
+            ])
+        #expect(try await servedName().contains("subject=CN = second"))
+        #expect(try await add("b") == 77)
+        let refused = await #expect(throws: CallError.self) {
+            _ = try await open.call(Registry.getModel, GetModelRequest(name: "a"))
+        }
+        #expect(refused?.code == .unauthenticated)
+        _ = try await herd.reload(configuration(second, "\"operators=client\""))
+        #expect(try await add("b") == 77)
+        _ = try await herd.reload(configuration(second, "\"operators=admin\""))
+        #expect(try await add("b") == 0)
+    }
+
     @Test func `a supervisor is told when it serves, reads its configuration again and ends`() async throws {
         let path = "/tmp/herd-notify-\(UUID().uuidString)"
         let socket = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)

@@ -17,7 +17,7 @@ final class PredictionCache: Sendable {
     private let index = FingerprintIndex()
     private let stored: StoredFingerprints
     /// Of the next record.
-    private let nextNumber: Atomic<UInt64>
+    private let nextNumber: Synchronization.Atomic<UInt64>
     private let hitCount = Atomic<Int>(0)
     private let missCount = Atomic<Int>(0)
 
@@ -35,7 +35,7 @@ final class PredictionCache: Sendable {
         bounded = NIOLockedValueBox(table)
         key = (UInt64(truncatingIfNeeded: store.id), UInt64(truncatingIfNeeded: store.id >> 64))
         stored = StoredFingerprints(table: table, store: store)
-        nextNumber = Atomic(await stored.open(index))
+        nextNumber = Synchronization.Atomic(await stored.open(index))
         _ = stored.load(index, most: Self.mostLoadedAtOnce)
     }
 
