@@ -27,6 +27,9 @@ final class MonitoringHandler: ChannelInboundHandler {
 
     // MARK: - Channel
 
+    /// Whether the client's system has not taken the answer before.
+    private var isWriting = false
+
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         setAlarm(server.limits.firstRequestTime)
@@ -123,7 +126,9 @@ final class MonitoringHandler: ChannelInboundHandler {
     ) {
         guard let context, !isClosing else { return }
         answered += 1
-        isClosing = !keepsAlive || answered >= server.limits.maximumRequests
+        // Who asks on without reading the answers would have them pile up here.
+        isClosing = !keepsAlive || answered >= server.limits.maximumRequests || isWriting
+        isWriting = true
         var headers = HTTPHeaders([
             ("Content-Type", type), ("Content-Length", "\(body.count)"), ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
@@ -146,6 +151,7 @@ final class MonitoringHandler: ChannelInboundHandler {
     /// The client's system has taken an answer.
     private func written(_ count: Int) {
         guard let context, count == answered else { return }
+        isWriting = false
         guard isClosing else { return setAlarm(server.limits.idleTime) }
         context.close(mode: .output, promise: nil)
         setAlarm(Self.discardTime)

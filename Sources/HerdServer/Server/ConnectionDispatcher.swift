@@ -218,6 +218,7 @@ final class ConnectionDispatcher: CallDispatcher {
     func refused(_ request: FrameView, _ code: StatusCode) {
         let counters = methods.method(at: request.method)?.counters ?? server.unknownMethods
         counters.record(refused: code, shard: shard)
+        if code == .resourceExhausted { server.noteShed() }
     }
 }
 

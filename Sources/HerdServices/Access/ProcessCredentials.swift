@@ -73,14 +73,17 @@ package struct ProcessCredentials: Sendable {
         _ new: HerdConfiguration, _ server: HerdServer, _ access: HerdAccess
     ) throws(ConfigurationError) -> @Sendable () -> Void {
         let rules = try CertificateRules(new.access.clientCertificates)
-        try ListenPolicy.check(
-            server.configuration.addresses, service: server.name, isGuarded: access.isGuarded(with: rules))
         _ = try Self.configured(new)
         let fresh = try new.tls.server()
         let (tls, limits) = (tls, new.server)
+        // Where clients can't show certificates before the next start, nobody is to be asked for one.
+        let asksForCertificates = tls != nil && fresh != nil
+        try ListenPolicy.check(
+            server.configuration.addresses, service: server.name,
+            isGuarded: asksForCertificates ? access.isGuarded(with: rules) : access.isGuardedByItself)
         return {
             if let tls, let fresh { tls.use(fresh) }
-            access.use(rules)
+            if asksForCertificates { access.use(rules) }
             server.reconfigure { $0.use(limits) }
         }
     }

@@ -50,10 +50,23 @@ package struct LineLogHandler: LogHandler {
             line = JSONNode.object(members).text(onOneLine: true) + "\n"
         case .text:
             let fields = all.map { " \($0.key)=\($0.value)" }.joined()
-            line = "\(Self.timestamp()) \(event.level.rawValue) \(label): \(event.message)\(fields)\n"
+            line =
+                Self.printable("\(Self.timestamp()) \(event.level.rawValue) \(label): \(event.message)\(fields)") + "\n"
         }
         // One write a line, so that lines of several threads do not mix.
         line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    }
+
+    /// Without line ends and terminal codes, which somebody else's text may have.
+    private static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        return text.unicodeScalars.reduce(into: "") { printable, scalar in
+            if scalar.properties.generalCategory == .control {
+                printable += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                printable.unicodeScalars.append(scalar)
+            }
+        }
     }
 
     /// RFC 3339, UTC, milliseconds.

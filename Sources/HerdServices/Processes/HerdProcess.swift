@@ -29,10 +29,13 @@ package enum HerdProcess {
         MessageMemory.keepSmall()
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
+        // From now on SIGHUP does not end the process, and waits until there is something to reload.
+        let hangups = load == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
         let monitors = try await ProcessMonitors.start(role, configuration)
         do {
             try await serve(
-                role, configuration: configuration, monitors: monitors, readyFile: readyFile, load: load)
+                role, configuration: configuration, monitors: monitors, readyFile: readyFile, load: load,
+                hangups: hangups)
         } catch {
             await monitors.stop()
             throw error
@@ -41,7 +44,7 @@ package enum HerdProcess {
 
     private static func serve(
         _ role: HerdRole, configuration loaded: HerdConfiguration, monitors: ProcessMonitors, readyFile: String?,
-        load: ReloadSignal.Load?
+        load: ReloadSignal.Load?, hangups: UnixSignalsSequence?
     ) async throws {
         var configuration = loaded
         var services: [any Service] = [monitors]
@@ -87,9 +90,10 @@ package enum HerdProcess {
             addresses.append(("router", told))
             if let link { for caller in routerCallers { caller.routerLink.use(link) } }
         }
-        if let load {
+        if let load, let hangups {
             services.append(
-                await ReloadSignal(loaded, load: load, services: reloadables, logger: Logger(label: "herdd")))
+                ReloadSignal(
+                    hangups, role, loaded, load: load, services: reloadables, logger: Logger(label: "herdd")))
         }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.

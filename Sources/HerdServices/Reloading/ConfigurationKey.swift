@@ -2,7 +2,7 @@
 struct ConfigurationKey: Sendable {
     let name: String
     let differs: @Sendable (HerdConfiguration, HerdConfiguration) -> Bool
-    let isLive: @Sendable (_ before: HerdConfiguration, _ after: HerdConfiguration) -> Bool
+    let isLive: @Sendable (_ started: HerdConfiguration, _ after: HerdConfiguration) -> Bool
 
     /// When a change is applied.
     enum Change {
@@ -10,7 +10,7 @@ struct ConfigurationKey: Sendable {
         case live
         /// At the next start.
         case restart
-        /// At once where there was TLS before and goes on to be.
+        /// At once where the process was started with TLS and it goes on to be.
         case liveWithTLS
     }
 
@@ -92,7 +92,7 @@ struct ConfigurationKey: Sendable {
 
     private static let others: [ConfigurationKey] = [
         .init("access.service_credential_file") { $0.access.serviceCredentialFile },
-        .init("access.client_certificates", .live) { $0.access.clientCertificates },
+        .init("access.client_certificates", .liveWithTLS) { $0.access.clientCertificates },
         .init("tls.certificate_file", .liveWithTLS) { $0.tls.certificateFile },
         .init("tls.key_file", .liveWithTLS) { $0.tls.keyFile },
         .init("tls.client_ca_file", .liveWithTLS) { $0.tls.clientCAFile },
@@ -109,9 +109,14 @@ package struct ConfigurationChanges: Sendable, Equatable {
     package var live: [String] = []
     package var restart: [String] = []
 
-    package init(from before: HerdConfiguration, to after: HerdConfiguration) {
-        for key in ConfigurationKey.all where key.differs(before, after) {
-            if key.isLive(before, after) { live.append(key.name) } else { restart.append(key.name) }
+    /// - Parameter started: what the process was started with, and has where a change waits for a restart.
+    package init(started: HerdConfiguration, from before: HerdConfiguration, to after: HerdConfiguration) {
+        for key in ConfigurationKey.all {
+            if key.isLive(started, after) {
+                if key.differs(before, after) { live.append(key.name) }
+            } else if key.differs(started, after) {
+                restart.append(key.name)
+            }
         }
     }
 

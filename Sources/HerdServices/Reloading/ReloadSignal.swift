@@ -11,16 +11,21 @@ struct ReloadSignal: Service {
     private let load: Load
     private let services: [any Reloadable]
     private let logger: Logger
+    private let role: HerdRole
+    private let started: HerdConfiguration
     private let current: NIOLockedValueBox<HerdConfiguration>
 
-    /// SIGHUP does not end the process from now on.
-    ///
-    /// - Parameter current: as it was loaded.
+    /// - Parameters:
+    ///   - signals: of SIGHUP, also those that came while the process began.
+    ///   - started: as it was loaded.
     init(
-        _ current: HerdConfiguration, load: @escaping Load, services: [any Reloadable], logger: Logger
-    ) async {
-        signals = await UnixSignalsSequence(trapping: .sighup)
-        self.current = NIOLockedValueBox(current)
+        _ signals: UnixSignalsSequence, _ role: HerdRole, _ started: HerdConfiguration, load: @escaping Load,
+        services: [any Reloadable], logger: Logger
+    ) {
+        self.signals = signals
+        self.role = role
+        self.started = started
+        current = NIOLockedValueBox(started)
         self.load = load
         self.services = services
         self.logger = logger
@@ -38,6 +43,7 @@ struct ReloadSignal: Service {
         let (new, applications): (HerdConfiguration, [@Sendable () -> Void])
         do {
             new = try await load()
+            try ConfigurationFiles.check(role, new)
             applications = try services.map { try $0.prepare(new) }
         } catch {
             logger.error(
@@ -49,7 +55,7 @@ struct ReloadSignal: Service {
             defer { current = new }
             return current
         }
-        let changes = ConfigurationChanges(from: before, to: new)
+        let changes = ConfigurationChanges(started: started, from: before, to: new)
         for apply in applications { apply() }
         LogSettings.shared.use(new.log)
         for key in changes.live { logger.notice("the configuration's key was applied", metadata: ["key": "\(key)"]) }

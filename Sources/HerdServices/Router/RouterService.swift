@@ -281,7 +281,7 @@ final class RouterService: Sendable {
     func use(_ configuration: RouterConfiguration) {
         cache.bound(maxBytes: configuration.cacheMaxBytes)
         decisions.bound(maxEntries: configuration.decisionLogMaxEntries)
-        runner.use(configuration.backends, registry: view.current.registry)
+        runner.use(configuration.backends)
     }
 
     // MARK: - Status

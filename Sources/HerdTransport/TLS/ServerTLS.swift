@@ -44,8 +44,12 @@ package final class ServerTLS: Sendable {
         }
         guard isChanged else { return false }
         let fresh = try Self.read(files)
-        state.withLockedValue { $0 = fresh }
-        return true
+        return state.withLockedValue { state in
+            // Other files were named meanwhile.
+            guard state.files == files else { return false }
+            state = fresh
+            return true
+        }
     }
 
     /// When the certificate in force expires, in seconds since 1970.

@@ -23,17 +23,23 @@ import Testing
 
     @Test func `changes are told by name`() {
         var after = HerdConfiguration()
-        #expect(
-            ConfigurationChanges(from: HerdConfiguration(), to: after) == ConfigurationChanges(from: after, to: after))
+        let plain = HerdConfiguration()
+        let none = ConfigurationChanges(started: plain, from: plain, to: after)
+        #expect(none.live.isEmpty && none.restart.isEmpty)
         after.server.drainTimeoutSeconds += 1
         after.router.data += "x"
         after.tls.certificateFile = "a"
-        var changes = ConfigurationChanges(from: HerdConfiguration(), to: after)
+        var changes = ConfigurationChanges(started: plain, from: plain, to: after)
         #expect(changes.live == ["server.drain_timeout"])
         #expect(changes.restart == ["router.data", "tls.certificate_file"])
         var renewed = after
         renewed.tls.certificateFile = "b"
-        changes = ConfigurationChanges(from: after, to: renewed)
+        changes = ConfigurationChanges(started: after, from: after, to: renewed)
         #expect(changes.live == ["tls.certificate_file"] && changes.restart.isEmpty)
+        // What waits for a restart goes on to be told, whatever was read in between, and is no more once it is taken back.
+        changes = ConfigurationChanges(started: plain, from: after, to: renewed)
+        #expect(changes.live.isEmpty && changes.restart == ["router.data", "tls.certificate_file"])
+        changes = ConfigurationChanges(started: plain, from: renewed, to: plain)
+        #expect(changes.live == ["server.drain_timeout"] && changes.restart.isEmpty)
     }
 }

@@ -165,9 +165,11 @@ import Testing
                 let request = CompleteRequest(
                     route: RouteRequest(prompt: "count"), options: GenerationOptions(maxTokens: 4))
                 for try await event in client.stream(Router.complete, request) {
-                    if case .delta? = event.event { break }
+                    guard case .delta? = event.event else { continue }
+                    // While nothing is written: LMDB gives up for good where its last write of a commit fails.
+                    try disk.fail("r")
+                    break
                 }
-                try disk.fail("r")
             }
             try await hanging.value
             guard case .refused(let refused) = await MoneyHerd.complete(client) else {

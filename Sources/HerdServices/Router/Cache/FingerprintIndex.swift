@@ -16,6 +16,14 @@ package final class FingerprintIndex: Sendable {
     private struct State {
         var generations = [Generation(), Generation()]
         var newer = 0
+
+        func location(of fingerprint: UInt128, place: Int) -> Location? {
+            generations[place].number(of: fingerprint).map { number in
+                Location(
+                    key: NumberedFingerprint(number: number, fingerprint: fingerprint), place: place,
+                    isOlder: place != newer)
+            }
+        }
     }
 
     private let state = NIOLockedValueBox(State())
@@ -29,14 +37,14 @@ package final class FingerprintIndex: Sendable {
 
     package func location(of fingerprint: UInt128) -> Location? {
         state.withLockedValue { state in
-            for place in [state.newer, 1 - state.newer] {
-                guard let number = state.generations[place].number(of: fingerprint) else { continue }
-                return Location(
-                    key: NumberedFingerprint(number: number, fingerprint: fingerprint), place: place,
-                    isOlder: place != state.newer)
-            }
-            return nil
+            state.location(of: fingerprint, place: state.newer)
+                ?? state.location(of: fingerprint, place: 1 - state.newer)
         }
+    }
+
+    /// In the older generation, for when the newer one has it no more, or never got it.
+    package func olderLocation(of fingerprint: UInt128) -> Location? {
+        state.withLockedValue { state in state.location(of: fingerprint, place: 1 - state.newer) }
     }
 
     /// A record was added.

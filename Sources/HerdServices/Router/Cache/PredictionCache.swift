@@ -83,6 +83,13 @@ final class PredictionCache: Sendable {
     func record(of fingerprint: UInt128, predictor: FollowedPredictor) -> [UInt8]? {
         if let record = recent.get(fingerprint) { return record }
         guard let location = index.location(of: fingerprint) else { return nil }
+        if let record = record(at: location, predictor: predictor) { return record }
+        // The newer generation's copy may have met a disk that was full.
+        guard !location.isOlder, let older = index.olderLocation(of: fingerprint) else { return nil }
+        return record(at: older, predictor: predictor)
+    }
+
+    private func record(at location: FingerprintIndex.Location, predictor: FollowedPredictor) -> [UInt8]? {
         let found = try? store.read { transaction throws(StoreError) in
             try table.withValue(for: location.key, place: location.place, in: transaction) { record in
                 record.withUnsafeBytes { bytes in
@@ -93,7 +100,7 @@ final class PredictionCache: Sendable {
         }
         guard let record = (found ?? nil) ?? nil else { return nil }
         // What is still asked for must outlive the older generation.
-        if location.isOlder { put(record, under: fingerprint) }
+        if location.isOlder { put(record, under: location.key.fingerprint) }
         return record
     }
 

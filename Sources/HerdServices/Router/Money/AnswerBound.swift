@@ -7,7 +7,8 @@ import HerdMessages
 ///
 /// A byte is at most one token of any tokenizer; besides the bytes, 64 tokens stand for the chat's template, 16 for each
 /// message and tool, and 5,000 for an image. Where the request does not say how long the answer may be, it may be as long
-/// as is paid for, at least what the model declares (256 tokens if it does not) and at most eight times that.
+/// as is paid for, at least what the model declares (256 tokens if it does not) and at most eight times that, as far as the
+/// model's context has room.
 struct AnswerBound {
     private let price: GenerationPrice
     /// Tokens, at most.
@@ -36,7 +37,10 @@ struct AnswerBound {
             let declared =
                 model.outputTokens > 0
                 ? Int(min(model.outputTokens.rounded(.up), 1_000_000)) : CostEstimate.undeclaredOutputTokens
-            answer = declared...(declared * CostEstimate.mostTimesDeclared)
+            // Servers refuse what does not fit into the context beside the prompt: some four bytes are a token.
+            let room =
+                model.context > 0 ? max(1, Int(model.context) - request.promptBytes / 3 - Self.template) : Int.max
+            answer = min(declared, room)...min(declared * CostEstimate.mostTimesDeclared, room)
         }
     }
 
@@ -58,7 +62,8 @@ struct AnswerBound {
     private static let refused: Set<String> = [
         "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict", "n",
         "best_of", "num_return_sequences", "n_choices", "max_length", "min_tokens", "prompt", "input", "inputs",
-        "options", "generation_config", "extra_body", "tools", "functions",
+        "options", "generation_config", "extra_body", "tools", "functions", "service_tier", "models", "route",
+        "provider", "plugins", "transforms", "web_search_options", "modalities", "audio", "prediction",
     ]
 
     /// - Throws: INVALID_ARGUMENT where the request could make the answer cost more behind Herd's back.

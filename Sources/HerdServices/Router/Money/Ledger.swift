@@ -34,7 +34,11 @@ package final class Ledger: Sendable {
     /// Of this process: it settles no other's reservations.
     let run: UInt64
     private let state: NIOLockedValueBox<State>
+    private let started = ContinuousClock.now
+    private let removalAge: Duration
 
+    /// How far a clock is set back at most, in days, as against one that was ahead before.
+    private static let mostDaysAhead: UInt64 = 7
     /// How long what nobody waits for may wait for more.
     private static let patience = Duration.milliseconds(100)
     /// How long to wait before a disk that failed is tried again.
@@ -48,12 +52,16 @@ package final class Ledger: Sendable {
     /// - Parameters:
     ///   - limit: US dollars a day of a token; 0 = none.
     ///   - now: milliseconds since 1970.
+    ///   - removalAge: how long the process has to run until it removes what is old: not in the time of a clock that is
+    ///     still wrong.
     package init(
         store: StoreEnvironment, logger: Logger, now: (@Sendable () -> UInt64)? = nil,
+        removalAge: Duration = .seconds(3_600),
         limit: @escaping @Sendable (_ token: String) -> Double
     ) throws {
         self.store = store
         self.logger = logger
+        self.removalAge = removalAge
         self.limit = limit
         let now = now ?? { WallClock.milliseconds() }
         self.now = now
@@ -68,11 +76,15 @@ package final class Ledger: Sendable {
                     nextKey = max(nextKey, try record.key() + 1)
                     if let reservation = try? ReservationRecord(stored: try record.value()) {
                         left.append(reservation)
-                        latest = max(latest, reservation.day)
+                        if reservation.day <= today + Self.mostDaysAhead { latest = max(latest, reservation.day) }
+                    } else {
+                        logger.error("a reservation is damaged: what it set aside is not known")
                     }
                     return .next
                 }
-                if let last = try transaction.firstKey(of: Self.accounts, .all.reversed()) {
+                // Days further ahead are of a clock that was wrong.
+                let end = OrderedBytes().adding(today + Self.mostDaysAhead + 1).bytes
+                if let last = try transaction.firstKey(of: Self.accounts, .all.reversed().starting(at: end)) {
                     latest = max(latest, Self.day(ofKey: last) ?? 0)
                 }
                 var spending = Spending(day: latest)
@@ -98,6 +110,9 @@ package final class Ledger: Sendable {
         guard key.count >= 8 else { return nil }
         return key.prefix(8).reduce(0) { day, byte in day << 8 | UInt64(byte) }
     }
+
+    /// Of a reservation's key, which begins with when its process began, in milliseconds since 1970.
+    static func day(ofReservation key: UInt64) -> UInt64 { (key >> 16) / dayMilliseconds }
 
     /// The day that money is spent of.
     var today: UInt64 { state.withLockedValue { $0.spending.day } }
@@ -245,8 +260,10 @@ package final class Ledger: Sendable {
         while let (batch, day) = take(evenIfNobodyWaits: isFirst) {
             isFirst = false
             do {
-                let run = run
-                try await store.write { transaction in try batch.apply(day: day, run: run, to: &transaction) }
+                let (run, removesOld) = (run, ContinuousClock.now - started > removalAge)
+                try await store.write { transaction in
+                    try batch.apply(day: day, run: run, removesOld: removesOld, to: &transaction)
+                }
                 for (hold, _, _, _) in batch.holds { hold.finish(nil) }
                 for barrier in batch.barriers { barrier.finish(nil) }
                 pause = Self.pauses.first
@@ -258,8 +275,14 @@ package final class Ledger: Sendable {
                 for (hold, _, _, _) in batch.holds { hold.finish(error) }
                 for barrier in batch.barriers { barrier.finish(error) }
                 if let error = error as? StoreError, error.code == .closed {
-                    // Whoever comes later is told the same.
-                    return state.withLockedValue { $0.isWriting = false }
+                    // Whoever came meanwhile, and comes later, is told the same.
+                    let late = state.withLockedValue { state in
+                        state.isWriting = false
+                        defer { (state.batch.holds, state.batch.barriers) = ([], []) }
+                        return state.batch.holds.map(\.hold) + state.batch.barriers
+                    }
+                    for hold in late { hold.finish(error) }
+                    return
                 }
                 guard isLeft else { continue }
                 logger.error(

@@ -67,7 +67,7 @@ struct LedgerBatch: Sendable {
 
     // MARK: - On the disk
 
-    func apply(day: UInt64, run: UInt64, to transaction: inout WriteTransaction) throws {
+    func apply(day: UInt64, run: UInt64, removesOld: Bool, to transaction: inout WriteTransaction) throws {
         for (hold, model, timeMs, limit) in holds {
             let record = ReservationRecord(
                 day: hold.day, token: hold.payer.token, tenant: hold.payer.tenant, model: model, nanoUsd: hold.amount,
@@ -78,7 +78,7 @@ struct LedgerBatch: Sendable {
         }
         for key in settled { _ = try transaction.remove(key, in: Ledger.reservations) }
         for (row, change) in changes { try Self.add(change, to: row, in: &transaction) }
-        try Self.removeOld(before: day > Self.keptDays ? day - Self.keptDays : 0, in: &transaction)
+        if removesOld, day > Self.keptDays { try Self.removeOld(before: day - Self.keptDays, in: &transaction) }
     }
 
     private static func add(_ change: Change, to row: Row, in transaction: inout WriteTransaction) throws {
@@ -126,9 +126,7 @@ struct LedgerBatch: Sendable {
             _ = try transaction.remove(first, in: Ledger.accounts)
         }
         for _ in 0..<removedAtOnce {
-            guard let first = try transaction.firstKey(of: Ledger.reservations),
-                let bytes = try? transaction.value(for: first, in: Ledger.reservations),
-                let record = try? ReservationRecord(stored: bytes), record.day < day
+            guard let first = try transaction.firstKey(of: Ledger.reservations), Ledger.day(ofReservation: first) < day
             else { break }
             _ = try transaction.remove(first, in: Ledger.reservations)
         }

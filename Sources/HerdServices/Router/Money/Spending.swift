@@ -19,16 +19,26 @@ package struct Spending: Sendable {
     /// Days since 1970-01-01 UTC.
     package private(set) var day: UInt64
     private var accounts: [String: Account] = [:]
+    /// The day before the clock went ahead by more than one, should that be mended.
+    private var left: (day: UInt64, accounts: [String: Account])?
 
     package init(day: UInt64) {
         self.day = day
     }
 
-    /// Begins another day; an earlier one, as of a clock that was set back, changes nothing.
+    /// Begins another day. An earlier one, as of a clock that was set back, changes nothing, unless it was ahead by days
+    /// before: then the day that it left goes on.
     package mutating func advance(to day: UInt64) {
-        guard day > self.day else { return }
-        self.day = day
-        accounts = [:]
+        if day > self.day {
+            if day > self.day + 1, left == nil { left = (self.day, accounts) }
+            if let left, day <= left.day + 1 { self.left = nil }
+            self.day = day
+            accounts = [:]
+        } else if day + 1 < self.day, let left, day >= left.day {
+            self.day = day
+            accounts = day == left.day ? left.accounts : [:]
+            self.left = nil
+        }
     }
 
     /// Of all credentials.

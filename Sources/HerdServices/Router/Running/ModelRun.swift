@@ -26,6 +26,15 @@ struct ModelRun {
     var failure: Failure?
     /// Whether anything was passed on.
     var hasOutput: Bool
+
+    /// Whether the caller took it back, or has run out of time.
+    var isEndedByCaller: Bool {
+        switch failure {
+        case .backend(let failure): failure.code == .cancelled || failure.code == .deadlineExceeded
+        case .caller: true
+        case .unpaid, nil: false
+        }
+    }
 }
 
 extension [AnswerPiece] {

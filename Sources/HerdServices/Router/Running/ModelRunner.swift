@@ -11,6 +11,8 @@ final class ModelRunner: Sendable {
     private let configured: NIOLockedValueBox<RouterConfiguration>
     private var configuration: RouterConfiguration { configured.withLockedValue { $0 } }
     private let ledger: Ledger
+    /// Held while the pool is told, so that what is newer is told later.
+    private let latest = NIOLockedValueBox(RegistrySnapshot())
     private let counters = NIOLockedValueBox(RunCounters())
     let models = ModelCounters()
 
@@ -28,14 +30,23 @@ final class ModelRunner: Sendable {
     }
 
     /// Keeps to other time-outs and limits from the next call on.
-    func use(_ backends: BackendsConfiguration, registry: RegistrySnapshot) {
-        configured.withLockedValue { $0.backends = backends }
-        pool.use(BackendLimits(backends))
-        update(registry)
+    func use(_ backends: BackendsConfiguration) {
+        latest.withLockedValue { registry in
+            configured.withLockedValue { $0.backends = backends }
+            pool.use(BackendLimits(backends))
+            apply(registry)
+        }
     }
 
     /// The models that can be called from now on.
     func update(_ registry: RegistrySnapshot) {
+        latest.withLockedValue { latest in
+            latest = registry
+            apply(registry)
+        }
+    }
+
+    private func apply(_ registry: RegistrySnapshot) {
         let backends = configuration.backends
         pool.update(
             registry.entries.map { entry in
@@ -72,13 +83,22 @@ final class ModelRunner: Sendable {
             return Self.unpaid(model, error)
         }
         var unpaid: CallError?
-        let run = await answer(
+        var asked = 0
+        var run = await answer(
             model, request, deadline: deadline, firstTokenBy: firstTokenBy, underWay: underWay,
             allowed: { () throws(BackendError) in
-                guard let hold, let error = await hold.stored() else { return }
+                guard let hold, let error = await hold.stored() else {
+                    asked += 1
+                    return
+                }
                 unpaid = CallError(handlerError: error)
                 throw BackendError(.cancelled, "What \(model.name) may cost could not be stored.")
             }, send: send)
+        if run.isEndedByCaller, !run.hasOutput {
+            // The model has read the prompt by then, and whoever runs it wants to be paid for that.
+            let prompt = TokenUsage(prompt: asked * request.promptBytes / 4, completion: 0, isEstimated: true)
+            run.finish.usage = price.usage(prompt)
+        }
         let usage = run.finish.usage ?? Usage()
         let isAnswer = run.failure == nil || usage.promptTokens > 0 || usage.completionTokens > 0
         ledger.settle(

@@ -61,7 +61,8 @@ struct RouterAnswers: AnswerSource {
                 guard let error = failure.underlying as? CallError else { throw failure }
                 let told = error.metadata["retry-after-ms"].flatMap { Int64($0) }.map { Duration.milliseconds($0) }
                 switch (error.code, told) {
-                case (.resourceExhausted, _): break
+                // Further away than any rate limit is the day on which there is money again.
+                case (.resourceExhausted, let told) where told ?? .zero <= longestPause: break
                 case (.unavailable, _?) where !wasAway: wasAway = true
                 default: throw failure
                 }

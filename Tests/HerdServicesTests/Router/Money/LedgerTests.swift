@@ -28,7 +28,7 @@ import Testing
         func ledger(_ store: StoreEnvironment, usdPerDay: Double = 100) throws -> Ledger {
             try Ledger(
                 store: store, logger: Self.logger, now: { [self] in day.withLock { $0 * 86_400_000 + 1_000 } },
-                limit: { $0 == "token" ? usdPerDay : 0 })
+                removalAge: .zero, limit: { $0 == "token" ? usdPerDay : 0 })
         }
 
         static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -211,6 +211,22 @@ import Testing
         let ledger = try fixture.ledger(store, usdPerDay: 1)
         #expect(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1) != nil)
         await store.close()
+    }
+
+    @Test func aClockThatWasFarAheadIsNoDayToGoOnFrom() async throws {
+        let fixture = Fixture()
+        for (day, isLeft) in [(Self.day + 400, true), (Self.day, false), (Self.day + 1, false)] {
+            fixture.day.withLock { $0 = day }
+            let store = try fixture.store()
+            let ledger = try fixture.ledger(store, usdPerDay: 1)
+            let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+            #expect(hold.amount == 1_000_000_000)
+            #expect(await hold.stored() == nil)
+            // What it has set aside stays charged, of its own day.
+            let unsettled = try await ledger.usage(GetUsageRequest(unsettled: true))
+            #expect(unsettled.unsettled.isEmpty == isLeft)
+            await store.close()
+        }
     }
 
     @Test func aFullStoreLosesNoSettlement() async throws {

@@ -52,6 +52,21 @@ import Testing
         #expect(spending.reserve(least: 10, most: 10, of: "t", limit: 10) == .granted(10))
     }
 
+    @Test func aClockThatWasAheadByDaysLeavesTheDayAsItWas() {
+        var spending = Spending(day: 7)
+        #expect(spending.reserve(least: 10, most: 10, of: "t", limit: 10) == .granted(10))
+        spending.settle(reserved: 10, cost: 10, of: "t", day: 7)
+        spending.advance(to: 40)
+        #expect(spending.reserve(least: 1, most: 1, of: "t", limit: 10) == .granted(1))
+        spending.advance(to: 7)
+        #expect(spending.day == 7)
+        #expect(spending.reserve(least: 1, most: 1, of: "t", limit: 10) == .spent(left: 0))
+        // Days go on as ever.
+        spending.advance(to: 8)
+        spending.advance(to: 7)
+        #expect(spending.day == 8 && spending.account(of: "t").charged == 0)
+    }
+
     @Test func sumsDoNotOverflow() {
         var spending = Spending(day: 7)
         for _ in 0..<4 { spending.settle(reserved: 0, cost: .max, of: "t", day: 7) }
