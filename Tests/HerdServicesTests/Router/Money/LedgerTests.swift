@@ -246,6 +246,11 @@ import Testing
                     completionTokens: 1)
             }
         }
+        // Much more than a smaller batch would find room for.
+        for number in 0..<2_000 {
+            ledger.settle(
+                nil, of: Payer(tenant: "late \(number)"), cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
+        }
         ledger.settle(hold, of: Self.payer, cost: 3, answers: 1, promptTokens: 1, completionTokens: 1)
         await expectFailure(.resourceExhausted) {
             let next = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
