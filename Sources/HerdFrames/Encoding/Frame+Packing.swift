@@ -77,6 +77,18 @@ extension Frame {
         return size
     }
 
+    /// The most bytes that a call takes in a frame.
+    package static let mostCallBytes = 11
+
+    /// Writes the field of a call, and gives its size.
+    package static func writeCall(_ call: UInt64, to bytes: UnsafeMutableRawBufferPointer) -> Int {
+        guard call != 0 else { return 0 }
+        var writer = FieldWriter(bytes)
+        writer.tag(.call)
+        writer.varint(call)
+        return FieldSize.varint(call) + 1
+    }
+
     /// The frame as it goes on the wire: length prefix and packed message.
     public func wireBytes() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: wireSize(payloadCount: payload.count)) { bytes, count in

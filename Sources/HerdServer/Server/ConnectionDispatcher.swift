@@ -89,6 +89,11 @@ final class ConnectionDispatcher: CallDispatcher {
         }
     }
 
+    var caller: String? { session.flatMap { $0.principal.id.isEmpty ? nil : $0.principal.id } }
+
+    /// Health, which operators and other servers go by.
+    func isAlwaysAnswered(_ request: FrameView) -> Bool { method(at: request.method)?.standing != nil }
+
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
         if arrival >= recheckTime || generation.current != checkedGeneration {
             guard connection.recheckAccess() else { return }
@@ -144,6 +149,7 @@ final class ConnectionDispatcher: CallDispatcher {
             let executor = method.executor == .eventLoop && !isLong ? executor : nil
             var onEnd: (@Sendable () -> Void)?
             if let place { onEnd = { place.giveBack() } }
+            let pressure = executor == nil ? nil : connection.pressure
             server.callStarted()
             connection.open(
                 request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain,
@@ -151,8 +157,10 @@ final class ConnectionDispatcher: CallDispatcher {
             ) { call in
                 call.run(
                     Task(executorPreference: executor) {
+                        let now = NIODeadline.now()
                         server.queueDelay.record(
-                            nanoseconds: UInt64(clamping: (NIODeadline.now() - arrival).nanoseconds), shard: shard)
+                            nanoseconds: UInt64(clamping: (now - arrival).nanoseconds), shard: shard)
+                        pressure?.waited(now - arrival, now: now)
                         let code = await run(call)
                         let end = call.stopReason?.code ?? code
                         let nanoseconds = (NIODeadline.now() - arrival).nanoseconds
@@ -216,7 +224,7 @@ final class ConnectionDispatcher: CallDispatcher {
     }
 
     func refused(_ request: FrameView, _ code: StatusCode) {
-        let counters = methods.method(at: request.method)?.counters ?? server.unknownMethods
+        let counters = method(at: request.method)?.counters ?? server.unknownMethods
         counters.record(refused: code, shard: shard)
         if code == .resourceExhausted { server.noteShed() }
     }

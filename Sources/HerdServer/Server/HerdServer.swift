@@ -49,6 +49,8 @@ package final class HerdServer: Service {
         var phase = Phase.idle
         var listeners: [any Channel] = []
         var connections: [ObjectIdentifier: ServerConnection] = [:]
+        /// By event loop.
+        var pressures: [ObjectIdentifier: LoopPressure] = [:]
         /// Those of `connections` that are told that there are too many, and are gone a second later.
         var refused: Set<ObjectIdentifier> = []
         /// How many connections may be served; as configured unless the process may not open so many files.
@@ -298,6 +300,7 @@ package final class HerdServer: Service {
         ServerBootstrap(group: eventLoopGroup)
             .childChannelOption(.writeBufferWaterMark, value: ServerConnection.waterMark)
             .childChannelOption(.recvAllocator, value: ServerConnection.receiveAllocator)
+            .childChannelOption(.maxMessagesPerRead, value: ServerConnection.readsPerTurn)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let connection = self.connection(methods, self.timeouts, channel) else {
@@ -324,7 +327,7 @@ package final class HerdServer: Service {
         }
         let connection = ServerConnection(
             dispatcher: dispatcher, limits: limits, name: name, statistics: connectionStatistics, refusal: refusal,
-            eventLoop: channel.eventLoop)
+            pressure: pressure(on: channel.eventLoop), eventLoop: channel.eventLoop)
         let id = ObjectIdentifier(connection)
         let (isKept, drainTimeout) = state.withLockedValue { state in
             if refusal != nil {
@@ -341,6 +344,17 @@ package final class HerdServer: Service {
             channel.eventLoop.execute { connection.drain(timeout: drainTimeout) }
         }
         return connection
+    }
+
+    /// What is known of an event loop; nil where nothing is shed.
+    private func pressure(on eventLoop: any EventLoop) -> LoopPressure? {
+        guard let limit = configuration.maximumQueueDelay else { return nil }
+        return state.withLockedValue { state in
+            let id = ObjectIdentifier(eventLoop)
+            let pressure = state.pressures[id] ?? LoopPressure(limit: limit.timeAmount)
+            state.pressures[id] = pressure
+            return pressure
+        }
     }
 
     /// How many connections over the limit are told so at a time; more are closed without a word.

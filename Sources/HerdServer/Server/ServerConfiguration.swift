@@ -40,6 +40,9 @@ package struct ServerConfiguration: Sendable {
     package var maximumTimeout = Duration.seconds(600)
     /// The longest deadline of a stream, and that of one that names none. Default 24 h.
     package var maximumStreamTimeout = Duration.seconds(86_400)
+    /// How long calls may wait before they are begun; where they do for 50 ms, those beyond each caller's share are shed
+    /// with RESOURCE_EXHAUSTED. Default nil: none are.
+    package var maximumQueueDelay: Duration?
     /// How long open calls may take to end after the server was told to stop. Default 10 s.
     package var drainTimeout = Duration.seconds(10)
     /// The version that Status reports. Default "0.1.0".

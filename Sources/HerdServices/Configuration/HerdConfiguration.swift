@@ -53,6 +53,11 @@ package struct HerdConfiguration: Sendable, Equatable {
             reader, "server.keepalive_interval", server.keepaliveIntervalSeconds)
         server.keepaliveTimeoutSeconds = try Self.positive(
             reader, "server.keepalive_timeout", server.keepaliveTimeoutSeconds)
+        let delay = reader.double(forKey: "server.queue_delay", default: server.queueDelaySeconds)
+        guard (0...3600).contains(delay) else {
+            throw ConfigurationError("server.queue_delay must be 0 (no limit) to 3,600 seconds, not \(delay)")
+        }
+        server.queueDelaySeconds = delay
         server.idleTimeoutSeconds = try Self.notNegative(reader, "server.idle_timeout", server.idleTimeoutSeconds)
         server.httpPublic = reader.bool(forKey: "server.http_public", default: server.httpPublic)
         server.unixSocketMode = reader.string(forKey: "server.unix_socket_mode", default: server.unixSocketMode)
@@ -247,6 +252,8 @@ package struct ServerLimits: Sendable, Equatable {
     package var keepaliveIntervalSeconds = 60
     /// `server.keepalive_timeout`: seconds the answer to it may take.
     package var keepaliveTimeoutSeconds = 20
+    /// `server.queue_delay`: seconds that calls may wait before those over their caller's share are shed; 0 sheds none.
+    package var queueDelaySeconds = 0.02
     /// `server.idle_timeout`: seconds a connection without calls is kept; 0 keeps it forever.
     package var idleTimeoutSeconds = 3_600
     /// `server.http_public`: whether `http_listen` may name addresses that other machines reach.

@@ -14,6 +14,7 @@ extension ServerConfiguration {
         eventLoops = limits.eventLoops
         unixSocketMode = try HerdConfiguration.mode(limits.unixSocketMode)
         version = HerdVersion.text
+        maximumQueueDelay = limits.queueDelaySeconds > 0 ? .seconds(limits.queueDelaySeconds) : nil
         use(limits)
         credentials.apply(to: &self)
     }

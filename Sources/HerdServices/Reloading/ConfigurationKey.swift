@@ -86,6 +86,7 @@ struct ConfigurationKey: Sendable {
         .init("server.keepalive_interval", .live) { $0.server.keepaliveIntervalSeconds },
         .init("server.keepalive_timeout", .live) { $0.server.keepaliveTimeoutSeconds },
         .init("server.idle_timeout", .live) { $0.server.idleTimeoutSeconds },
+        .init("server.queue_delay") { $0.server.queueDelaySeconds },
         .init("server.http_public") { $0.server.httpPublic },
         .init("server.unix_socket_mode") { $0.server.unixSocketMode },
     ]

@@ -14,6 +14,9 @@ package struct FrameInput {
     /// Whether every byte was handled; else an unfinished frame is there, or frames that were held back.
     package var isEmpty: Bool { pending.readableBytes == 0 }
 
+    /// Bytes that were not handled.
+    package var byteCount: Int { pending.readableBytes }
+
     /// What became of the bytes.
     package enum Outcome {
         /// All whole frames were handled.
@@ -61,7 +64,8 @@ package struct FrameInput {
         } else if bytes.capacity > Self.keptCapacity, bytes.readableBytes < bytes.capacity / 4 {
             // Little is left of much: a long frame ended here.
             bytes = ByteBuffer(bytes: bytes.readableBytesView)
-        } else {
+        } else if bytes.readerIndex > bytes.readableBytes {
+            // What is left is moved at most once for each byte that was handled.
             bytes.discardReadBytes()
         }
         pending = bytes

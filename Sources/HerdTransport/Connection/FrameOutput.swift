@@ -40,6 +40,17 @@ struct FrameOutput {
         buffer.writeBytes(wireBytes)
     }
 
+    /// Appends a frame that is in its form on the wire but for its call, which becomes its last field.
+    mutating func append(wireBytes: [UInt8], call: UInt64) {
+        let start = buffer.writerIndex
+        buffer.writeBytes(wireBytes)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Frame.mostCallBytes) { bytes in
+            Frame.writeCall(call, to: bytes)
+        }
+        let length = buffer.writerIndex - start - Frame.lengthPrefixSize
+        buffer.setInteger(UInt32(truncatingIfNeeded: length), at: start)
+    }
+
     /// Takes everything out, to be written and given back to `reuse`.
     ///
     /// The buffer leaves the connection while it is written, because writing may call the connection back.

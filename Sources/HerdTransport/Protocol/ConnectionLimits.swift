@@ -51,6 +51,9 @@ package struct ConnectionLimits: Sendable {
     /// of calls must not keep its neighbours waiting for all of them.
     static let turnTime = TimeAmount.microseconds(500)
 
+    /// The same while calls are shed, which goes fast: what is not looked at waits.
+    static let sheddingTurnTime = TimeAmount.milliseconds(2)
+
     /// How long others have before the connection goes on.
     static let turnPause = TimeAmount.microseconds(100)
 

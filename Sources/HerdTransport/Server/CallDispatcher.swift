@@ -9,6 +9,13 @@ package protocol CallDispatcher: AnyObject {
     /// Looks again at whether the client may stay, long after `greet`; the error ends the connection.
     func recheck() throws(CallError)
 
+    /// Who the client is, once `greet` let it in: calls of one caller share what an overloaded server can do. Nil for
+    /// somebody without a name.
+    var caller: String? { get }
+
+    /// Whether an overloaded server answers the request all the same.
+    func isAlwaysAnswered(_ request: FrameView) -> Bool
+
     /// Answers `request` at once with `connection.reply` or `connection.fail`, or starts it with `connection.open`;
     /// exactly one of them, before it returns, unless `connection.recheckAccess` ended the connection. The request's bytes
     /// are valid until then.

@@ -18,6 +18,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private let dispatcher: any CallDispatcher
     private let greeting: [String: String]
     private let statistics: ConnectionStatistics
+    /// Of the event loop; nil where nothing is shed.
+    package let pressure: LoopPressure?
+    /// The caller's part of the event loop's time; nil before HELLO.
+    private var share: LoopPressure.Share?
+    /// Bytes that came in this turn.
+    private var bytesOfTurn = 0
+    /// The last turn was too short for what waited.
+    private var isBacklogged = false
     /// Why the connection is not to be served at all.
     private let refusal: GoAway?
     private var machine: ServerStateMachine<ServerCall>
@@ -61,14 +69,16 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// - Parameters:
     ///   - name: What the server's HELLO calls it.
     ///   - refusal: The GOAWAY that the connection gets instead of being served.
+    ///   - pressure: Of the event loop; without it nothing is shed.
     package init(
         dispatcher: any CallDispatcher, limits: ConnectionLimits, name: String, statistics: ConnectionStatistics,
-        refusal: GoAway? = nil, eventLoop: any EventLoop
+        refusal: GoAway? = nil, pressure: LoopPressure? = nil, eventLoop: any EventLoop
     ) {
         self.dispatcher = dispatcher
         self.limits = limits
         self.statistics = statistics
         self.refusal = refusal
+        self.pressure = pressure
         self.eventLoop = eventLoop
         liveness = Liveness(limits: limits, now: .now())
         greeting = [
@@ -89,6 +99,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     package static var receiveAllocator: AdaptiveRecvByteBufferAllocator {
         AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 1024, maximum: 16 << 10)
     }
+
+    /// The channel option that bounds how often a channel is read before others are: its turn, which goes by time, ends
+    /// sooner, and what is not read cannot be seen to wait.
+    package static let readsPerTurn: UInt = 16
 
     // MARK: - Channel
 
@@ -120,12 +134,19 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         let now = NIODeadline.now()
         lastRead = now
         if liveness.heard(at: now) { setTimer() }
-        guard isReading else { return input.keep(bytes) }
-        handleInput(at: now) { input, handle in input.receive(bytes, handle) }
+        guard isReading else {
+            input.keep(bytes)
+            return readChannel(readsAhead)
+        }
+        handleInput(at: now, byteCount: input.byteCount + bytes.readableBytes) { input, handle in
+            input.receive(bytes, handle)
+        }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
+        if !isTurnOver { noteBacklog() }
         turnStart = nil
+        bytesOfTurn = 0
         flush()
         warmUp()
     }
@@ -138,6 +159,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     package func channelInactive(context: ChannelHandlerContext) {
         let calls = machine.end()
         timer.cancel()
+        if let share { pressure?.leave(share) }
+        share = nil
+        if isBacklogged { pressure?.backlog(false) }
+        isBacklogged = false
         publishTransfer()
         output.discard()
         if !isHandling { input.discard() }
@@ -158,7 +183,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         switch machine.receive(frame) {
         case .dispatch:
             liveness.called(at: arrival)
-            dispatcher.dispatch(frame, arrival: arrival, on: self)
+            if let pressure, let share, pressure.isShedding {
+                dispatch(frame, arrival, pressure, share)
+            } else {
+                dispatcher.dispatch(frame, arrival: arrival, on: self)
+            }
         case .authorize:
             greet(frame)
         case .refuse(let refusal):
@@ -194,26 +223,83 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         // Looking at the clock costs as much as a short call.
         guard framesOfTurn & 15 == 0, let turnStart, !machine.hasEnded else { return }
         let now = NIODeadline.now()
-        guard now - turnStart > ConnectionLimits.turnTime else { return }
+        let turnTime = pressure?.isShedding == true ? ConnectionLimits.sheddingTurnTime : ConnectionLimits.turnTime
+        guard now - turnStart > turnTime else { return }
         isTurnOver = true
         isReading = false
     }
 
+    /// Dispatches a request where that is within the caller's share, and sheds it where it is not.
+    private func dispatch(
+        _ frame: FrameView, _ arrival: NIODeadline, _ pressure: LoopPressure, _ share: LoopPressure.Share
+    ) {
+        if pressure.beginsRound() {
+            // Tasks come when the loop has looked at all its sockets.
+            eventLoop.execute { pressure.roundEnded(busyTime: ThreadClock.busyNanoseconds, now: .now()) }
+        }
+        guard pressure.admits(share) || dispatcher.isAlwaysAnswered(frame) else {
+            pressure.shed(now: lastRead)
+            dispatcher.refused(frame, .resourceExhausted)
+            return output.append(wireBytes: Self.overloaded, call: frame.call)
+        }
+        let start = NIODeadline.now()
+        dispatcher.dispatch(frame, arrival: arrival, on: self)
+        pressure.handled(share, in: .now() - start)
+    }
+
+    /// The END of a call that is shed, without the call.
+    private static let overloaded = Frame(
+        .end, code: .resourceExhausted, message: "more calls come than this server can answer; try again later",
+        metadata: [
+            "retry-after-ms": String(LoopPressure.retryAfterMilliseconds), CallError.notStartedKey: "1",
+        ]
+    ).wireBytes()
+
+    /// Tells of input that a turn was too short for.
+    private func noteBacklog() {
+        guard let pressure, let context else { return }
+        let isLong = isTurnOver || bytesOfTurn >= Self.longInput
+        let waiting = isLong ? input.byteCount + SocketQueue.unreadBytes(of: context.channel) : 0
+        guard waiting > 0 else {
+            if isBacklogged { pressure.backlog(false) }
+            isBacklogged = false
+            return
+        }
+        let now = NIODeadline.now()
+        let begin = turnStart ?? now
+        if !isBacklogged { pressure.backlog(true) }
+        isBacklogged = true
+        pressure.turnEnded(waiting: waiting, handled: bytesOfTurn - input.byteCount, in: now - begin, now: now)
+    }
+
+    /// What comes in one go at most: of more, some may still wait.
+    private static let longInput = 32 << 10
+
+    /// Whether the channel is read while it is not the connection's turn: only what is here can be seen to wait.
+    private var readsAhead: Bool {
+        guard let pressure, isTurnOver, context?.channel.isWritable == true else { return false }
+        return input.byteCount < pressure.mostReadAhead
+    }
+
     /// Handles frames, which count as having come when the last bytes did, however long they were held back.
     private func handleInput(
-        at now: NIODeadline, _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
+        at now: NIODeadline, byteCount: Int,
+        _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
     ) {
         let arrival = lastRead
         if turnStart == nil {
             turnStart = now
             framesOfTurn = 0
+            bytesOfTurn = 0
         }
+        bytesOfTurn += byteCount
         isHandling = true
         hasEndedFrame = false
         burst &+= 1
         let outcome = body(&input) { handle($0, arrival) }
         isHandling = false
         dispatcher.burstEnded()
+        if isTurnOver { noteBacklog() }
         if case .malformed(let error) = outcome { end(GoAway(error)) }
         if machine.hasEnded {
             input.discard()
@@ -231,6 +317,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         } catch {
             return end(GoAway(error.code, error.message, cause: .unauthenticated))
         }
+        share = pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
         let goAway = machine.accept()
         helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
@@ -380,14 +467,15 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             isReading = isToRead
             if isReading && !isHandling {
                 // Frames that were held back; in the middle of handling that goes on by itself.
-                handleInput(at: .now()) { input, handle in input.resume(handle) }
+                handleInput(at: .now(), byteCount: input.byteCount) { input, handle in input.resume(handle) }
                 turnStart = nil
+                bytesOfTurn = 0
                 write()
                 return resolveCongestion()
             }
         }
         guard !isHandling else { return }
-        readChannel(isReading)
+        readChannel(isReading || readsAhead)
         if isTurnOver && nextTurn == .distantFuture {
             // Counted from here, lest it be due at once, in the same round of the event loop.
             nextTurn = .now() + ConnectionLimits.turnPause

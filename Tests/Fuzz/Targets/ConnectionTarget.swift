@@ -54,6 +54,10 @@ private final class ScriptedServer: CallDispatcher {
     private var answered: [UInt64] = []
     private var output: [UInt8] = []
 
+    let caller: String? = nil
+
+    func isAlwaysAnswered(_ request: FrameView) -> Bool { false }
+
     init() {
         let limits = ConnectionLimits(maximumFrameLength: 2_048, maximumOpenCalls: 4)
         let connection = ServerConnection(

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Measures what a herd does with three times as much as it can: new prompts to `herdd all` on one core, loads on another.
+
+Each round measures the capacity in a closed loop, then open loops of 50 %, 300 % and again 50 % of it with Health beside
+them, and prints what the targets are about. Ratios are of one round; the figures printed are medians of all rounds. Ends
+with 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import herd
+import measure
+
+
+class Round:
+    """One herd under the three loads."""
+
+    def __init__(self, options: argparse.Namespace, process: herd.Process, prompts: Path, seed: int) -> None:
+        self.options, self.process, self.seed = options, process, seed
+        self.tool = herd.Tool(options.bin, process.addresses["router"], measure.LOAD_CORE)
+        self.common = ("--workload", "route", "--prompts", prompts, "--repeats", options.repeats, "--connections",
+                       options.connections)
+
+    def load(self, *arguments: object, seconds: float, warm_up: float = 1.0) -> dict:
+        self.seed += 1
+        return self.tool.load(*self.common, *arguments, "--seconds", seconds, "--warm-up", warm_up, "--seed", self.seed,
+                              may_fail=True)
+
+    def beside_health(self, rate: float) -> tuple[dict, dict, float]:
+        """An open loop, calls of Health beside it, and the most memory there was, in MB."""
+        most, is_over = 0.0, threading.Event()
+
+        def watch() -> None:
+            nonlocal most
+            while not is_over.wait(0.1):
+                most = max(most, self.process.memory())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            health = subprocess.Popen(
+                ["taskset", "-c", measure.LOAD_CORE, str(self.options.bin / "herd-load"), "--server",
+                 self.tool.address, "--json", "--workload", "echo", "--rate", "100", "--connections", "1",
+                 "--seconds", str(self.options.seconds), "--warm-up", "1"], stdout=subprocess.PIPE, text=True)
+            report = self.load("--rate", round(rate), seconds=self.options.seconds)
+            return report, json.loads(health.communicate()[0]), most
+        finally:
+            is_over.set()
+            watcher.join()
+
+    def shed(self) -> float:
+        return json.loads(self.tool.ctl("status", "--json"))["figures"]["shed_calls"]
+
+    def run(self) -> dict[str, float]:
+        capacity = self.load("--in-flight", 8, seconds=self.options.seconds)["requests_per_second"]
+        shed = self.shed()
+        half, _, before = self.beside_health(capacity / 2)
+        shed_at_half = self.shed() - shed
+        over, health, peak = self.beside_health(capacity * self.options.times)
+        begin = time.monotonic()
+        after = self.load("--rate", round(capacity / 2), seconds=self.options.seconds,
+                          warm_up=max(0.0, 2 - (time.monotonic() - begin)))
+        good = over["requests_per_second"]
+        return {
+            "capacity": capacity,
+            "p99 at half load": half["latency_ms"]["p99"],
+            "p99 overloaded": over["latency_ms"]["p99"],
+            "goodput": good / capacity,
+            "p99 ratio": over["latency_ms"]["p99"] / half["latency_ms"]["p99"],
+            "health": health["latency_ms"]["max"],
+            "health failed": health["failed"],
+            "memory": peak - before,
+            "shed at half load": shed_at_half,
+            "failed after": after["failed"],
+            "p99 after": after["latency_ms"]["p99"] / half["latency_ms"]["p99"],
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=Path, default=herd.ROOT / ".build/release", help="folder of the programs")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, each on a herd of its own (default: 5)")
+    parser.add_argument("--seconds", type=float, default=8, help="of each load (default: 8)")
+    parser.add_argument("--connections", type=int, default=16, help="that call (default: 16)")
+    parser.add_argument("--times", type=float, default=3, help="the capacity is asked for (default: 3)")
+    parser.add_argument("--repeats", type=float, default=0, help="share of prompts that are known (default: 0)")
+    parser.add_argument("--data", type=Path, help="prepared by an earlier run, or to be kept for later ones")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    options.share, options.folder = 1.0, None
+    figures = measure.Figures()
+    try:
+        with tempfile.TemporaryDirectory(prefix="herd-overload-") as folder:
+            rounds = measured(options, Path(folder))
+    except herd.Failure as failure:
+        print(f"overload.py: {failure}", file=sys.stderr)
+        return 70
+    median = {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
+    times = f"at {options.times:g}x"
+    figures.add("capacity, closed loop", median["capacity"], "/s")
+    figures.add("p99 at half load", median["p99 at half load"], "ms")
+    figures.add(f"p99 of admitted calls {times}", median["p99 overloaded"], "ms")
+    figures.add(f"goodput {times}, of capacity", median["goodput"], "x", at_least=0.9)
+    figures.add(f"p99 of admitted calls {times}, of that at half load", median["p99 ratio"], "x", at_most=3)
+    figures.add(f"Health {times}: slowest", median["health"], "ms", at_most=50)
+    figures.add(f"Health {times}: failed", sum(row["health failed"] for row in rounds), "", at_most=0)
+    figures.add(f"memory {times} over that at half load", median["memory"], "MB", at_most=20)
+    figures.add("shed at half load", median["shed at half load"], "", at_most=0)
+    figures.add("failed, from 2 s after the load's end", median["failed after"], "", at_most=0)
+    figures.add("p99 from 2 s after the load's end, of that before it", median["p99 after"], "x", at_most=3)
+    if options.json:
+        options.json.write_text(json.dumps({"figures": figures.rows, "rounds": rounds}, indent=2) + "\n")
+    return 1 if any(row["missed"] for row in figures.rows) else 0
+
+
+def measured(options: argparse.Namespace, folder: Path) -> list[dict[str, float]]:
+    """The rounds."""
+    home = options.data or folder
+    home.mkdir(parents=True, exist_ok=True)
+    data, prompts = home / "herd", home / "prompts.txt"
+    if not data.exists():
+        measurement = measure.Measurement(options, home, measure.Figures())
+        prompts, models, rows = measurement.made(models=11, rows=57 * 40)
+        measurement.prepare(data, models, rows)
+    rounds = []
+    for number in range(options.rounds):
+        copy = folder / f"round-{number}"
+        subprocess.run(["cp", "-r", str(data), str(copy)], check=True)
+        with herd.running(herd.herd_all(options.bin, copy), folder, measure.SERVER_CORE) as process:
+            tool = herd.Tool(options.bin, process.addresses["router"], measure.LOAD_CORE)
+            tool.wait_for_predictor(prompts.read_text().splitlines()[0])
+            rounds.append(Round(options, process, prompts, 100 * number).run())
+        print("round", number + 1, {name: round(value, 2) for name, value in rounds[-1].items()}, file=sys.stderr)
+    return rounds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

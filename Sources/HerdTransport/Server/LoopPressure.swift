@@ -1,0 +1,158 @@
+package import NIOCore
+
+/// Whether one event loop keeps up with its connections, and who is served while it does not.
+///
+/// Calls that wait for longer than `limit`, for a while and not only in a burst, mean that more comes than can be done. From
+/// then on the loop works in rounds: what has come is either answered in its round or shed, which costs a fraction of
+/// answering, so that nothing waits for longer than a round takes. Every caller gets the same part of a round, its level;
+/// who wants less leaves the rest to the others (max-min fairness), however many connections each has. The level follows
+/// from what rounds take: it falls while they are longer than `roundTime`, whatever they are spent on, and rises while they
+/// are shorter. It ends when nothing had to be shed for half a second.
+///
+/// Used on its event loop only; every time is given by the caller.
+package final class LoopPressure: @unchecked Sendable {
+    /// What one caller, a token or a connection without one, has of this loop.
+    package final class Share {
+        fileprivate let key: String
+        fileprivate var connections = 0
+        /// In which it called last.
+        fileprivate var round: UInt64 = 0
+        /// Nanoseconds that it may still take; the last call that it pays for overdraws it.
+        fileprivate var credit: Int64 = 0
+
+        fileprivate init(key: String) { self.key = key }
+    }
+
+    /// Whether calls beyond a caller's share are shed.
+    package private(set) var isShedding = false
+
+    private let limit: Int64
+    private var shares: [String: Share] = [:]
+    /// Connections that have more than one turn's worth waiting.
+    private var backlogged = 0
+
+    private var overSince: NIODeadline?
+    private var lastOver = NIODeadline.uptimeNanoseconds(0)
+
+    private var round: UInt64 = 0
+    private var isInRound = false
+    /// The loop's own time when the last round ended; nil when that is not known.
+    private var busyTime: Int64?
+    /// Nanoseconds that each caller gets in a round.
+    private var level = Double(roundTime.nanoseconds)
+    private var lastShed = NIODeadline.uptimeNanoseconds(0)
+
+    /// How long calls must have waited too long: a burst is worked off in less.
+    package static let patience = TimeAmount.milliseconds(50)
+    /// How long a round is to take: calls wait for as long; shorter ones lose more to reading and writing.
+    package static let roundTime = TimeAmount.milliseconds(1)
+    package static let calm = TimeAmount.milliseconds(500)
+    /// When a caller whose call was shed should try again, in milliseconds.
+    package static let retryAfterMilliseconds = 100
+    /// Everybody gets a call from time to time, and the level must find back.
+    private static let leastLevel = 1_000.0
+    private static let mostReadAheadTogether = 32 << 20
+
+    /// - Parameter limit: how long calls may wait.
+    package init(limit: TimeAmount) {
+        self.limit = max(1, limit.nanoseconds)
+    }
+
+    // MARK: - Who calls
+
+    /// The share of a caller, for one more connection; to be given back to `leave`.
+    package func join(_ key: String) -> Share {
+        let share = shares[key] ?? Share(key: key)
+        share.connections += 1
+        shares[key] = share
+        return share
+    }
+
+    package func leave(_ share: Share) {
+        share.connections -= 1
+        if share.connections == 0 { shares[share.key] = nil }
+    }
+
+    // MARK: - What is measured
+
+    /// A connection has more than one turn's worth waiting, or no longer.
+    package func backlog(_ isBacklogged: Bool) { backlogged += isBacklogged ? 1 : -1 }
+
+    /// A connection's turn is over, and more waits.
+    ///
+    /// - Parameters:
+    ///   - waiting: bytes that were not handled.
+    ///   - handled: bytes that were.
+    ///   - time: what those took.
+    package func turnEnded(waiting: Int, handled: Int, in time: TimeAmount, now: NIODeadline) {
+        guard handled > 0 else { return }
+        // The others have their turns in between.
+        let turns = Double(waiting) / Double(handled) * Double(max(1, backlogged))
+        waited(.nanoseconds(Int64(min(turns * Double(time.nanoseconds), 1e15))), now: now)
+    }
+
+    /// Calls wait for so long before they are begun.
+    package func waited(_ delay: TimeAmount, now: NIODeadline) {
+        guard delay.nanoseconds > limit, !isShedding else { return }
+        // What came before a pause was another burst.
+        if overSince == nil || now - lastOver > .nanoseconds(limit) { overSince = now }
+        lastOver = now
+        guard let overSince, now - overSince > Self.patience else { return }
+        isShedding = true
+        lastShed = now
+        busyTime = nil
+        level = Double(Self.roundTime.nanoseconds) / Double(max(1, backlogged))
+    }
+
+    /// The most bytes that a connection reads while others have their turns.
+    package var mostReadAhead: Int { Self.mostReadAheadTogether / max(8, backlogged) }
+
+    // MARK: - While calls are shed
+
+    /// Whether a round begins with this call; whoever is told so tells of the round's end when the event loop has come
+    /// round to all its connections.
+    package func beginsRound() -> Bool {
+        guard !isInRound else { return false }
+        isInRound = true
+        round &+= 1
+        return true
+    }
+
+    /// Whether a caller has some of its share left.
+    package func admits(_ share: Share) -> Bool {
+        if share.round != round {
+            share.round = round
+            // What was not used is not saved: it was given to others.
+            share.credit = min(share.credit, 0) + Int64(level)
+        }
+        return share.credit > 0
+    }
+
+    /// A caller's call took so much of the loop's time.
+    package func handled(_ share: Share, in time: TimeAmount) {
+        share.credit -= time.nanoseconds
+    }
+
+    /// A call was shed.
+    package func shed(now: NIODeadline) {
+        lastShed = now
+    }
+
+    /// A round is over.
+    ///
+    /// - Parameter busyTime: the processor time that the loop's thread has used since it began, in nanoseconds.
+    package func roundEnded(busyTime: Int64, now: NIODeadline) {
+        isInRound = false
+        if let last = self.busyTime {
+            let ratio = Double(Self.roundTime.nanoseconds) / Double(max(1, busyTime - last))
+            // Down at once, since calls wait; up in steps, since what comes next may be more.
+            level *= min(max(ratio, 1 / 16), 1.25)
+            level = min(max(level, Self.leastLevel), Double(Self.roundTime.nanoseconds))
+        }
+        self.busyTime = busyTime
+        if now - lastShed > Self.calm {
+            isShedding = false
+            overSince = nil
+        }
+    }
+}
