@@ -36,17 +36,28 @@ package final class LoopPressure: @unchecked Sendable {
 
     private var round: UInt64 = 0
     private var isInRound = false
-    /// The loop's own time when the last round ended; nil when that is not known.
-    private var busyTime: Int64?
+    /// Connections that call in it.
+    private var callers = 0
+    /// What the loop's thread had used when the last round ended; nil when that is not known.
+    private var use: ThreadUse?
+    /// Somebody waited for its turn since the last round, which a loop may well sleep over.
+    private var hadBacklog = false
+    /// In how many rounds it slept, since when.
+    private var sleeps = (count: 0, start: NIODeadline.uptimeNanoseconds(0))
     /// Nanoseconds that each caller gets in a round.
     private var level = Double(roundTime.nanoseconds)
     private var lastShed = NIODeadline.uptimeNanoseconds(0)
 
     /// How long calls must have waited too long: a burst is worked off in less.
     package static let patience = TimeAmount.milliseconds(50)
-    /// How long a round is to take: calls wait for as long; shorter ones lose more to reading and writing.
+    /// How long a round is to take, and how much longer for each connection that calls in it: calls wait for as long, but
+    /// shorter rounds lose more to reading from each connection and writing to it.
     package static let roundTime = TimeAmount.milliseconds(1)
+    package static let connectionTime = TimeAmount.microseconds(60)
+    package static let longestRound = TimeAmount.milliseconds(8)
     package static let calm = TimeAmount.milliseconds(500)
+    /// How often a loop sleeps in that time that keeps up.
+    private static let manySleeps = 50
     /// When a caller whose call was shed should try again, in milliseconds.
     package static let retryAfterMilliseconds = 100
     /// Everybody gets a call from time to time, and the level must find back.
@@ -76,7 +87,10 @@ package final class LoopPressure: @unchecked Sendable {
     // MARK: - What is measured
 
     /// A connection has more than one turn's worth waiting, or no longer.
-    package func backlog(_ isBacklogged: Bool) { backlogged += isBacklogged ? 1 : -1 }
+    package func backlog(_ isBacklogged: Bool) {
+        backlogged += isBacklogged ? 1 : -1
+        if isBacklogged { hadBacklog = true }
+    }
 
     /// A connection's turn is over, and more waits.
     ///
@@ -100,7 +114,8 @@ package final class LoopPressure: @unchecked Sendable {
         guard let overSince, now - overSince > Self.patience else { return }
         isShedding = true
         lastShed = now
-        busyTime = nil
+        use = nil
+        sleeps = (0, now)
         level = Double(Self.roundTime.nanoseconds) / Double(max(1, backlogged))
     }
 
@@ -109,13 +124,22 @@ package final class LoopPressure: @unchecked Sendable {
 
     // MARK: - While calls are shed
 
-    /// Whether a round begins with this call; whoever is told so tells of the round's end when the event loop has come
-    /// round to all its connections.
-    package func beginsRound() -> Bool {
-        guard !isInRound else { return false }
-        isInRound = true
-        round &+= 1
-        return true
+    /// A connection calls that did so last in `round`, which becomes the one that there is.
+    ///
+    /// - Returns: whether the round begins with this call; whoever is told so tells of the round's end when the event loop
+    ///   has come round to all its connections.
+    package func called(lastIn round: inout UInt64) -> Bool {
+        let begins = !isInRound
+        if begins {
+            isInRound = true
+            callers = 0
+            self.round &+= 1
+        }
+        if round != self.round {
+            round = self.round
+            callers += 1
+        }
+        return begins
     }
 
     /// Whether a caller has some of its share left.
@@ -139,20 +163,27 @@ package final class LoopPressure: @unchecked Sendable {
     }
 
     /// A round is over.
-    ///
-    /// - Parameter busyTime: the processor time that the loop's thread has used since it began, in nanoseconds.
-    package func roundEnded(busyTime: Int64, now: NIODeadline) {
+    package func roundEnded(use: ThreadUse, now: NIODeadline) {
         isInRound = false
-        if let last = self.busyTime {
-            let ratio = Double(Self.roundTime.nanoseconds) / Double(max(1, busyTime - last))
-            // Down at once, since calls wait; up in steps, since what comes next may be more.
-            level *= min(max(ratio, 1 / 16), 1.25)
-            level = min(max(level, Self.leastLevel), Double(Self.roundTime.nanoseconds))
+        defer { self.use = use }
+        guard let last = self.use else { return }
+        let busy = use.busy - last.busy
+        // Down at once, since calls wait; up in steps, since what comes next may be more.
+        let target = Double(
+            min(Self.roundTime + Self.connectionTime * callers, Self.longestRound).nanoseconds)
+        level *= min(max(target / Double(max(1, busy)), 1 / 16), 1.25)
+        level = min(max(level, Self.leastLevel), target)
+        if use.sleeps != last.sleeps && !hadBacklog { sleeps.count += 1 }
+        hadBacklog = backlogged > 0
+        if now - sleeps.start > Self.calm {
+            if sleeps.count >= Self.manySleeps { end() }
+            sleeps = (0, now)
         }
-        self.busyTime = busyTime
-        if now - lastShed > Self.calm {
-            isShedding = false
-            overSince = nil
-        }
+        if now - lastShed > Self.calm { end() }
+    }
+
+    private func end() {
+        isShedding = false
+        overSince = nil
     }
 }

@@ -22,6 +22,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     package let pressure: LoopPressure?
     /// The caller's part of the event loop's time; nil before HELLO.
     private var share: LoopPressure.Share?
+    /// The round of the pressure in which the client called last.
+    private var lastRound: UInt64 = 0
     /// Bytes that came in this turn.
     private var bytesOfTurn = 0
     /// The last turn was too short for what waited.
@@ -233,9 +235,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private func dispatch(
         _ frame: FrameView, _ arrival: NIODeadline, _ pressure: LoopPressure, _ share: LoopPressure.Share
     ) {
-        if pressure.beginsRound() {
+        if pressure.called(lastIn: &lastRound) {
             // Tasks come when the loop has looked at all its sockets.
-            eventLoop.execute { pressure.roundEnded(busyTime: ThreadClock.busyNanoseconds, now: .now()) }
+            eventLoop.execute { pressure.roundEnded(use: .current, now: .now()) }
         }
         guard pressure.admits(share) || dispatcher.isAlwaysAnswered(frame) else {
             pressure.shed(now: lastRead)
