@@ -53,6 +53,10 @@ measure-scale: build ## New prompts, predictions in process, memory, starts, imp
 	swift build $(SWIFT_FLAGS) --product prediction-speed
 	python3 Scripts/scale/measure.py --json .build/scale.json
 
+measure-overload: build ## Three times what a herd can do, idle connections by the ten thousand, floods (10 minutes).
+	python3 Scripts/scale/overload.py --json .build/overload.json
+	python3 Scripts/scale/crowd.py --json .build/crowd.json
+
 measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
 	.venv/bin/python Scripts/measure_complete.py
 	.venv/bin/python Scripts/measure_complete.py --cached

@@ -63,6 +63,25 @@ import Testing
         script.cancel()
     }
 
+    @Test func `a call that an overloaded server turned away is made again, within the budget`() async throws {
+        let asked = Counter()
+        let (client, requests, script) = try await refusing { request in
+            asked.increment()
+            guard asked.count == 1 || request.method == Router.complete.path else {
+                return Frame(.end, call: request.call, payload: RouteResponse(decisionId: "d").pack())
+            }
+            return .end(request, .resourceExhausted, ["not-started": "1", "retry-after-ms": "30"])
+        }
+        let start = ContinuousClock.now
+        let answer = try await client.call(Router.route, route(""))
+        #expect(answer.decisionId == "d")
+        #expect(requests.count == 2)
+        #expect(ContinuousClock.now - start >= .milliseconds(30))
+        await expect(.resourceExhausted) { try await client.call(path: Router.complete.path, payload: []) }
+        #expect(requests.count == 6)
+        script.cancel()
+    }
+
     @Test func `a call that a server turned down goes to another one first`() async throws {
         let sent = Counter()
         let sick = try await ScriptedServer.start()

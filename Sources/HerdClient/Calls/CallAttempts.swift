@@ -50,7 +50,7 @@ struct CallAttempts: Sendable {
                 } onCancel: {
                     connection.cancel(call)
                 }
-                guard case .end(.failure(let error, let progress)) = event, error.code == .unavailable else {
+                guard case .end(.failure(let error, let progress)) = event, Self.isPassing(error, progress) else {
                     return Started(attempt: (call, connection), event: event)
                 }
                 retries.failed(error, progress, on: endpoint, wasGreeted: connection.wasGreeted)
@@ -62,6 +62,11 @@ struct CallAttempts: Sendable {
                 }
             }
         }
+    }
+
+    /// Whether the server, or the way to it, and not the call is what failed: not there, or with too much to do.
+    private static func isPassing(_ error: CallError, _ progress: CallProgress) -> Bool {
+        error.code == .unavailable || error.code == .resourceExhausted && progress == .turnedDown
     }
 
     /// When to make the call again; nil if that is not safe, over the budget or too late.
@@ -78,8 +83,8 @@ struct CallAttempts: Sendable {
         }
         var next = now
         if !pool.hasOther(than: retries.tried) {
-            let wanted = error.retryAfter ?? .zero
-            next = now + max(wanted, Backoff.pause(after: retries.count, pool.configuration))
+            // All whose calls were turned away at once are not to come back at once.
+            next = now + (error.retryAfter ?? .zero) + Backoff.pause(after: retries.count, pool.configuration)
         }
         guard next < end, pool.budget.takeRetry(at: now) else { return nil }
         retries.count += 1

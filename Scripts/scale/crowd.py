@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Measures what crowds cost a herd: 10,000 connections that say nothing, and floods of connection attempts and of HELLOs
+that are none, beside a client that calls all the while.
+
+One herd on one core, crowds and client on another. Ratios compare a client's calls during the flood with its calls right
+before it; the figures printed are medians of all rounds. Ends with 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import resource
+import socket
+import statistics
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import herd
+import measure
+
+HELLO = bytes.fromhex("00000004") + bytes([0x08, 0x01, 0x50, 0x01])
+# A frame that is none, a length over the limit, a REQUEST before HELLO, and a version that there is not.
+MALFORMED = (bytes.fromhex("00000008ffffffffffffffff"), bytes.fromhex("7fffffff"),
+             bytes.fromhex("00000004") + bytes([0x08, 0x02, 0x10, 0x01]),
+             bytes.fromhex("00000004") + bytes([0x08, 0x01, 0x50, 0x63]))
+RESET = struct.pack("ii", 1, 0)
+
+
+def split(address: str) -> tuple[str, int]:
+    host, port = address.rsplit(":", 1)
+    return host, int(port)
+
+
+def flood(address: tuple[str, int], count: int, kind: str, core: int) -> None:
+    """So many attempts, as fast as they go; each is closed without waiting for an answer."""
+    os.sched_setaffinity(0, {core})
+    # Each address of this machine has ports of its own.
+    sources = itertools.cycle([f"127.0.0.{last}" for last in range(2, 12)])
+    for number in range(count):
+        peer = socket.socket()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        peer.bind((next(sources), 0))
+        try:
+            peer.connect(address)
+            if kind == "hello":
+                peer.sendall(MALFORMED[number % len(MALFORMED)])
+        except OSError:
+            pass
+        peer.close()
+
+
+class Crowd:
+    def __init__(self, options: argparse.Namespace, process: herd.Process) -> None:
+        self.options, self.process = options, process
+        self.tool = herd.Tool(options.bin, process.addresses["router"], measure.LOAD_CORE)
+        self.address = split(process.addresses["router"])
+
+    def idle(self) -> float:
+        """Bytes of anonymous memory for each connection that has said HELLO and nothing since."""
+        before = self.process.memory()
+        peers = []
+        for number in range(self.options.connections):
+            peer = socket.socket()
+            peer.bind((f"127.0.0.{2 + number % 10}", 0))
+            peer.connect(self.address)
+            peer.sendall(HELLO)
+            peers.append(peer)
+        for peer in peers:
+            peer.settimeout(30)
+            if len(peer.recv(4096)) < 8:
+                raise herd.Failure("a connection was closed")
+        # What the next burst might have used is given back after five seconds.
+        time.sleep(7)
+        after = self.process.memory()
+        for peer in peers:
+            peer.close()
+        return (after - before) * 1e6 / self.options.connections
+
+    def good(self, seconds: float, seed: int) -> dict:
+        return self.tool.load("--workload", "echo", "--rate", 500, "--connections", 1, "--seconds", seconds, "--warm-up",
+                              0.2, "--seed", seed, may_fail=True)
+
+    def beside(self, kind: str, seed: int) -> dict[str, float]:
+        """A good client's calls during a flood, of those before it."""
+        calm = self.good(3, seed)
+        flooder = multiprocessing.Process(target=flood, args=(self.address, self.options.attempts, kind, 1))
+        begin = time.monotonic()
+        flooder.start()
+        reports = []
+        while flooder.is_alive():
+            seed += 1
+            reports.append(self.good(3, seed))
+        seconds = time.monotonic() - begin
+        flooder.join()
+        latency = {name: statistics.median(report["latency_ms"][name] for report in reports) for name in ("p50", "p99")}
+        return {
+            "attempts a second": self.options.attempts / seconds,
+            "p50": latency["p50"] / calm["latency_ms"]["p50"],
+            "p99": latency["p99"] / calm["latency_ms"]["p99"],
+            "p50 ms": latency["p50"],
+            "p99 ms": latency["p99"],
+            "failed": sum(report["failed"] for report in reports),
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=Path, default=herd.ROOT / ".build/release", help="folder of the programs")
+    parser.add_argument("--rounds", type=int, default=3, help="floods of each kind (default: 3)")
+    parser.add_argument("--connections", type=int, default=10_000, help="that say nothing (default: 10000)")
+    parser.add_argument("--attempts", type=int, default=100_000, help="of each flood (default: 100000)")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard < options.connections + 100:
+        print(f"crowd.py: this process may open {hard} files only; raise ulimit -n", file=sys.stderr)
+        return 77
+    figures = measure.Figures()
+    try:
+        with tempfile.TemporaryDirectory(prefix="herd-crowd-") as name:
+            folder = Path(name)
+            with herd.running(herd.herd_all(options.bin, folder / "data"), folder, measure.SERVER_CORE) as process:
+                crowd = Crowd(options, process)
+                crowd.good(1, 1)
+                figures.add(f"memory of each of {options.connections:,} idle connections", crowd.idle(), "bytes",
+                            at_most=10_000)
+                for kind, text in (("connect", "connection attempts"), ("hello", "malformed HELLOs")):
+                    rows = [crowd.beside(kind, 100 * number) for number in range(options.rounds)]
+                    for row in rows:
+                        print(kind, {key: round(value, 2) for key, value in row.items()}, file=sys.stderr)
+                    median = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+                    flooded = f"{options.attempts:,} {text}"
+                    figures.add(f"{flooded}: a second", median["attempts a second"], "/s")
+                    figures.add(f"{flooded}: a good client's p50, of that before", median["p50"], "x", at_most=3)
+                    figures.add(f"{flooded}: its p99, of that before", median["p99"], "x", at_most=3)
+                    figures.add(f"{flooded}: its calls that failed", sum(row["failed"] for row in rows), "", at_most=0)
+    except herd.Failure as failure:
+        print(f"crowd.py: {failure}", file=sys.stderr)
+        return 70
+    if options.json:
+        options.json.write_text(json.dumps({"figures": figures.rows}, indent=2) + "\n")
+    return 1 if any(row["missed"] for row in figures.rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+import HerdTransport
+import NIOCore
+import Testing
+
+/// Who is served by a loop that more is asked of than it can do; all times are made up.
+@Suite struct LoopPressureTests {
+    @Test func `a loop that keeps up sheds nothing`() {
+        var loop = SimulatedLoop()
+        loop.callers = [.init(rate: 15_000), .init(rate: 12_000)]
+        loop.run(for: .seconds(2))
+        #expect(loop.shed == 0)
+        #expect(!loop.pressure.isShedding)
+    }
+
+    @Test func `a burst is worked off`() {
+        var loop = SimulatedLoop()
+        // 45 ms of work at once, again and again.
+        loop.callers = [.init(rate: 5_000, burst: 1_500)]
+        loop.run(for: .seconds(3))
+        #expect(loop.shed == 0)
+    }
+
+    @Test(arguments: [1, 2, 16, 100])
+    func `of three times what it can do it does nearly as much as it can, and that soon`(callers: Int) {
+        var loop = SimulatedLoop()
+        loop.callers = .init(repeating: .init(rate: 100_000 / Double(callers)), count: callers)
+        loop.run(for: .milliseconds(500))
+        loop.forget()
+        loop.run(for: .seconds(4))
+        #expect(loop.pressure.isShedding)
+        // 33,333 a second, without reading, writing and shedding.
+        #expect(loop.goodput > 26_000, "\(loop.goodput)")
+        #expect(loop.p99 < .milliseconds(callers > 16 ? 20 : 8), "\(loop.p99)")
+        let answered = loop.callers.map(\.answered)
+        #expect(Double(answered.max()!) < 1.2 * Double(answered.min()!), "\(answered)")
+    }
+
+    @Test func `who asks for little gets it whole`() {
+        var loop = SimulatedLoop()
+        loop.callers = [.init(rate: 2_000), .init(rate: 40_000), .init(rate: 80_000), .init(rate: 300)]
+        loop.run(for: .milliseconds(500))
+        loop.forget()
+        loop.run(for: .seconds(4))
+        let (small, large, largest, least) = (loop.callers[0], loop.callers[1], loop.callers[2], loop.callers[3])
+        #expect(Double(small.answered) > 0.97 * Double(small.answered + small.shed))
+        #expect(Double(least.answered) > 0.97 * Double(least.answered + least.shed))
+        #expect(Double(largest.answered) < 1.15 * Double(large.answered))
+        #expect(Double(largest.answered) > 0.85 * Double(large.answered))
+    }
+
+    @Test func `a caller gets no more for having many connections`() {
+        var loop = SimulatedLoop()
+        loop.callers = [.init(rate: 50_000, connections: 20), .init(rate: 50_000)]
+        loop.run(for: .milliseconds(500))
+        loop.forget()
+        loop.run(for: .seconds(4))
+        #expect(Double(loop.callers[0].answered) < 1.2 * Double(loop.callers[1].answered))
+        #expect(Double(loop.callers[0].answered) > 0.8 * Double(loop.callers[1].answered))
+    }
+
+    @Test func `calls that cost ten times as much get as much time`() {
+        var loop = SimulatedLoop()
+        loop.callers = [.init(rate: 50_000, cost: .microseconds(30)), .init(rate: 10_000, cost: .microseconds(300))]
+        loop.run(for: .milliseconds(500))
+        loop.forget()
+        loop.run(for: .seconds(4))
+        let times = loop.callers.map { Double($0.answered) * Double($0.cost.nanoseconds) }
+        #expect(times[0] > 0.7 * times[1] && times[1] > 0.7 * times[0], "\(times)")
+    }
+
+    @Test func `nothing is shed any more when less comes`() {
+        var loop = SimulatedLoop()
+        loop.callers = .init(repeating: .init(rate: 20_000), count: 5)
+        loop.run(for: .seconds(1))
+        #expect(loop.pressure.isShedding)
+        for index in loop.callers.indices { loop.callers[index].rate = 3_000 }
+        loop.run(for: .milliseconds(1_100))
+        #expect(!loop.pressure.isShedding)
+        loop.forget()
+        loop.run(for: .seconds(1))
+        #expect(loop.shed == 0)
+        #expect(loop.p99 < .milliseconds(1))
+    }
+
+    @Test func `a caller that left is forgotten`() {
+        let pressure = LoopPressure(limit: .milliseconds(20))
+        let first = pressure.join("a")
+        #expect(pressure.join("a") === first)
+        pressure.leave(first)
+        #expect(pressure.join("a") === first)
+        pressure.leave(first)
+        pressure.leave(first)
+        #expect(pressure.join("a") !== first)
+    }
+}
+
+/// An event loop and those who call it: in each of its rounds it looks at all connections that sent something.
+private struct SimulatedLoop {
+    struct Caller {
+        var rate: Double
+        var burst = 1
+        var connections = 1
+        var cost = TimeAmount.microseconds(30)
+        var answered = 0
+        var shed = 0
+        /// When those calls came that wait.
+        fileprivate var waiting: [[NIODeadline]] = []
+        fileprivate var due = 0.0
+        fileprivate var next = 0
+        fileprivate var share: LoopPressure.Share?
+        fileprivate var rounds: [UInt64] = []
+
+        init(rate: Double, burst: Int = 1, connections: Int = 1, cost: TimeAmount = .microseconds(30)) {
+            self.rate = rate
+            self.burst = burst
+            self.connections = connections
+            self.cost = cost
+        }
+    }
+
+    let pressure = LoopPressure(limit: .milliseconds(20))
+    var callers: [Caller] = []
+    private var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    private var use = ThreadUse(busy: 0, sleeps: 0)
+    private var delays: [Int64] = []
+    private var begin = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    private var isBacklogged = false
+
+    private static let shedCost = TimeAmount.nanoseconds(1_500)
+    private static let connectionCost = TimeAmount.microseconds(8)
+
+    var shed: Int { callers.reduce(0) { $0 + $1.shed } }
+    var goodput: Double {
+        Double(callers.reduce(0) { $0 + $1.answered }) / (Double((now - begin).nanoseconds) / 1e9)
+    }
+    var p99: TimeAmount {
+        let sorted = delays.sorted()
+        return .nanoseconds(sorted.isEmpty ? 0 : sorted[sorted.count * 99 / 100])
+    }
+
+    mutating func forget() {
+        begin = now
+        delays = []
+        for index in callers.indices { (callers[index].answered, callers[index].shed) = (0, 0) }
+    }
+
+    mutating func run(for duration: TimeAmount) {
+        let end = now + duration
+        while now < end {
+            arrive(until: now)
+            guard callers.contains(where: { $0.waiting.contains { !$0.isEmpty } }) else {
+                use.sleeps += 1
+                now = now + .microseconds(20)
+                continue
+            }
+            turn()
+        }
+    }
+
+    private mutating func arrive(until now: NIODeadline) {
+        for index in callers.indices {
+            if callers[index].share == nil {
+                callers[index].share = pressure.join("\(index)")
+                callers[index].waiting = .init(repeating: [], count: callers[index].connections)
+                callers[index].rounds = .init(repeating: 0, count: callers[index].connections)
+                // Not all at the same moment.
+                callers[index].due = Double(now.uptimeNanoseconds) + 1e9 / callers[index].rate / Double(index + 1)
+            }
+            while callers[index].due <= Double(now.uptimeNanoseconds) {
+                let due = NIODeadline.uptimeNanoseconds(UInt64(callers[index].due))
+                let connection = callers[index].next % callers[index].connections
+                callers[index].next += 1
+                callers[index].waiting[connection] += .init(repeating: due, count: callers[index].burst)
+                callers[index].due += 1e9 * Double(callers[index].burst) / callers[index].rate
+            }
+        }
+    }
+
+    /// One round of the loop, which takes all that is there; without shedding half a millisecond's worth of each connection.
+    private mutating func turn() {
+        let start = now
+        let isShedding = pressure.isShedding
+        var begins = false
+        var rest = TimeAmount.zero
+        for index in callers.indices {
+            for connection in callers[index].waiting.indices where !callers[index].waiting[connection].isEmpty {
+                now = now + Self.connectionCost
+                let waiting = callers[index].waiting[connection]
+                let turnStart = now
+                var handled = 0
+                for arrival in waiting {
+                    if !isShedding && now - turnStart > .microseconds(500) { break }
+                    handled += 1
+                    if isShedding {
+                        begins = pressure.called(lastIn: &callers[index].rounds[connection]) || begins
+                        guard pressure.admits(callers[index].share!) else {
+                            pressure.shed(now: now)
+                            callers[index].shed += 1
+                            now = now + Self.shedCost
+                            continue
+                        }
+                        pressure.handled(callers[index].share!, in: callers[index].cost)
+                    }
+                    now = now + callers[index].cost
+                    callers[index].answered += 1
+                    delays.append((now - arrival).nanoseconds)
+                }
+                callers[index].waiting[connection].removeFirst(handled)
+                rest = rest + callers[index].cost * (waiting.count - handled)
+                if rest > .zero { pressure.waited(rest, now: now) }
+            }
+        }
+        use.busy += (now - start).nanoseconds
+        if begins { pressure.roundEnded(use: use, now: now) }
+    }
+}
