@@ -23,9 +23,9 @@ extension CallError {
     /// The metadata key by which a server says that it did not start a call, so that any client may repeat it.
     public static let notStartedKey = "not-started"
 
-    /// Whether the server promises that it did nothing for the call.
+    /// Whether the server, which stops or has too much to do, promises that it did nothing for the call.
     public var isNotStarted: Bool {
-        code == .unavailable && metadata[Self.notStartedKey] == "1"
+        (code == .unavailable || code == .resourceExhausted) && metadata[Self.notStartedKey] == "1"
     }
 }
 
