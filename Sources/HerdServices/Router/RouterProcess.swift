@@ -13,10 +13,10 @@ import ServiceLifecycle
 /// The router as a process: its server, its connections to scorer, refiner and models, its store.
 package final class RouterProcess: Service, Reloadable {
     private let router: RouterService
-    private let server: HerdServer
+    let server: HerdServer
     private let scorer: HerdClient
     private let refiner: HerdClient
-    private let access: HerdAccess
+    let access: HerdAccess
     private let tokens: TokenService
     private let audit: AuditLog
     private let credentials: ProcessCredentials
@@ -74,11 +74,12 @@ package final class RouterProcess: Service, Reloadable {
 
     /// Listens, and gives the addresses.
     ///
+    /// - Parameter inherited: sockets to listen on, of those of its addresses that they are for.
     /// - Throws: `ConfigurationError` where others could call it without a credential.
-    package func start() async throws -> [EndpointAddress] {
+    package func start(inheriting inherited: InheritedSockets? = nil) async throws -> [EndpointAddress] {
         do {
             try credentials.checkListening(server, access)
-            return try await server.start()
+            return try await server.start(inheriting: inherited)
         } catch {
             await end()
             throw error
