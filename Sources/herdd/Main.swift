@@ -169,7 +169,7 @@ struct CommonOptions: ParsableArguments {
     var logFormat: String?
     @Option(help: "Path of the embedding table.")
     var embeddingTable: String?
-    @Flag(help: "Take over from the process that has the data folder: it hands over its sockets, ends its calls, leaves.")
+    @Flag(help: "Take over from the process on the data folder: it hands over its sockets, drains, ends.")
     var takeOver = false
     @Option(help: "Write the addresses, as JSON, to this file once everything listens.")
     var readyFile: String?

@@ -31,14 +31,14 @@ extension HerdClient {
     ///   - timeout: What the whole stream may take; nil takes the server's default for streams.
     ///   - metadata: Sent along, for example `tenant`, and `traceparent` where the trace is another than
     ///     `TraceContext.current`.
+    ///   - patience: For how long the call looks for a server, in place of the configuration's windows; nil for those.
     public func stream<Request: Message, Response: Message>(
         _ method: StreamingMethod<Request, Response>, _ request: Request, timeout: Duration? = nil,
-        metadata: [String: String] = [:]
+        metadata: [String: String] = [:], patience: Duration? = nil
     ) -> CallStream<Response> {
         CallStream(
-            packed: stream(
-                path: method.path, payload: request.pack(), isIdempotent: method.isIdempotent, timeout: timeout,
-                metadata: metadata),
+            packed: packedStream(
+                method.path, request.pack(), method.isIdempotent, timeout, metadata, patience),
             path: method.path)
     }
 
@@ -68,22 +68,31 @@ extension HerdClient {
         path: String, payload: [UInt8], isIdempotent: Bool? = nil, timeout: Duration? = nil,
         metadata: [String: String] = [:]
     ) -> PackedCallStream {
-        let credit = max(1, pool.configuration.streamCredit)
-        return PackedCallStream(
-            CallReader(makeAttempts(path, payload, isIdempotent, timeout, metadata, credit: credit)))
+        packedStream(path, payload, isIdempotent, timeout, metadata, nil)
+    }
+
+    private func packedStream(
+        _ path: String, _ payload: [UInt8], _ isIdempotent: Bool?, _ timeout: Duration?, _ metadata: [String: String],
+        _ patience: Duration?
+    ) -> PackedCallStream {
+        var attempts = makeAttempts(
+            path, payload, isIdempotent, timeout, metadata, credit: max(1, pool.configuration.streamCredit))
+        attempts.patience = patience
+        return PackedCallStream(CallReader(attempts))
     }
 
     /// Makes a call without knowing whether it is unary or a stream, and returns the payload of its end.
     ///
     /// - Parameters:
     ///   - timeout: What the call may take in all; nil takes the server's default.
+    ///   - patience: For how long the call looks for a server, in place of the configuration's windows; nil for those.
     ///   - onMessage: Takes each message of a stream; the next one is not asked for before it returns, and an error from
     ///     it takes the call back (and is thrown on, as the cause of INTERNAL where it is no `CallError`).
     public func forward(
         path: String, payload: [UInt8], timeout: Duration? = nil, metadata: [String: String] = [:],
-        onMessage: ([UInt8]) async throws -> Void
+        patience: Duration? = nil, onMessage: ([UInt8]) async throws -> Void
     ) async throws(CallError) -> [UInt8] {
-        let reader = stream(path: path, payload: payload, timeout: timeout, metadata: metadata).reader
+        let reader = packedStream(path, payload, nil, timeout, metadata, patience).reader
         while let message = try await reader.next() {
             do {
                 try await onMessage(message)

@@ -41,8 +41,9 @@ package final class RouterProcess: Service, Reloadable {
         server = HerdServer(name: "router", configuration: listening, logger: logger, eventLoopGroup: eventLoops)
         var client = ClientConfiguration()
         client.name = "router"
-        // While the scorer is away a fallback now is better than a prediction later.
-        client.retryWindow = .zero
+        // While the scorer or the refiner is away a fallback now is better than a prediction or a refinement later; what
+        // has no fallback says how long it waits.
+        (client.retryWindow, client.restartWindow) = (.zero, .zero)
         client.maximumBackoff = .milliseconds(250)
         credentials.apply(to: &client)
         scorer = HerdClient(
@@ -195,7 +196,8 @@ package final class RouterProcess: Service, Reloadable {
         server.forward(prefix: prefix) { path, payload, context, writer in
             do throws(CallError) {
                 return try await client.forward(
-                    path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
+                    path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata,
+                    patience: RouterService.patience
                 ) { message throws(CallError) in try await writer.send(message) }
             } catch {
                 guard error.code == .unavailable, error.metadata[CallError.unavailableKey] == nil else { throw error }

@@ -11,6 +11,10 @@ import Synchronization
 
 /// The router: registry, prediction cache, decisions, sessions.
 final class RouterService: Sendable {
+    /// For how long a call that is another service's waits for it within its deadline, where nothing can be done without:
+    /// a restart takes the longest drain, 10 s as a rule, and a start.
+    static let patience = Duration.seconds(15)
+
     let registry: HerdRegistry
     let decisions: DecisionLog
     let follower: PredictorFollower

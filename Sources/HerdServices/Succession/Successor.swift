@@ -43,7 +43,7 @@ struct Successor {
             "taken over",
             metadata: [
                 "from": "\(offer.process)", "sockets": "\(offer.sockets.count)",
-                "milliseconds": "\(waited.components.seconds * 1_000 + waited.components.attoseconds / 1_000_000_000_000_000)",
+                "milliseconds": "\(Int(waited / .milliseconds(1)))",
             ])
         return TakeOverFigures(waited: waited)
     }
@@ -52,7 +52,7 @@ struct Successor {
         _ socket: borrowing TakeOverSocket, _ inherited: InheritedSockets
     ) throws(TakeOverFailure) -> TakeOverOffer {
         guard case .packet(let bytes, let descriptors) = try socket.receive(within: Self.patience) else {
-            throw TakeOverFailure("it does not answer; does it stop already, or does another process take over from it?")
+            throw TakeOverFailure("it does not answer; does it stop already, or is another process taking over?")
         }
         // Whatever fails from here on ends the process, and closes them with it.
         let offer = try TakeOverOffer(reading: bytes)

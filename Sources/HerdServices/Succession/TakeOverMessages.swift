@@ -10,7 +10,8 @@ struct TakeOverRequest {
 
     var text: String {
         JSONNode.object([
-            ("take_over", .number(Self.protocolVersion)), ("role", .string(role.rawValue)), ("process", .number(process)),
+            ("take_over", .number(Self.protocolVersion)), ("role", .string(role.rawValue)),
+            ("process", .number(process)),
         ]).text(onOneLine: true)
     }
 
