@@ -26,6 +26,8 @@ package final class HerdServer: Service {
     let listenerStatistics = ListenerStatistics()
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
+    /// Before streams, watches excepted.
+    let streamGate = StreamGate()
     /// From a request's last byte to the start of its handler, of calls that run as tasks.
     let queueDelay: DurationHistogram
     /// Calls of methods that there are not.
@@ -280,6 +282,16 @@ package final class HerdServer: Service {
         }
     }
 
+    /// From now on streams that have not begun wait, for `resumeStreams` or, turned away as not started, for the end; those
+    /// that run go on, and so do unary calls and watches.
+    package func holdStreams() { streamGate.hold() }
+
+    /// Lets the streams that wait begin.
+    package func resumeStreams() { streamGate.open() }
+
+    /// Streams that run, and those that wait, watches excepted.
+    package var streamCounts: (running: Int, waiting: Int) { (streamGate.running, streamGate.waiting) }
+
     /// Has the files of Unix sockets stay when it stops, because another process listens on them.
     package func leaveSocketFiles() {
         state.withLockedValue { $0.leavesSocketFiles = true }
@@ -302,6 +314,8 @@ package final class HerdServer: Service {
         for connection in connections {
             connection.eventLoop.execute { connection.drain(timeout: timeout) }
         }
+        // Behind the GOAWAYs: whoever hears that a call was not started then knows that the server leaves.
+        streamGate.close()
         finishIfStopped()
     }
 

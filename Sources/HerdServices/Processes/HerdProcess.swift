@@ -106,13 +106,16 @@ package enum HerdProcess {
                     hangups, role, loaded, load: load, services: reloadables, logger: Logger(label: "herdd")))
         }
         try beginning.closeRest()
-        let (guardedBy, server) = (routerAccess, servers.compactMap { $0 as? HerdServer }.last)
-        let predecessor = Predecessor(
-            role: role, folder: TakeOver.folder(role, loaded), servers: servers,
-            isGuarded: { guardedBy?.isGuarded ?? false },
-            drainSeconds: { Int(clamping: server?.configuration.drainTimeout.components.seconds ?? 0) },
-            logger: Logger(label: "herdd"))
-        services.append(predecessor)
+        // The last one is the router's, where there is one.
+        var predecessor: Predecessor?
+        if let front = servers.last as? HerdServer {
+            let guardedBy = routerAccess
+            let made = Predecessor(
+                role: role, folder: TakeOver.folder(role, loaded), servers: servers, front: front,
+                isGuarded: { guardedBy?.isGuarded ?? false }, logger: Logger(label: "herdd"))
+            services.append(made)
+            predecessor = made
+        }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.
         if let readyFile { services.append(ReadyFile(path: readyFile, addresses: addresses)) }
@@ -124,7 +127,7 @@ package enum HerdProcess {
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "herdd")))
         // Whoever takes over waits for the stores, in whatever way they were closed.
-        defer { predecessor.release() }
+        defer { predecessor?.release() }
         try await group.run()
     }
 }

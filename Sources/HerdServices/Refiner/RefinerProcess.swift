@@ -70,6 +70,7 @@ package final class RefinerProcess: Service, Reloadable, RouterCaller {
                 refiner.writeMetrics(to: &writer)
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
+                TakeOverMetrics.write(to: &writer)
             })
     }
 

@@ -110,6 +110,7 @@ package final class RouterProcess: Service, Reloadable {
                 router.writeMetrics(to: &writer)
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
+                TakeOverMetrics.write(to: &writer)
             })
     }
 
@@ -164,7 +165,7 @@ package final class RouterProcess: Service, Reloadable {
         server.unary(Router.getDecision) { request, _ in
             try await answering { try await router.decisions.get(request.decisionId) }
         }
-        server.stream(Router.generate, on: .eventLoop) { request, context, writer in
+        server.stream(Router.generate, on: .eventLoop, servesOthers: true) { request, context, writer in
             try await router.generate(request, context) { event throws(CallError) in try await writer.send(event) }
         }
         server.stream(Router.complete, on: .eventLoop) { request, context, writer in

@@ -75,6 +75,7 @@ package final class ScorerProcess: Service, Reloadable, RouterCaller {
                 scorer.writeMetrics(to: &writer)
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
+                TakeOverMetrics.write(to: &writer)
             })
     }
 

@@ -4,8 +4,6 @@ import Logging
 /// What a process begins with: sockets of the one before it or of a supervisor.
 struct Beginning {
     let sockets: InheritedSockets
-    /// Nil where it took over from nobody.
-    let takeOver: TakeOverFigures?
     private let logger: Logger
 
     /// Gathers the sockets; with `server.take_over`, returns once the process before this one has left.
@@ -15,12 +13,12 @@ struct Beginning {
         let logger = Logger(label: "herdd")
         let sockets = InheritedSockets()
         try SupervisedSockets.add(to: sockets)
-        var takeOver: TakeOverFigures?
         if configuration.server.takesOver {
             try ConfigurationFiles.check(role, configuration)
-            takeOver = try await Successor(role: role, configuration: configuration, logger: logger).takeOver(sockets)
+            let successor = Successor(role: role, configuration: configuration, logger: logger)
+            if let figures = try await successor.takeOver(sockets) { TakeOverMetrics.tookOver(figures) }
         }
-        return Beginning(sockets: sockets, takeOver: takeOver, logger: logger)
+        return Beginning(sockets: sockets, logger: logger)
     }
 
     /// Closes the sockets that no service has taken, once all listen.

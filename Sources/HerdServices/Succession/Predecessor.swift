@@ -1,4 +1,5 @@
 import Glibc
+import HerdServer
 import HerdTransport
 import Logging
 import NIOConcurrencyHelpers
@@ -12,7 +13,8 @@ final class Predecessor: Service {
     private let folder: String
     private let servers: [any Bequeathing]
     private let isGuarded: @Sendable () -> Bool
-    private let drainSeconds: @Sendable () -> Int
+    /// The one that clients call.
+    private let front: HerdServer
     private let logger: Logger
     /// A pipe, written to when the process is to end.
     private let (wake, waker): (CInt, CInt)
@@ -21,7 +23,6 @@ final class Predecessor: Service {
     private struct State {
         /// The conversation with whoever takes over.
         var successor: CInt?
-        var attempts: UInt64 = 0
         var isEnding = false
     }
 
@@ -31,17 +32,17 @@ final class Predecessor: Service {
 
     /// - Parameters:
     ///   - folder: where to be found; the caller has its lock.
+    ///   - front: the one of the servers that clients call.
     ///   - isGuarded: whether the router lets in nobody without a credential.
-    ///   - drainSeconds: how long open calls get.
     init(
-        role: HerdRole, folder: String, servers: [any Bequeathing], isGuarded: @escaping @Sendable () -> Bool,
-        drainSeconds: @escaping @Sendable () -> Int, logger: Logger
+        role: HerdRole, folder: String, servers: [any Bequeathing], front: HerdServer,
+        isGuarded: @escaping @Sendable () -> Bool, logger: Logger
     ) {
         self.role = role
         self.folder = folder
         self.servers = servers
+        self.front = front
         self.isGuarded = isGuarded
-        self.drainSeconds = drainSeconds
         self.logger = logger
         var ends: [CInt] = [-1, -1]
         _ = pipe(&ends)
@@ -54,9 +55,6 @@ final class Predecessor: Service {
         close(waker)
         if let successor = state.withLockedValue({ $0.successor }) { close(successor) }
     }
-
-    /// How many asked and did not take over.
-    var givenUp: UInt64 { state.withLockedValue { $0.attempts - ($0.successor == nil ? 0 : 1) } }
 
     func run() async throws {
         let isTaken = await withGracefulShutdownHandler {
@@ -100,11 +98,11 @@ final class Predecessor: Service {
         while true {
             guard TakeOverSocket.wait([wake, listener.descriptor], within: -1) == 1 else { return false }
             guard let peer = listener.accept() else { continue }
-            state.withLockedValue { $0.attempts += 1 }
             do throws(TakeOverFailure) {
                 guard try handOver(to: peer) else { continue }
                 return true
             } catch {
+                TakeOverMetrics.wasGivenUp()
                 logger.warning(
                     "a process that asked to take over did not; serving on", metadata: ["error": "\(error)"])
             }
@@ -139,7 +137,7 @@ final class Predecessor: Service {
         }
         let offer = TakeOverOffer(
             process: Int(getpid()), schema: Int(ServiceStore.schemaVersion), isGuarded: isGuarded(),
-            drainSeconds: drainSeconds(),
+            drainSeconds: Int(clamping: front.configuration.drainTimeout.components.seconds),
             sockets: sockets.map { name, socket in
                 TakeOverOffer.Socket(
                     service: name, configured: socket.configured.description, isSupervised: socket.isSupervised)
@@ -148,16 +146,47 @@ final class Predecessor: Service {
         guard case .packet(let word, _) = try peer.receive(within: Self.patienceToTake),
             TakeOverWord(reading: word) == .take
         else { throw TakeOverFailure("it gave up, or went away, after it was offered the sockets") }
+        logger.notice(
+            "a process takes over once streams have ended", metadata: ["process": process, "streams": streams])
+        guard try endStreams(for: peer) else { return false }
         let isLate = state.withLockedValue { state in
             if state.isEnding { return true }
             state.successor = fcntl(peer.descriptor, F_DUPFD_CLOEXEC, 0)
             return false
         }
-        // A signal came first; its end is the same, but for the files of Unix sockets, which the other one makes anew.
         if isLate { return false }
         for server in servers { server.leaveSocketFiles() }
         try? peer.send(TakeOverWord.stopping.text)
-        logger.notice("handing over", metadata: ["process": process, "sockets": "\(sockets.count)"])
+        logger.notice(
+            "handing over", metadata: ["process": process, "sockets": "\(sockets.count)", "streams": streams])
+        return true
+    }
+
+    private var streams: Logger.MetadataValue {
+        let (running, waiting) = front.streamCounts
+        return "\(running) running, \(waiting) waiting"
+    }
+
+    /// Holds streams that have not begun until the others have ended, for most of the time that open calls get; what is left
+    /// of it is for the rest of the calls. Unary calls are served all the while.
+    ///
+    /// - Returns: False where the process is to end meanwhile: then a signal came first, and the end is the same, but for the
+    ///   files of Unix sockets, which the other one makes anew.
+    /// - Throws: `TakeOverFailure` where the other process goes away; all is as before then.
+    private func endStreams(for peer: borrowing TakeOverSocket) throws(TakeOverFailure) -> Bool {
+        let drain = front.configuration.drainTimeout
+        let deadline = ContinuousClock.now + drain * 4 / 5
+        front.holdStreams()
+        while front.streamCounts.running > 0, ContinuousClock.now < deadline {
+            switch TakeOverSocket.wait([wake, peer.descriptor], within: 5) {
+            case nil: continue
+            case 0: return false
+            default:
+                front.resumeStreams()
+                throw TakeOverFailure("it went away while it was waited for the streams to end")
+            }
+        }
+        front.reconfigure { $0.drainTimeout = drain / 5 }
         return true
     }
 }

@@ -35,10 +35,8 @@ struct Successor {
         } catch let error as TakeOverFailure {
             throw TakeOverFailure("can't take over in '\(folder)', where the other process serves on: \(error)")
         }
-        let start = ContinuousClock.now
         try socket.send(TakeOverWord.take.text)
-        try awaitRelease(socket, offer)
-        let waited = ContinuousClock.now - start
+        let waited = try awaitRelease(socket, offer)
         logger.notice(
             "taken over",
             metadata: [
@@ -107,18 +105,28 @@ struct Successor {
         }
     }
 
-    /// Waits for as long as it takes: whoever was told to leave can't be asked back.
-    private func awaitRelease(_ socket: borrowing TakeOverSocket, _ offer: TakeOverOffer) throws(TakeOverFailure) {
+    /// Waits for as long as it takes: whoever leaves can't be asked back.
+    ///
+    /// - Returns: for how long nobody has accepted so far.
+    private func awaitRelease(
+        _ socket: borrowing TakeOverSocket, _ offer: TakeOverOffer
+    ) throws(TakeOverFailure) -> Duration {
         var limit = CInt(clamping: (offer.drainSeconds + 5) * 1_000)
+        var start = ContinuousClock.now
         while true {
             switch try socket.receive(within: limit) {
             case .packet(let bytes, let descriptors):
                 for descriptor in descriptors { close(descriptor) }
-                if TakeOverWord(reading: bytes) == .released { return }
+                switch TakeOverWord(reading: bytes) {
+                case .released: return ContinuousClock.now - start
+                case .stopping: start = .now
+                case .take, nil: break
+                }
             case .end:
                 // Its store is free all the same, or opening it says why not.
-                return logger.warning(
+                logger.warning(
                     "the process before this one ended without a word", metadata: ["process": "\(offer.process)"])
+                return ContinuousClock.now - start
             case .timeout:
                 limit = 5_000
                 logger.warning(
@@ -130,7 +138,7 @@ struct Successor {
 
 /// How a start by taking over went.
 struct TakeOverFigures: Sendable {
-    /// From the word that there is no way back from until the stores were free.
+    /// Since when there was no way back, until the stores were free.
     var waited: Duration
 }
 

@@ -5,12 +5,15 @@
 /// 1. reads and checks its configuration, and asks;
 /// 2. is given the listening sockets (`SCM_RIGHTS`) with their addresses, and what the store is like;
 /// 3. checks what can be checked before it has the store: the schema, files, addresses that are new;
-/// 4. says `take`. **From here on there is no way back.** Until then the process that runs has lost nothing and serves on,
-///    whatever happens to the one that asked.
+/// 4. says `take`.
 ///
-/// The predecessor then stops as on SIGTERM: it accepts nothing more, tells its clients (GOAWAY), lets open calls end within
-/// `server.drain_timeout`, closes its stores and says `released`. All the while connections wait in the queues of the
-/// sockets, which both processes have open. The successor opens the stores and accepts them.
+/// The predecessor now holds streams that have not begun until those that run have ended, for 4/5 of `server.drain_timeout`
+/// at most; unary calls are served as ever. Then it says `stopping`. **From here on there is no way back**: until then it has
+/// lost nothing and serves on, whatever happens to the one that asked.
+///
+/// It stops as on SIGTERM, within the rest of the drain: it accepts nothing more, tells its clients (GOAWAY), lets open calls
+/// end, turns away what it held as not started, closes its stores and says `released`. All the while connections wait in the
+/// queues of the sockets, which both processes have open. The successor opens the stores and accepts them.
 enum TakeOver {
     static let socketName = "take-over.sock"
 

@@ -96,9 +96,9 @@ struct TakeOverOffer {
 
 /// What is said without more.
 enum TakeOverWord: String {
-    /// The successor's: from here on there is no way back.
+    /// The successor's: all that it can check is right.
     case take
-    /// The predecessor's: it stops.
+    /// The predecessor's: from here on there is no way back.
     case stopping
     /// The predecessor's: its stores are closed.
     case released

@@ -7,7 +7,7 @@ import Testing
 
 /// Router, scorer and refiner as three processes, which can be restarted one by one while the herd is called.
 ///
-/// The router listens on a port and on a Unix socket; models "a", "b" and "c" answer by `model`, "slow" by `slow`.
+/// The router listens on a port and on a Unix socket; the models are "a", "b" and "c", of which "a" is best.
 final class RestartHerd: Sendable {
     enum Role: String, CaseIterable {
         case router, scorer, refiner
@@ -19,20 +19,22 @@ final class RestartHerd: Sendable {
     /// Where each has listened from its first start on.
     private let addresses = Mutex<[Role: [String]]>([:])
 
-    /// Seconds that open calls get when a process ends.
-    static let drainSeconds = 2
+    /// What open calls get when a process ends.
+    private let drainSeconds: Int
 
     private static let models = ["a", "b", "c"]
 
-    private init(folder: URL) {
+    private init(folder: URL, drainSeconds: Int) {
         self.folder = folder
+        self.drainSeconds = drainSeconds
     }
 
     /// - Parameters:
     ///   - model: says its words to everybody.
-    ///   - slow: answers "slow"; nil where there is no such model.
+    ///   - slow: answers for "c"; nil where that one is like the others.
+    ///   - drainSeconds: what open calls get when a process ends.
     static func with(
-        model: ModelServer, slow: ModelServer? = nil, _ body: (RestartHerd) async throws -> Void
+        model: ModelServer, slow: ModelServer? = nil, drainSeconds: Int = 2, _ body: (RestartHerd) async throws -> Void
     ) async throws {
         // Short enough for a Unix socket.
         let folder = URL(filePath: "/tmp").appending(path: "herd-restart-\(UUID().uuidString.prefix(8))")
@@ -40,7 +42,7 @@ final class RestartHerd: Sendable {
         defer { try? FileManager.default.removeItem(at: folder) }
         try FileManager.default.copyItem(
             at: try await TaughtScorer.preferring.folder, to: folder.appending(path: "scorer"))
-        let herd = RestartHerd(folder: folder)
+        let herd = RestartHerd(folder: folder, drainSeconds: drainSeconds)
         defer { herd.end() }
         for role in [Role.scorer, .refiner, .router] { try await herd.start(role) }
         try await herd.add(model, slow)
@@ -51,10 +53,8 @@ final class RestartHerd: Sendable {
         let client = try client()
         defer { client.close() }
         for name in Self.models {
-            try await put(Model(name: name, free: true, endpoints: [Endpoint(baseUrl: model.baseURL)]), client)
-        }
-        if let slow {
-            try await put(Model(name: "slow", free: true, endpoints: [Endpoint(baseUrl: slow.baseURL)]), client)
+            let speaker = name == "c" ? slow ?? model : model
+            try await put(Model(name: name, free: true, endpoints: [Endpoint(baseUrl: speaker.baseURL)]), client)
         }
         try await untilServing(client)
     }
@@ -99,7 +99,7 @@ final class RestartHerd: Sendable {
         } else {
             arguments += ["--router", socket]
         }
-        var settings = ["HERD_SERVER_DRAIN_TIMEOUT": "\(Self.drainSeconds)"]
+        var settings = ["HERD_SERVER_DRAIN_TIMEOUT": "\(drainSeconds)"]
         settings["HERD_\(role.rawValue.uppercased())_HTTP_LISTEN"] = "none"
         let daemon = try await Daemon(
             arguments, in: folder, environment: settings.merging(environment) { _, own in own })
