@@ -73,6 +73,8 @@ def main() -> int:
         early[1].connect(supervisor.path)
         first = supervisor.start()
         check("connections made before it ran are served", all([greet(one) for one in early]))
+        for one in early:
+            one.close()
         # Only then it heeds signals.
         while not os.path.exists(f"{folder}/ready"):
             time.sleep(0.002)

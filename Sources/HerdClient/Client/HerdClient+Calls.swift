@@ -31,14 +31,22 @@ extension HerdClient {
     ///   - timeout: What the whole stream may take; nil takes the server's default for streams.
     ///   - metadata: Sent along, for example `tenant`, and `traceparent` where the trace is another than
     ///     `TraceContext.current`.
-    ///   - patience: For how long the call looks for a server, in place of the configuration's windows; nil for those.
     public func stream<Request: Message, Response: Message>(
         _ method: StreamingMethod<Request, Response>, _ request: Request, timeout: Duration? = nil,
-        metadata: [String: String] = [:], patience: Duration? = nil
+        metadata: [String: String] = [:]
     ) -> CallStream<Response> {
         CallStream(
-            packed: packedStream(
-                method.path, request.pack(), method.isIdempotent, timeout, metadata, patience),
+            packed: packedStream(method.path, request.pack(), method.isIdempotent, timeout, metadata, nil),
+            path: method.path)
+    }
+
+    /// The same for a call that looks for a server for `patience`, in place of the configuration's windows.
+    package func stream<Request: Message, Response: Message>(
+        _ method: StreamingMethod<Request, Response>, _ request: Request, timeout: Duration?,
+        metadata: [String: String], patience: Duration
+    ) -> CallStream<Response> {
+        CallStream(
+            packed: packedStream(method.path, request.pack(), method.isIdempotent, timeout, metadata, patience),
             path: method.path)
     }
 
@@ -85,14 +93,27 @@ extension HerdClient {
     ///
     /// - Parameters:
     ///   - timeout: What the call may take in all; nil takes the server's default.
-    ///   - patience: For how long the call looks for a server, in place of the configuration's windows; nil for those.
     ///   - onMessage: Takes each message of a stream; the next one is not asked for before it returns, and an error from
     ///     it takes the call back (and is thrown on, as the cause of INTERNAL where it is no `CallError`).
     public func forward(
         path: String, payload: [UInt8], timeout: Duration? = nil, metadata: [String: String] = [:],
-        patience: Duration? = nil, onMessage: ([UInt8]) async throws -> Void
+        onMessage: ([UInt8]) async throws -> Void
     ) async throws(CallError) -> [UInt8] {
-        let reader = packedStream(path, payload, nil, timeout, metadata, patience).reader
+        try await forward(packedStream(path, payload, nil, timeout, metadata, nil), path, onMessage)
+    }
+
+    /// The same for a call that looks for a server for `patience`, in place of the configuration's windows.
+    package func forward(
+        path: String, payload: [UInt8], timeout: Duration?, metadata: [String: String], patience: Duration,
+        onMessage: ([UInt8]) async throws -> Void
+    ) async throws(CallError) -> [UInt8] {
+        try await forward(packedStream(path, payload, nil, timeout, metadata, patience), path, onMessage)
+    }
+
+    private func forward(
+        _ stream: PackedCallStream, _ path: String, _ onMessage: ([UInt8]) async throws -> Void
+    ) async throws(CallError) -> [UInt8] {
+        let reader = stream.reader
         while let message = try await reader.next() {
             do {
                 try await onMessage(message)

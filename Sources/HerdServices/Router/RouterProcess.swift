@@ -80,6 +80,7 @@ package final class RouterProcess: Service, Reloadable {
     package func start(inheriting inherited: InheritedSockets? = nil) async throws -> [EndpointAddress] {
         do {
             try credentials.checkListening(server, access)
+            await router.follower.begin(within: .milliseconds(500))
             return try await server.start(inheriting: inherited)
         } catch {
             await end()

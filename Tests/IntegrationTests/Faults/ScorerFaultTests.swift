@@ -12,6 +12,9 @@ import Testing
         if: ProjectPython.isInstalled,
         "no Python environment at \(ProjectPython.interpreter.path): run Scripts/install.sh first"))
 struct ScorerFaultTests {
+    /// How often it is killed; `make faults` sets more.
+    private static let rounds = ProcessInfo.processInfo.environment["HERD_ROUNDS"].flatMap { Int($0) } ?? 1
+
     private static let known = RouteRequest(prompt: "question number 1 of many")
     private static let load: [CallLoad.Kind] = [.route, .route, .cachedRoute, .complete, .health]
 
@@ -45,7 +48,7 @@ struct ScorerFaultTests {
         let model = try await ModelServer.scripted("one two three four")
         try await RestartHerd.with(model: model) { herd in
             let load = try await CallLoad.on(herd, Self.load) { load in
-                for _ in 0..<3 {
+                for _ in 0..<Self.rounds {
                     let scorer = herd.daemon(.scorer)
                     await Blocking.onThread { scorer.kill() }
                     try await load.advance()

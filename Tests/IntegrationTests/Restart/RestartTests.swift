@@ -11,6 +11,9 @@ import Testing
         if: ProjectPython.isInstalled,
         "no Python environment at \(ProjectPython.interpreter.path): run Scripts/install.sh first"))
 struct RestartTests {
+    /// How often each process is restarted; `make faults` sets more.
+    private static let rounds = ProcessInfo.processInfo.environment["HERD_ROUNDS"].flatMap { Int($0) } ?? 1
+
     private static let calls: [CallLoad.Kind] = [
         .route, .cachedRoute, .complete, .health, .getModel, .putModel, .feedback, .connect, .connect,
     ]
@@ -20,7 +23,7 @@ struct RestartTests {
         let model = try await ModelServer.scripted("one two three four")
         try await RestartHerd.with(model: model) { herd in
             let load = try await CallLoad.on(herd, Self.calls) { load in
-                for _ in 0..<2 {
+                for _ in 0..<max(2, Self.rounds) {
                     try await herd.succeed(.router)
                     try await load.advance()
                 }
@@ -35,9 +38,11 @@ struct RestartTests {
         let model = try await ModelServer.scripted("one two three four")
         try await RestartHerd.with(model: model) { herd in
             let load = try await CallLoad.on(herd, [.route, .cachedRoute, .complete, .refine, .refine]) { load in
-                for role in [RestartHerd.Role.scorer, .refiner, .scorer, .refiner] {
-                    try await herd.restart(role)
-                    try await load.advance()
+                for _ in 0..<Self.rounds {
+                    for role in [RestartHerd.Role.scorer, .refiner] {
+                        try await herd.restart(role)
+                        try await load.advance()
+                    }
                 }
             }
             #expect(load.faults.isEmpty, "\(load.faults.prefix(5))")
@@ -57,7 +62,7 @@ struct RestartTests {
         try await RestartHerd.with(model: model) { herd in
             var before = 0
             let load = try await CallLoad.on(herd, Self.calls.filter { $0 != .connect }) { load in
-                for _ in 0..<2 {
+                for _ in 0..<Self.rounds {
                     before += try await Self.callsOf(herd)
                     try await herd.restart(.router)
                     try await load.advance()

@@ -68,22 +68,40 @@ final class PredictorFollower: Sendable {
         return silent.load(ordering: .relaxed) ? "the scorer does not answer" : nil
     }
 
+    /// Looks for the scorer before the first call comes, so that none is decided without it where it is there. One that is
+    /// away says so at once.
+    func begin(within timeout: Duration) async {
+        do {
+            let events = client.stream(Scorer.watchPredictor, WatchPredictorRequest(), timeout: timeout)
+            for try await event in events {
+                connected.store(true, ordering: .relaxed)
+                return await apply(FollowedPredictor(event))
+            }
+        } catch {
+            logger.debug("the scorer is not there yet", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Watches until the task is cancelled, and reconnects whenever the watch ends.
     func run() async {
         var pause = Duration.milliseconds(20)
+        var isFollowing = false
         while !Task.isCancelled {
             do {
                 let events = client.stream(
                     Scorer.watchPredictor, WatchPredictorRequest(), timeout: Self.watchTimeout)
                 for try await event in events {
                     // Before its predictor is in force: a decision with that one may ask the scorer at once.
-                    if !connected.exchange(true, ordering: .relaxed) { logger.info("following the scorer") }
+                    connected.store(true, ordering: .relaxed)
+                    if !isFollowing { logger.info("following the scorer") }
+                    isFollowing = true
                     await apply(FollowedPredictor(event))
                     pause = .milliseconds(20)
                 }
             } catch {
                 // A watch that reached its time limit is renewed; the scorer is there.
                 if error.code != .deadlineExceeded, !Task.isCancelled, connected.exchange(false, ordering: .relaxed) {
+                    isFollowing = false
                     logger.warning("the scorer is away", metadata: ["error": "\(error)"])
                 }
             }
