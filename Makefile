@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss hostile tls-scan fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss faults hostile tls-scan fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -88,6 +88,10 @@ test-asan: install ## The suites that touch C memory under the address sanitizer
 kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
 	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \
 		swift test $(TEST_FLAGS) --no-parallel --filter KillLoopTests
+
+faults: install ## Restarts, handovers, kills and freezes of real processes, ROUNDS times each (ROUNDS=20).
+	HERD_ROUNDS=$(or $(ROUNDS),20) swift test $(TEST_FLAGS) --no-parallel --filter \
+		'RestartTests|SuccessionTests|ScorerFaultTests|FrozenRouterTests|EndingTests|ClockTests'
 
 power-loss: install ## CUTS simulated power cuts at random moments (SEED repeats a run); the same.
 	HERD_CUTS=$(or $(CUTS),200) HERD_SEED=$(SEED) \

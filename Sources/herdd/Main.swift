@@ -17,6 +17,11 @@ struct Herdd: AsyncParsableCommand {
               herdd refiner --data data/refiner --listen 127.0.0.1:7603
               herdd router --data data/router --scorer 127.0.0.1:7602 --refiner 127.0.0.1:7603
               herdd check-config --config herdd.yaml && kill -HUP PID
+
+            A new version, or a configuration that needs a restart, goes into service without a refused connection: started
+            with --take-over it is given the sockets of the process on its data folder, which then ends as on SIGTERM.
+
+              herdd router --data data/router --scorer 127.0.0.1:7602 --take-over
             """,
         version: HerdServicesVersion.text,
         subcommands: [
@@ -151,7 +156,7 @@ struct Herdd: AsyncParsableCommand {
 private let exitCodes = """
     EXIT CODES
       0 a clean end; 64 wrong usage; 66 no embedding table; 69 an address can't be bound, or a service is not
-      available; 70 internal error; 73 a store can't be opened; 78 wrong configuration
+      available; 70 internal error; 73 a store can't be opened, or not be taken over; 78 wrong configuration
     """
 
 /// Flags that every role takes.
@@ -164,6 +169,8 @@ struct CommonOptions: ParsableArguments {
     var logFormat: String?
     @Option(help: "Path of the embedding table.")
     var embeddingTable: String?
+    @Flag(help: "Take over from the process on the data folder: it hands over its sockets, drains, ends.")
+    var takeOver = false
     @Option(help: "Write the addresses, as JSON, to this file once everything listens.")
     var readyFile: String?
 
@@ -172,6 +179,7 @@ struct CommonOptions: ParsableArguments {
         flags.set("log.level", logLevel)
         flags.set("log.format", logFormat)
         flags.set("embedding.table", embeddingTable)
+        flags.set("server.take_over", takeOver)
         return flags
     }
 

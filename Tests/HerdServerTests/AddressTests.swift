@@ -185,3 +185,40 @@ private func leaveSocketFile(at path: String) throws {
     try #require(bound == 0)
     close(socket)
 }
+
+/// Which socket of another process a server may go on with.
+@Suite struct InheritedSocketTests {
+    @Test(arguments: [
+        ("127.0.0.1:7601", "127.0.0.1:7601", true), ("localhost:7601", "127.0.0.1:7601", true),
+        ("[0:0:0:0:0:0:0:1]:7601", "[::1]:7601", true), ("unix:/tmp/a", "unix:/tmp/a", true),
+        ("127.0.0.1:7601", "127.0.0.1:7602", false), ("127.0.0.1:0", "127.0.0.1:0", false),
+        ("0.0.0.0:7601", "[::]:7601", false), ("127.0.0.1:7601", "0.0.0.0:7601", false),
+        ("unix:/tmp/a", "unix:/tmp/b", false), ("unix:/tmp/a", "127.0.0.1:7601", false),
+    ])
+    func byAddress(wanted: String, bound: String, fits: Bool) throws {
+        let (wanted, bound) = (try #require(EndpointAddress(wanted)), try #require(EndpointAddress(bound)))
+        #expect(wanted.isServed(by: bound) == fits)
+    }
+
+    @Test func aServerGoesOnWithTheSocketOfAnother() async throws {
+        var configuration = ServerConfiguration()
+        configuration.addresses = [.network(host: "127.0.0.1", port: 0)]
+        let first = HerdServer(name: "test", configuration: configuration, logger: quietLogger)
+        let address = try #require(try await first.start().first)
+        let inherited = InheritedSockets()
+        for socket in duplicates(of: first) { inherited.add(socket, of: "test") }
+        await first.stop(timeout: .zero)
+        // Nobody accepts, and nobody is refused.
+        let early = try await RawConnection.connect(to: address)
+        let second = HerdServer(name: "test", configuration: configuration, logger: quietLogger)
+        #expect(try await second.start(inheriting: inherited) == [address])
+        #expect(inherited.isEmpty)
+        early.send(Frame(.hello, version: 1))
+        _ = try await early.next(.hello)
+        try await early.close()
+        await second.stop(timeout: .zero)
+    }
+
+    /// Waits for the server's event loop, as a task may not.
+    private func duplicates(of server: HerdServer) -> [ListeningSocket] { server.duplicateListeners() }
+}

@@ -83,6 +83,8 @@ import Testing
                             try? await Task.sleep(for: .milliseconds(1))
                         }
                         daemon.kill()
+                        // The router would have them wait until the scorer is back.
+                        client.close()
                     }
                     await group.waitForAll()
                 }

@@ -16,6 +16,8 @@ struct CallAttempts: Sendable {
     /// nil leaves the deadline to the server.
     let timeout: Duration?
     let credit: UInt32
+    /// In place of the configuration's windows, where the call has one of its own.
+    var patience: Duration?
 
     /// How the call began to be answered.
     struct Started {
@@ -39,7 +41,7 @@ struct CallAttempts: Sendable {
             case .full:
                 return failure(.resourceExhausted, "too many calls wait in this client already; make fewer at a time")
             case .pause(let end):
-                guard end < retries.end(from: .now(), pool.configuration) else { return notReached(retries.lastError) }
+                guard end < lookingEnd(&retries, .now()) else { return notReached(retries.lastError) }
                 guard await pause(until: end) else { return takenBack }
             case .connection(let connection, let endpoint):
                 let call = ClientCall(
@@ -74,7 +76,7 @@ struct CallAttempts: Sendable {
         after error: CallError, _ progress: CallProgress, _ retries: inout Retries
     ) -> NIODeadline? {
         let now = NIODeadline.now()
-        let end = retries.end(from: now, pool.configuration)
+        let end = lookingEnd(&retries, now)
         // At once where somebody else is there; else the pool paces attempts to connect.
         if progress == .neverStarted { return now < end || pool.hasOther(than: retries.tried) ? now : nil }
         guard now < end else { return nil }
@@ -89,6 +91,12 @@ struct CallAttempts: Sendable {
         guard next < end, pool.budget.takeRetry(at: now) else { return nil }
         retries.count += 1
         return next
+    }
+
+    /// Until when the call may look for a server.
+    private func lookingEnd(_ retries: inout Retries, _ now: NIODeadline) -> NIODeadline {
+        let window = retries.end(from: now, patience ?? pool.configuration.retryWindow)
+        return min(retries.deadline, patience == nil ? max(window, pool.expectedUntil) : window)
     }
 
     private var takenBack: Started { failure(.cancelled, "the caller took the call back") }
@@ -132,14 +140,14 @@ private struct Retries {
         if wasGreeted, windows < 8 { windowEnd = nil }
     }
 
-    /// Until when the call may look for a server, which begins now if it has not before.
-    mutating func end(from now: NIODeadline, _ configuration: ClientConfiguration) -> NIODeadline {
-        let end = windowEnd ?? now + configuration.retryWindow.timeAmount
+    /// Until when the call may look for a server whose deadline allows it, which begins now if it has not before.
+    mutating func end(from now: NIODeadline, _ window: Duration) -> NIODeadline {
+        let end = windowEnd ?? now + window.timeAmount
         if windowEnd == nil {
             windowEnd = end
             windows += 1
         }
-        return min(deadline, end)
+        return end
     }
 }
 

@@ -26,6 +26,9 @@ public struct ClientConfiguration: Sendable {
     /// How long a call looks for a server, within its deadline, while none can be reached or it is to be made again.
     /// Zero gives up when no server is there that it was not tried on. Default 2 s.
     public var retryWindow = Duration.seconds(2)
+    /// For how long a server that said that it stops (GOAWAY) is expected back: calls that find no other look for it until
+    /// then, within their deadlines, be `retryWindow` shorter. Longer than a server's drain and its start take. Default 20 s.
+    public var restartWindow = Duration.seconds(20)
     /// The longest pause after the first failed attempt to connect; it doubles with every further one, and the pause is
     /// chosen at random below it. Default 50 ms.
     public var minimumBackoff = Duration.milliseconds(50)

@@ -36,9 +36,17 @@ extension HerdClient {
         metadata: [String: String] = [:]
     ) -> CallStream<Response> {
         CallStream(
-            packed: stream(
-                path: method.path, payload: request.pack(), isIdempotent: method.isIdempotent, timeout: timeout,
-                metadata: metadata),
+            packed: packedStream(method.path, request.pack(), method.isIdempotent, timeout, metadata, nil),
+            path: method.path)
+    }
+
+    /// The same for a call that looks for a server for `patience`, in place of the configuration's windows.
+    package func stream<Request: Message, Response: Message>(
+        _ method: StreamingMethod<Request, Response>, _ request: Request, timeout: Duration?,
+        metadata: [String: String], patience: Duration
+    ) -> CallStream<Response> {
+        CallStream(
+            packed: packedStream(method.path, request.pack(), method.isIdempotent, timeout, metadata, patience),
             path: method.path)
     }
 
@@ -68,9 +76,17 @@ extension HerdClient {
         path: String, payload: [UInt8], isIdempotent: Bool? = nil, timeout: Duration? = nil,
         metadata: [String: String] = [:]
     ) -> PackedCallStream {
-        let credit = max(1, pool.configuration.streamCredit)
-        return PackedCallStream(
-            CallReader(makeAttempts(path, payload, isIdempotent, timeout, metadata, credit: credit)))
+        packedStream(path, payload, isIdempotent, timeout, metadata, nil)
+    }
+
+    private func packedStream(
+        _ path: String, _ payload: [UInt8], _ isIdempotent: Bool?, _ timeout: Duration?, _ metadata: [String: String],
+        _ patience: Duration?
+    ) -> PackedCallStream {
+        var attempts = makeAttempts(
+            path, payload, isIdempotent, timeout, metadata, credit: max(1, pool.configuration.streamCredit))
+        attempts.patience = patience
+        return PackedCallStream(CallReader(attempts))
     }
 
     /// Makes a call without knowing whether it is unary or a stream, and returns the payload of its end.
@@ -83,7 +99,21 @@ extension HerdClient {
         path: String, payload: [UInt8], timeout: Duration? = nil, metadata: [String: String] = [:],
         onMessage: ([UInt8]) async throws -> Void
     ) async throws(CallError) -> [UInt8] {
-        let reader = stream(path: path, payload: payload, timeout: timeout, metadata: metadata).reader
+        try await forward(packedStream(path, payload, nil, timeout, metadata, nil), path, onMessage)
+    }
+
+    /// The same for a call that looks for a server for `patience`, in place of the configuration's windows.
+    package func forward(
+        path: String, payload: [UInt8], timeout: Duration?, metadata: [String: String], patience: Duration,
+        onMessage: ([UInt8]) async throws -> Void
+    ) async throws(CallError) -> [UInt8] {
+        try await forward(packedStream(path, payload, nil, timeout, metadata, patience), path, onMessage)
+    }
+
+    private func forward(
+        _ stream: PackedCallStream, _ path: String, _ onMessage: ([UInt8]) async throws -> Void
+    ) async throws(CallError) -> [UInt8] {
+        let reader = stream.reader
         while let message = try await reader.next() {
             do {
                 try await onMessage(message)

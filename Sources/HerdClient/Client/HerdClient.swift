@@ -17,7 +17,7 @@ import NIOPosix
 /// themselves.
 ///
 /// **Retries.** A call that was certainly not started is made again, on another server first, for up to
-/// `ClientConfiguration.retryWindow`. After UNAVAILABLE an idempotent method's call is made again even if it may have
+/// `ClientConfiguration.retryWindow`, and for up to `restartWindow` where its server said that it stops. After UNAVAILABLE an idempotent method's call is made again even if it may have
 /// been started. Calls that a server that stays has got already are made again only within a budget, so that the client
 /// never multiplies the load of servers in trouble. All attempts together keep to the one deadline.
 public final class HerdClient: Sendable {

@@ -79,6 +79,13 @@ final class EndpointPool: Sendable {
         state.withLockedValue { state in state.ready.contains { !tried.contains($0) } }
     }
 
+    /// Until when a server that said that it stops is expected back.
+    var expectedUntil: NIODeadline {
+        state.withLockedValue { state in
+            state.endpoints.map(\.expectedUntil).max() ?? .uptimeNanoseconds(0)
+        }
+    }
+
     private func reserve(on endpoint: Int, home: Int?, _ state: inout PoolState) -> Choice {
         if let home, let connection = self.connection(of: endpoint, home: home, &state) {
             connection.reserve()
@@ -182,6 +189,7 @@ final class EndpointPool: Sendable {
                 return state.endpoints.filter { !$0.isGreeted }.flatMap { $0.slots.compactMap(\.connection) }
             case .leaving:
                 state.leaving.append(connection)
+                state.endpoints[index].expectedUntil = .now() + configuration.restartWindow.timeAmount
                 state.endpoints[index].lost(
                     slot, CallError(.unavailable, "\(state.endpoints[index].address) is stopping"), configuration)
             case .ended(let error):

@@ -31,6 +31,8 @@ struct EndpointState {
     var slots: [Slot]
     var backoff = Backoff()
     var trouble = Trouble.none
+    /// Until when it is expected back, where it said that it stops.
+    var expectedUntil = NIODeadline.uptimeNanoseconds(0)
     /// Why the last connection could not be made or ended.
     var lastError: CallError?
 

@@ -65,16 +65,20 @@ extension HerdServer {
     ///   - executor: Where `handler` runs; `.eventLoop` for one that only waits for others and passes on.
     ///   - endsWithDrain: For watches, which never end by themselves: they end with UNAVAILABLE as soon as the server
     ///     is told to stop.
+    ///   - servesOthers: Whether a call may be part of one that runs already, which must not wait for a successor.
     ///   - handler: As for a unary method.
     package func stream<Request: Message, Response: Message>(
         _ method: StreamingMethod<Request, Response>, on executor: HandlerExecutor = .pool,
-        endsWithDrain: Bool = false,
+        endsWithDrain: Bool = false, servesOthers: Bool = false,
         _ handler: @escaping @Sendable (Request, CallContext, StreamWriter<Response>) async throws -> Void
     ) {
+        let gate = endsWithDrain || servesOthers ? nil : streamGate
         let answer: ServedMethod.Answer = { frame, context, _ in
             let packed = [UInt8](frame.payload)
             return .later { call in
                 await Self.run(call, context) {
+                    try await gate?.enter()
+                    defer { gate?.leave() }
                     let request = try packed.withUnsafeBytes { try decode(Request.self, $0) }
                     try await handler(request, context, StreamWriter(call: call))
                     try call.end(payloadCount: 0) { _ in }
@@ -103,11 +107,16 @@ extension HerdServer {
                 _ path: String, _ payload: [UInt8], CallContext, RawStreamWriter
             ) async throws -> [UInt8]
     ) {
+        let streams = Set(MethodDescription.all.filter { $0.isStreaming && !$0.path.contains("/Watch") }.map(\.path))
+        let streamGate = streamGate
         let answer: ServedMethod.Answer = { frame, context, _ in
             let path = frame.methodName
             let payload = [UInt8](frame.payload)
+            let gate = streams.contains(path) ? streamGate : nil
             return .later { call in
                 await Self.run(call, context) {
+                    try await gate?.enter()
+                    defer { gate?.leave() }
                     let reply = try await handler(path, payload, context, RawStreamWriter(call: call))
                     try call.end(payloadCount: reply.count) { $0.copyBytes(from: reply) }
                 }

@@ -25,7 +25,9 @@ package final class MonitoringServer: Sendable {
 
     private struct State {
         var report: Report
-        var listeners: [any Channel] = []
+        var listeners: [(channel: any Channel, configured: EndpointAddress, isSupervised: Bool)] = []
+        /// Whether another process goes on to listen on the files of Unix sockets.
+        var leavesSocketFiles = false
         var connections: [ObjectIdentifier: any Channel] = [:]
         var rendered: [MetricsWriter.Format: (body: [UInt8], at: NIODeadline)] = [:]
         var isStopped = false
@@ -61,11 +63,16 @@ package final class MonitoringServer: Sendable {
 
     /// Listens on all addresses and returns those it is bound to.
     ///
+    /// - Parameter inherited: sockets to use for those of the addresses that they are for.
     /// - Throws: `ListenFailure`; then it listens nowhere.
-    package func start(_ addresses: [EndpointAddress]) async throws -> [EndpointAddress] {
+    package func start(
+        _ addresses: [EndpointAddress], inheriting inherited: InheritedSockets? = nil
+    ) async throws -> [EndpointAddress] {
         var bound: [EndpointAddress] = []
         do {
-            for address in addresses { bound.append(try await listen(on: address)) }
+            for address in addresses {
+                bound.append(try await listen(on: address, inherited?.take(address, for: listenerName)))
+            }
         } catch {
             await stop()
             throw error
@@ -73,9 +80,29 @@ package final class MonitoringServer: Sendable {
         return bound
     }
 
-    private func listen(on address: EndpointAddress) async throws -> EndpointAddress {
+    /// What its sockets are called where they go from process to process.
+    package var listenerName: String { "\(service)-http" }
+
+    /// Further descriptors of the sockets it listens on; as those of `HerdServer`.
+    @available(*, noasync)
+    package func duplicateListeners() -> [ListeningSocket] {
+        state.withLockedValue { $0.listeners }.compactMap {
+            ListeningSocket(duplicating: $0.channel, configured: $0.configured, isSupervised: $0.isSupervised)
+        }
+    }
+
+    /// As that of `HerdServer`.
+    package func leaveSocketFiles() {
+        state.withLockedValue { $0.leavesSocketFiles = true }
+    }
+
+    private func listen(
+        on address: EndpointAddress, _ inherited: ListeningSocket?
+    ) async throws -> EndpointAddress {
         var options = EndpointAddress.ListeningOptions()
         options.backlog = 64
+        options.inherited = inherited
+        options.leavesFile = { [state] in state.withLockedValue(\.leavesSocketFiles) }
         let bootstrap = ServerBootstrap(group: eventLoop)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4 << 10))
@@ -89,7 +116,7 @@ package final class MonitoringServer: Sendable {
             throw ListenFailure(address: address, cause: error)
         }
         let isWanted = state.withLockedValue { state in
-            state.listeners.append(channel)
+            state.listeners.append((channel, address, inherited?.isSupervised ?? false))
             return !state.isStopped
         }
         if !isWanted { channel.close(promise: nil) }
@@ -128,7 +155,7 @@ package final class MonitoringServer: Sendable {
     package func stop() async {
         let channels = state.withLockedValue { state in
             state.isStopped = true
-            return state.listeners + Array(state.connections.values)
+            return state.listeners.map(\.channel) + Array(state.connections.values)
         }
         for channel in channels { try? await channel.close().get() }
     }

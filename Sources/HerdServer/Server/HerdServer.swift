@@ -26,6 +26,8 @@ package final class HerdServer: Service {
     let listenerStatistics = ListenerStatistics()
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
+    /// Before streams, watches excepted.
+    let streamGate = StreamGate()
     /// From a request's last byte to the start of its handler, of calls that run as tasks.
     let queueDelay: DurationHistogram
     /// Calls of methods that there are not.
@@ -47,7 +49,9 @@ package final class HerdServer: Service {
         var audit: (any AuditRecorder)?
         var status: (@Sendable () -> ServiceStatus)?
         var phase = Phase.idle
-        var listeners: [any Channel] = []
+        var listeners: [Listener] = []
+        /// Whether another process goes on to listen on the files of Unix sockets.
+        var leavesSocketFiles = false
         var connections: [ObjectIdentifier: ServerConnection] = [:]
         /// By event loop.
         var pressures: [ObjectIdentifier: LoopPressure] = [:]
@@ -58,6 +62,14 @@ package final class HerdServer: Service {
         var drainTimeout: TimeAmount?
         /// Waits until nothing listens and nobody is connected.
         var stopped: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    private struct Listener {
+        let channel: any Channel
+        let configured: EndpointAddress
+        let isSupervised: Bool
+        /// Whether it is for the rest of the process alone.
+        let isInternal: Bool
     }
 
     enum Phase {
@@ -114,7 +126,7 @@ package final class HerdServer: Service {
 
     /// Where it listens; empty before it has started.
     package var boundAddresses: [EndpointAddress] {
-        state.withLockedValue { $0.listeners }.compactMap { EndpointAddress(boundTo: $0) }
+        state.withLockedValue { $0.listeners }.compactMap { EndpointAddress(boundTo: $0.channel) }
     }
 
     // MARK: - Before it starts
@@ -179,8 +191,10 @@ package final class HerdServer: Service {
     /// Listens on all addresses and returns those it is bound to, in the order of the configuration, the plain ones last.
     ///
     /// Throws what the system says where an address cannot be bound; then it listens nowhere.
+    ///
+    /// - Parameter inherited: sockets to use for those of its addresses that they are for.
     @discardableResult
-    package func start() async throws -> [EndpointAddress] {
+    package func start(inheriting inherited: InheritedSockets? = nil) async throws -> [EndpointAddress] {
         let methods = state.withLockedValue { state in
             precondition(state.phase == .idle, "a server is started once")
             state.phase = .running
@@ -192,10 +206,11 @@ package final class HerdServer: Service {
         do {
             for address in configuration.addresses {
                 let tls = if case .network = address { configuration.tls } else { nil as ServerTLS? }
-                addresses.append(try await listen(on: address, methods, tls))
+                let socket = inherited?.take(address, for: name)
+                addresses.append(try await listen(on: address, methods, tls, inherited: socket))
             }
             for address in configuration.plainAddresses {
-                addresses.append(try await listen(on: address, methods, nil))
+                addresses.append(try await listen(on: address, methods, nil, isInternal: true))
             }
         } catch {
             await stop(timeout: .zero)
@@ -206,13 +221,18 @@ package final class HerdServer: Service {
     }
 
     /// Returns the address it is bound to.
+    ///
+    /// - Parameter configured: The address as the configuration has it, where it has been bound before.
     private func listen(
-        on address: EndpointAddress, _ methods: MethodTables, _ tls: ServerTLS?
+        on address: EndpointAddress, _ methods: MethodTables, _ tls: ServerTLS?, configured: EndpointAddress? = nil,
+        inherited: ListeningSocket? = nil, isInternal: Bool = false
     ) async throws -> EndpointAddress {
         var options = EndpointAddress.ListeningOptions()
         options.unixMode = configuration.unixSocketMode
         options.isIPv6Only = configuration.addresses.contains { address.overlaps($0) }
         options.acceptFailed = { [listenerStatistics, logger] in listenerStatistics.acceptFailed($0, logger) }
+        options.inherited = inherited
+        options.leavesFile = { [state] in state.withLockedValue(\.leavesSocketFiles) }
         let channel: any Channel
         do {
             channel = try await address.bind(bootstrap(methods, tls), options, eventLoop: eventLoopGroup.any()).get()
@@ -220,33 +240,63 @@ package final class HerdServer: Service {
             throw ListenFailure(address: address, cause: error)
         }
         let bound = EndpointAddress(boundTo: channel) ?? address
+        let listener = Listener(
+            channel: channel, configured: configured ?? address, isSupervised: inherited?.isSupervised ?? false,
+            isInternal: isInternal)
         let isWanted = state.withLockedValue { state in
-            state.listeners.append(channel)
+            state.listeners.append(listener)
             return state.phase == .running
         }
         channel.closeFuture.whenComplete { _ in
             self.remove(listener: channel)
-            self.listenAgain(on: bound, methods, tls)
+            self.listenAgain(on: bound, methods, tls, listener)
         }
         if !isWanted { channel.close(promise: nil) }
         return bound
     }
 
     /// A listener that the system closed, not the server, is replaced.
-    private func listenAgain(on address: EndpointAddress, _ methods: MethodTables, _ tls: ServerTLS?) {
+    private func listenAgain(
+        on address: EndpointAddress, _ methods: MethodTables, _ tls: ServerTLS?, _ closed: Listener
+    ) {
         let isRunning = { self.state.withLockedValue { $0.phase == .running } }
         guard isRunning() else { return }
         logger.critical("a listener was closed by the system", metadata: ["address": "\(address)"])
         Task {
             while isRunning() {
                 do {
-                    _ = try await listen(on: address, methods, tls)
+                    _ = try await listen(
+                        on: address, methods, tls, configured: closed.configured, isInternal: closed.isInternal)
                     return logger.notice("listening again", metadata: ["address": "\(address)"])
                 } catch {
                     try? await Task.sleep(for: .seconds(1))
                 }
             }
         }
+    }
+
+    /// Further descriptors of the sockets it listens on, for a process that is to listen on them too. Not to be called on
+    /// an event loop.
+    @available(*, noasync)
+    package func duplicateListeners() -> [ListeningSocket] {
+        state.withLockedValue { $0.listeners }.filter { !$0.isInternal }.compactMap {
+            ListeningSocket(duplicating: $0.channel, configured: $0.configured, isSupervised: $0.isSupervised)
+        }
+    }
+
+    /// From now on streams that have not begun wait, for `resumeStreams` or, turned away as not started, for the end; those
+    /// that run go on, and so do unary calls and watches.
+    package func holdStreams() { streamGate.hold() }
+
+    /// Lets the streams that wait begin.
+    package func resumeStreams() { streamGate.open() }
+
+    /// Streams that run, and those that wait, watches excepted.
+    package var streamCounts: (running: Int, waiting: Int) { (streamGate.running, streamGate.waiting) }
+
+    /// Has the files of Unix sockets stay when it stops, because another process listens on them.
+    package func leaveSocketFiles() {
+        state.withLockedValue { $0.leavesSocketFiles = true }
     }
 
     /// Stops listening, tells the clients, lets open calls end for `timeout` (nil: the configured one), closes.
@@ -262,10 +312,12 @@ package final class HerdServer: Service {
             if state.phase == .running || state.phase == .idle { state.phase = .draining }
             return (state.listeners, Array(state.connections.values))
         }
-        for listener in listeners { listener.close(promise: nil) }
+        for listener in listeners { listener.channel.close(promise: nil) }
         for connection in connections {
             connection.eventLoop.execute { connection.drain(timeout: timeout) }
         }
+        // Behind the GOAWAYs: whoever hears that a call was not started then knows that the server leaves.
+        streamGate.close()
         finishIfStopped()
     }
 
@@ -382,7 +434,7 @@ package final class HerdServer: Service {
     }
 
     private func remove(listener: any Channel) {
-        state.withLockedValue { $0.listeners.removeAll { $0 === listener } }
+        state.withLockedValue { $0.listeners.removeAll { $0.channel === listener } }
         finishIfStopped()
     }
 

@@ -65,6 +65,19 @@ package struct ProcessCredentials: Sendable {
             metadata: ["address": "\(open)", "remedy": "set tls.certificate_file and tls.key_file"])
     }
 
+    /// The same before there are servers, of what is configured.
+    ///
+    /// - Parameter isGuardedElsewhere: whether what is not configured, tokens, keeps everybody out without a credential.
+    func checkListening(
+        _ addresses: [EndpointAddress], of service: String, _ configuration: HerdConfiguration, isGuardedElsewhere: Bool
+    ) throws(ConfigurationError) {
+        let access = HerdAccess(
+            tokens: nil, credential: self.service,
+            certificates: try CertificateRules(configuration.access.clientCertificates))
+        try ListenPolicy.check(
+            addresses, service: service, isGuarded: isGuardedElsewhere || access.isGuardedByItself)
+    }
+
     // MARK: - Changes
 
     /// Reads and checks the certificates that a new configuration lets in and those that it names for the server; returns

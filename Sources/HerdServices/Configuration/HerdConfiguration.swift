@@ -60,6 +60,7 @@ package struct HerdConfiguration: Sendable, Equatable {
         server.queueDelaySeconds = delay
         server.idleTimeoutSeconds = try Self.notNegative(reader, "server.idle_timeout", server.idleTimeoutSeconds)
         server.httpPublic = reader.bool(forKey: "server.http_public", default: server.httpPublic)
+        server.takesOver = reader.bool(forKey: "server.take_over", default: server.takesOver)
         server.unixSocketMode = reader.string(forKey: "server.unix_socket_mode", default: server.unixSocketMode)
         try access.read(from: reader)
         try tls.read(from: reader)
@@ -258,6 +259,8 @@ package struct ServerLimits: Sendable, Equatable {
     package var idleTimeoutSeconds = 3_600
     /// `server.http_public`: whether `http_listen` may name addresses that other machines reach.
     package var httpPublic = false
+    /// `server.take_over`: whether a process that has the data folder is asked to hand over its sockets and leave.
+    package var takesOver = false
     /// `server.unix_socket_mode`: permissions of Unix sockets' files, octal.
     package var unixSocketMode = "0600"
 }

@@ -24,7 +24,9 @@ final class ProcessMonitors: Service {
     /// Listens for every service of the role.
     ///
     /// - Throws: `ListenFailure`, for an address that somebody has set.
-    static func start(_ role: HerdRole, _ configuration: HerdConfiguration) async throws -> ProcessMonitors {
+    static func start(
+        _ role: HerdRole, _ configuration: HerdConfiguration, inheriting inherited: InheritedSockets
+    ) async throws -> ProcessMonitors {
         let wanted: [(HerdRole, HTTPListening)] = [
             (.router, configuration.router.http), (.scorer, configuration.scorer.http),
             (.refiner, configuration.refiner.http),
@@ -37,7 +39,7 @@ final class ProcessMonitors: Service {
             for (role, listening) in wanted {
                 let logger = Logger(label: role.rawValue)
                 let server = MonitoringServer(service: role.rawValue, logger: logger, eventLoop: threads.any())
-                guard let bound = try await listen(server, listening, logger) else { continue }
+                guard let bound = try await listen(server, listening, inherited, logger) else { continue }
                 servers[role] = server
                 addresses.append(("\(role.rawValue)-http", bound))
             }
@@ -51,11 +53,11 @@ final class ProcessMonitors: Service {
 
     /// Nil where it goes without, because another process has the default port.
     private static func listen(
-        _ server: MonitoringServer, _ listening: HTTPListening, _ logger: Logger
+        _ server: MonitoringServer, _ listening: HTTPListening, _ inherited: InheritedSockets, _ logger: Logger
     ) async throws -> [EndpointAddress]? {
         let bound: [EndpointAddress]
         do {
-            bound = try await server.start(listening.parsed)
+            bound = try await server.start(listening.parsed, inheriting: inherited)
         } catch let error as ListenFailure where listening.isDefault {
             logger.warning(
                 "no metrics are served, because their port is taken",
@@ -71,6 +73,8 @@ final class ProcessMonitors: Service {
         }
         return bound
     }
+
+    var all: [MonitoringServer] { Array(servers.values) }
 
     subscript(role: HerdRole) -> MonitoringServer? { servers[role] }
 

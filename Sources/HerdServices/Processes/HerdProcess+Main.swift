@@ -26,8 +26,13 @@ extension HerdProcess {
             return fail(error.description, EX_CONFIG)
         } catch let error as EmbeddingTableError {
             return fail("\(error)", EX_NOINPUT)
+        } catch let error as StoreError where error.code == .alreadyOpen {
+            return fail(
+                error.message + "; or take over from it, without a refused connection, by --take-over", EX_CANTCREAT)
         } catch let error as StoreError {
             return fail(error.message, EX_CANTCREAT)
+        } catch let error as TakeOverFailure {
+            return fail(error.description, EX_CANTCREAT)
         } catch let error as CallError {
             return fail(error.description, EX_SOFTWARE)
         } catch {

@@ -1,5 +1,6 @@
 import Glibc
 import HerdMessages
+import HerdServer
 import HerdTransport
 import Logging
 import ServiceLifecycle
@@ -19,7 +20,8 @@ package enum HerdProcess {
     /// - Parameters:
     ///   - readyFile: where to write, once everything listens, a JSON object of service to addresses; nil for nowhere.
     ///   - load: loads the configuration anew, for SIGHUP; nil leaves the signal alone.
-    /// - Throws: `ConfigurationError`, `StoreError`, `EmbeddingTableError`, or why an address can't be bound.
+    /// - Throws: `ConfigurationError`, `StoreError`, `EmbeddingTableError`, `TakeOverFailure`, or why an address can't be
+    ///   bound.
     package static func run(
         _ role: HerdRole, configuration: HerdConfiguration, readyFile: String?,
         load: (@Sendable () async throws -> HerdConfiguration)? = nil
@@ -27,14 +29,15 @@ package enum HerdProcess {
         // A peer that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
         MessageMemory.keepSmall()
+        let beginning = try await Beginning.make(role, configuration)
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
         // From now on SIGHUP does not end the process, and waits until there is something to reload.
         let hangups = load == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
-        let monitors = try await ProcessMonitors.start(role, configuration)
+        let monitors = try await ProcessMonitors.start(role, configuration, inheriting: beginning.sockets)
         do {
             try await serve(
-                role, configuration: configuration, monitors: monitors, readyFile: readyFile, load: load,
+                role, configuration: configuration, beginning, monitors: monitors, readyFile: readyFile, load: load,
                 hangups: hangups)
         } catch {
             await monitors.stop()
@@ -43,11 +46,13 @@ package enum HerdProcess {
     }
 
     private static func serve(
-        _ role: HerdRole, configuration loaded: HerdConfiguration, monitors: ProcessMonitors, readyFile: String?,
-        load: ReloadSignal.Load?, hangups: UnixSignalsSequence?
+        _ role: HerdRole, configuration loaded: HerdConfiguration, _ beginning: Beginning, monitors: ProcessMonitors,
+        readyFile: String?, load: ReloadSignal.Load?, hangups: UnixSignalsSequence?
     ) async throws {
         var configuration = loaded
         var services: [any Service] = [monitors]
+        var servers: [any Bequeathing] = monitors.all
+        let inherited = beginning.sockets
         var reloadables: [any Reloadable] = []
         var addresses = monitors.addresses
         var routerCallers: [any RouterCaller] = []
@@ -58,11 +63,13 @@ package enum HerdProcess {
             (configuration.scorer.routerAddress, configuration.refiner.routerAddress) = ("", "")
         }
         var localScorer: LocalScorer?
+        var routerAccess: HerdAccess?
         if role == .all || role == .scorer {
             let scorer = try ScorerProcess(configuration, credentials: credentials, logger: Logger(label: "scorer"))
             scorer.report(to: monitors[.scorer])
-            let (link, told) = credentials.split(try await scorer.start())
+            let (link, told) = credentials.split(try await scorer.start(inheriting: inherited))
             services.append(scorer)
+            servers.append(scorer.server)
             reloadables.append(scorer)
             routerCallers.append(scorer)
             localScorer = scorer.local
@@ -73,8 +80,9 @@ package enum HerdProcess {
             let refiner = try await RefinerProcess(
                 configuration, credentials: credentials, logger: Logger(label: "refiner"))
             refiner.report(to: monitors[.refiner])
-            let (link, told) = credentials.split(try await refiner.start())
+            let (link, told) = credentials.split(try await refiner.start(inheriting: inherited))
             services.append(refiner)
+            servers.append(refiner.server)
             reloadables.append(refiner)
             routerCallers.append(refiner)
             addresses.append(("refiner", told))
@@ -84,8 +92,10 @@ package enum HerdProcess {
             let router = try await RouterProcess(
                 configuration, credentials: credentials, scorer: localScorer, logger: Logger(label: "router"))
             router.report(to: monitors[.router])
-            let (link, told) = credentials.split(try await router.start())
+            let (link, told) = credentials.split(try await router.start(inheriting: inherited))
             services.append(router)
+            servers.append(router.server)
+            routerAccess = router.access
             reloadables.append(router)
             addresses.append(("router", told))
             if let link { for caller in routerCallers { caller.routerLink.use(link) } }
@@ -94,6 +104,17 @@ package enum HerdProcess {
             services.append(
                 ReloadSignal(
                     hangups, role, loaded, load: load, services: reloadables, logger: Logger(label: "herdd")))
+        }
+        try beginning.closeRest()
+        // The last one is the router's, where there is one.
+        var predecessor: Predecessor?
+        if let front = servers.last as? HerdServer {
+            let guardedBy = routerAccess
+            let made = Predecessor(
+                role: role, folder: TakeOver.folder(role, loaded), servers: servers, front: front,
+                isGuarded: { guardedBy?.isGuarded ?? false }, logger: Logger(label: "herdd"))
+            services.append(made)
+            predecessor = made
         }
         // A service of its own, because the group catches signals before its services run: whoever reads the file may
         // send SIGTERM at once.
@@ -105,6 +126,8 @@ package enum HerdProcess {
             configuration: ServiceGroupConfiguration(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "herdd")))
+        // Whoever takes over waits for the stores, in whatever way they were closed.
+        defer { predecessor?.release() }
         try await group.run()
     }
 }

@@ -9,7 +9,7 @@ import ServiceLifecycle
 /// The refiner as a process: its server, its store and its way to the router.
 package final class RefinerProcess: Service, Reloadable, RouterCaller {
     private let refiner: RefinerService
-    private let server: HerdServer
+    let server: HerdServer
     private let access: HerdAccess
     private let credentials: ProcessCredentials
     let routerLink: RouterLink
@@ -37,10 +37,11 @@ package final class RefinerProcess: Service, Reloadable, RouterCaller {
 
     /// Listens, and gives the addresses.
     ///
+    /// - Parameter inherited: sockets to listen on, of those of its addresses that they are for.
     /// - Throws: `ConfigurationError` where others could call it without a credential.
-    package func start() async throws -> [EndpointAddress] {
+    package func start(inheriting inherited: InheritedSockets? = nil) async throws -> [EndpointAddress] {
         try credentials.checkListening(server, access)
-        return try await server.start()
+        return try await server.start(inheriting: inherited)
     }
 
     /// Calls models through the router at this address, which was not known at the start.
@@ -69,6 +70,7 @@ package final class RefinerProcess: Service, Reloadable, RouterCaller {
                 refiner.writeMetrics(to: &writer)
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
+                TakeOverMetrics.write(to: &writer)
             })
     }
 

@@ -88,6 +88,8 @@ struct ConfigurationKey: Sendable {
         .init("server.idle_timeout", .live) { $0.server.idleTimeoutSeconds },
         .init("server.queue_delay") { $0.server.queueDelaySeconds },
         .init("server.http_public") { $0.server.httpPublic },
+        // Of use at a start only.
+        .init("server.take_over", .live) { $0.server.takesOver },
         .init("server.unix_socket_mode") { $0.server.unixSocketMode },
     ]
 

@@ -13,10 +13,10 @@ import ServiceLifecycle
 /// The router as a process: its server, its connections to scorer, refiner and models, its store.
 package final class RouterProcess: Service, Reloadable {
     private let router: RouterService
-    private let server: HerdServer
+    let server: HerdServer
     private let scorer: HerdClient
     private let refiner: HerdClient
-    private let access: HerdAccess
+    let access: HerdAccess
     private let tokens: TokenService
     private let audit: AuditLog
     private let credentials: ProcessCredentials
@@ -41,8 +41,9 @@ package final class RouterProcess: Service, Reloadable {
         server = HerdServer(name: "router", configuration: listening, logger: logger, eventLoopGroup: eventLoops)
         var client = ClientConfiguration()
         client.name = "router"
-        // While the scorer is away a fallback now is better than a prediction later.
-        client.retryWindow = .zero
+        // While the scorer or the refiner is away a fallback now is better than a prediction or a refinement later; what
+        // has no fallback says how long it waits.
+        (client.retryWindow, client.restartWindow) = (.zero, .zero)
         client.maximumBackoff = .milliseconds(250)
         credentials.apply(to: &client)
         scorer = HerdClient(
@@ -74,11 +75,13 @@ package final class RouterProcess: Service, Reloadable {
 
     /// Listens, and gives the addresses.
     ///
+    /// - Parameter inherited: sockets to listen on, of those of its addresses that they are for.
     /// - Throws: `ConfigurationError` where others could call it without a credential.
-    package func start() async throws -> [EndpointAddress] {
+    package func start(inheriting inherited: InheritedSockets? = nil) async throws -> [EndpointAddress] {
         do {
             try credentials.checkListening(server, access)
-            return try await server.start()
+            await router.follower.begin(within: .milliseconds(500))
+            return try await server.start(inheriting: inherited)
         } catch {
             await end()
             throw error
@@ -108,6 +111,7 @@ package final class RouterProcess: Service, Reloadable {
                 router.writeMetrics(to: &writer)
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
+                TakeOverMetrics.write(to: &writer)
             })
     }
 
@@ -162,7 +166,7 @@ package final class RouterProcess: Service, Reloadable {
         server.unary(Router.getDecision) { request, _ in
             try await answering { try await router.decisions.get(request.decisionId) }
         }
-        server.stream(Router.generate, on: .eventLoop) { request, context, writer in
+        server.stream(Router.generate, on: .eventLoop, servesOthers: true) { request, context, writer in
             try await router.generate(request, context) { event throws(CallError) in try await writer.send(event) }
         }
         server.stream(Router.complete, on: .eventLoop) { request, context, writer in
@@ -194,7 +198,8 @@ package final class RouterProcess: Service, Reloadable {
         server.forward(prefix: prefix) { path, payload, context, writer in
             do throws(CallError) {
                 return try await client.forward(
-                    path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata
+                    path: path, payload: payload, timeout: context.remaining, metadata: context.forwardedMetadata,
+                    patience: RouterService.patience
                 ) { message throws(CallError) in try await writer.send(message) }
             } catch {
                 guard error.code == .unavailable, error.metadata[CallError.unavailableKey] == nil else { throw error }

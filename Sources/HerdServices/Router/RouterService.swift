@@ -11,6 +11,10 @@ import Synchronization
 
 /// The router: registry, prediction cache, decisions, sessions.
 final class RouterService: Sendable {
+    /// For how long a call that is another service's waits for it within its deadline, where nothing can be done without:
+    /// a restart takes the longest drain, 10 s as a rule, and a start.
+    static let patience = Duration.seconds(15)
+
     let registry: HerdRegistry
     let decisions: DecisionLog
     let follower: PredictorFollower
@@ -289,7 +293,7 @@ final class RouterService: Sendable {
     /// Why the router is degraded; empty while it is not.
     var degradedReasons: [String] {
         let store = StoreFigures.degradedReasons(store)
-        if !follower.isScorerAvailable { return store + ["the scorer is away"] }
+        if let reason = follower.unavailability { return store + [reason] }
         return store + (follower.current == nil ? ["no predictor yet"] : [])
     }
 
@@ -315,7 +319,7 @@ final class RouterService: Sendable {
         let view = view.current
         return [
             "predictor_version": view.predictor?.version ?? "",
-            "scorer": follower.isScorerAvailable ? "connected" : "away",
+            "scorer": follower.unavailability.map { $0 == "the scorer is away" ? "away" : "silent" } ?? "connected",
             "registry_revision": "\(view.registry.revision)",
             "pid": ProcessNumber.text,
         ].merging(StoreFigures.facts(store)) { own, _ in own }

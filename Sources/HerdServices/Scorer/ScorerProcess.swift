@@ -10,7 +10,7 @@ import ServiceLifecycle
 /// The scorer as a process: its server and its store.
 package final class ScorerProcess: Service, Reloadable, RouterCaller {
     private let scorer: ScorerService
-    private let server: HerdServer
+    let server: HerdServer
     private let access: HerdAccess
     private let credentials: ProcessCredentials
     let routerLink: RouterLink
@@ -48,10 +48,11 @@ package final class ScorerProcess: Service, Reloadable, RouterCaller {
 
     /// Listens, and gives the addresses.
     ///
+    /// - Parameter inherited: sockets to listen on, of those of its addresses that they are for.
     /// - Throws: `ConfigurationError` where others could call it without a credential.
-    package func start() async throws -> [EndpointAddress] {
+    package func start(inheriting inherited: InheritedSockets? = nil) async throws -> [EndpointAddress] {
         try credentials.checkListening(server, access)
-        return try await server.start()
+        return try await server.start(inheriting: inherited)
     }
 
     /// Serves until the process is asked to end; then open calls end and everything acknowledged is on disk.
@@ -74,6 +75,7 @@ package final class ScorerProcess: Service, Reloadable, RouterCaller {
                 scorer.writeMetrics(to: &writer)
                 upkeep.writeMetrics(to: &writer)
                 ProcessMetrics.write(to: &writer)
+                TakeOverMetrics.write(to: &writer)
             })
     }
 

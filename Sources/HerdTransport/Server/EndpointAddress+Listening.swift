@@ -14,6 +14,10 @@ extension EndpointAddress {
         /// Told when a connection could not be taken because the process or the system has no room for it; the listener
         /// pauses a moment then.
         package var acceptFailed: @Sendable (any Error) -> Void = { _ in }
+        /// A socket that listens already and is used in place of a new one.
+        package var inherited: ListeningSocket?
+        /// Asked at the end: whether the file of a Unix socket stays, because another process listens on it.
+        package var leavesFile: @Sendable () -> Bool = { false }
 
         package init() {}
     }
@@ -32,6 +36,16 @@ extension EndpointAddress {
                     try channel.pipeline.syncOperations.addHandler(AcceptPause(failed: options.acceptFailed))
                 }
             }
+        if let inherited = options.inherited {
+            return bootstrap.withBoundSocket(inherited.descriptor).map { channel in
+                Glibc.listen(inherited.descriptor, options.backlog)
+                if case .unix(let path) = inherited.bound, !inherited.isSupervised {
+                    let listener = UnixListener(adopting: inherited.descriptor, path: path)
+                    channel.closeFuture.whenComplete { _ in if !options.leavesFile() { listener.remove() } }
+                }
+                return channel
+            }
+        }
         switch self {
         case .network(let host, let port):
             _ = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -50,9 +64,35 @@ extension EndpointAddress {
             return bootstrap.withBoundSocket(listener.socket).map { channel in
                 // NIO listens with a queue of its own.
                 Glibc.listen(listener.socket, options.backlog)
-                channel.closeFuture.whenComplete { _ in listener.remove() }
+                channel.closeFuture.whenComplete { _ in if !options.leavesFile() { listener.remove() } }
                 return channel
             }
+        }
+    }
+
+    /// Tries whether a server could listen here, and leaves nothing behind. Names are not looked up.
+    ///
+    /// - Throws: why not; `UnixListenerError` or `IOError`.
+    package func checkFree(_ options: ListeningOptions) throws {
+        switch self {
+        case .unix(let path):
+            let listener = try UnixListener(path: path, mode: options.unixMode)
+            listener.remove()
+            Glibc.close(listener.socket)
+        case .network(let host, let port):
+            guard port != 0, let address = try? SocketAddress(ipAddress: host, port: port) else { return }
+            let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
+            let socket = Glibc.socket(family, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+            guard socket >= 0 else { return }
+            defer { Glibc.close(socket) }
+            var yes: CInt = 1
+            setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<CInt>.size))
+            if options.isIPv6Only {
+                setsockopt(
+                    socket, CInt(IPPROTO_IPV6), IPV6_V6ONLY, &yes, socklen_t(MemoryLayout<CInt>.size))
+            }
+            let status = address.withSockAddr { Glibc.bind(socket, $0, socklen_t($1)) }
+            guard status == 0 else { throw IOError(errnoCode: errno, reason: "bind") }
         }
     }
 

@@ -42,6 +42,16 @@ struct UnixListener: Sendable {
         inode = status.st_ino
     }
 
+    /// A listener that another process has made, on whose path there is a file.
+    init(adopting socket: NIOBSDSocket.Handle, path: String) {
+        self.socket = socket
+        self.path = path
+        var status = stat()
+        _ = lstat(path, &status)
+        device = status.st_dev
+        inode = status.st_ino
+    }
+
     /// Removes the file, unless another server has replaced it meanwhile.
     func remove() {
         var status = stat()

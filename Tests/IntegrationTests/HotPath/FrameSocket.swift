@@ -33,22 +33,46 @@ final class FrameSocket {
 
     /// Sends frames with one write and reads as many answers, none of which may be an error.
     func exchange(_ frames: [Frame]) throws {
-        let output = frames.flatMap { $0.wireBytes() }
-        var sent = 0
-        while sent < output.count {
-            let count = output[sent...].withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else { throw DaemonFailure(description: "the server took no frames: errno \(errno)") }
-            sent += count
-        }
+        try send(frames)
         for _ in frames {
-            let answer = try read()
+            let answer = try receive()
             guard answer.code == .ok, answer.kind != .goAway else {
                 throw DaemonFailure(description: "the server answered \(answer.code) \(answer.message)")
             }
         }
     }
 
-    private func read() throws -> Frame {
+    /// Reads to the end of the connection; once a GOAWAY has come, sends `late`. Answers PINGs.
+    func receiveAll(late: [Frame]) throws -> [Frame] {
+        var frames: [Frame] = []
+        while let frame = try next() {
+            frames.append(frame)
+            if frame.kind == .goAway { try send(late) }
+            if frame.kind == .ping { try send([Frame(.pong, payload: frame.payload)]) }
+        }
+        return frames
+    }
+
+    /// Sends frames with one write.
+    func send(_ frames: [Frame]) throws {
+        let output = frames.flatMap { $0.wireBytes() }
+        var sent = 0
+        while sent < output.count {
+            let count = output[sent...].withUnsafeBytes {
+                Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw DaemonFailure(description: "the server took no frames: errno \(errno)") }
+            sent += count
+        }
+    }
+
+    func receive() throws -> Frame {
+        guard let frame = try next() else { throw DaemonFailure(description: "the server closed the connection") }
+        return frame
+    }
+
+    /// Nil at the end of the connection.
+    private func next() throws -> Frame? {
         while true {
             if input.count >= Frame.lengthPrefixSize {
                 let length = input[..<Frame.lengthPrefixSize].reduce(0) { $0 << 8 | Int($1) }
@@ -60,6 +84,7 @@ final class FrameSocket {
             }
             var bytes = [UInt8](repeating: 0, count: 64 << 10)
             let count = recv(socket, &bytes, bytes.count, 0)
+            if count == 0, input.isEmpty { return nil }
             guard count > 0 else { throw DaemonFailure(description: "the server said nothing: errno \(errno)") }
             input += bytes[..<count]
         }

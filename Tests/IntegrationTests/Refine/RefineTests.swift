@@ -83,7 +83,8 @@ struct RefineTests {
                     "the refiner went away in round 2 (critique) of 3; the best answer so far, of round 1, was"),
                 "\(error.message)")
 
-            let away = try await herd.ctl("refine", "Why?", "--model", "scripted")
+            // Calls that have not begun wait for it, within their deadlines.
+            let away = try await herd.ctl("refine", "Why?", "--model", "scripted", "--timeout", "2")
             #expect(away.status == 69 && away.errors.contains("the refiner is away"), "\(away.errors)")
 
             try await herd.startRefinerAgain()

@@ -27,6 +27,8 @@ final class PredictorFollower: Sendable {
     private let store: StoreEnvironment
     private let logger: Logger
     private let connected = Atomic<Bool>(false)
+    /// Whether it let a prediction wait too long and has not answered since: it is slow, or frozen, or its machine is gone.
+    private let silent = Atomic<Bool>(false)
     private let followed: NIOLockedValueBox<FollowedPredictor?>
     private let changed: @Sendable (FollowedPredictor?) -> Void
 
@@ -56,25 +58,50 @@ final class PredictorFollower: Sendable {
 
     var current: FollowedPredictor? { followed.withLockedValue { $0 } }
 
-    /// Whether the scorer answers; known from the open watch, so that no call has to wait to find out.
-    var isScorerAvailable: Bool { connected.load(ordering: .relaxed) }
+    /// Whether the scorer answers; known from the open watch and from others' predictions, so that no call has to wait to find
+    /// out.
+    var isScorerAvailable: Bool { connected.load(ordering: .relaxed) && !silent.load(ordering: .relaxed) }
+
+    /// Why the scorer is not available; nil while it is.
+    var unavailability: String? {
+        if !connected.load(ordering: .relaxed) { return "the scorer is away" }
+        return silent.load(ordering: .relaxed) ? "the scorer does not answer" : nil
+    }
+
+    /// Looks for the scorer before the first call comes, so that none is decided without it where it is there. One that is
+    /// away says so at once.
+    func begin(within timeout: Duration) async {
+        do {
+            let events = client.stream(Scorer.watchPredictor, WatchPredictorRequest(), timeout: timeout)
+            for try await event in events {
+                connected.store(true, ordering: .relaxed)
+                return await apply(FollowedPredictor(event))
+            }
+        } catch {
+            logger.debug("the scorer is not there yet", metadata: ["error": "\(error)"])
+        }
+    }
 
     /// Watches until the task is cancelled, and reconnects whenever the watch ends.
     func run() async {
         var pause = Duration.milliseconds(20)
+        var isFollowing = false
         while !Task.isCancelled {
             do {
                 let events = client.stream(
                     Scorer.watchPredictor, WatchPredictorRequest(), timeout: Self.watchTimeout)
                 for try await event in events {
                     // Before its predictor is in force: a decision with that one may ask the scorer at once.
-                    if !connected.exchange(true, ordering: .relaxed) { logger.info("following the scorer") }
+                    connected.store(true, ordering: .relaxed)
+                    if !isFollowing { logger.info("following the scorer") }
+                    isFollowing = true
                     await apply(FollowedPredictor(event))
                     pause = .milliseconds(20)
                 }
             } catch {
                 // A watch that reached its time limit is renewed; the scorer is there.
                 if error.code != .deadlineExceeded, !Task.isCancelled, connected.exchange(false, ordering: .relaxed) {
+                    isFollowing = false
                     logger.warning("the scorer is away", metadata: ["error": "\(error)"])
                 }
             }
@@ -87,9 +114,42 @@ final class PredictorFollower: Sendable {
     /// - Throws: `CallError`; UNAVAILABLE at once while the scorer is away.
     func predict(_ text: String, with predictor: FollowedPredictor) async throws -> CachedPrediction {
         guard isScorerAvailable else { throw Self.isAway }
-        return try Self.prediction(
-            try await client.call(
-                Scorer.predict, Self.request(text, predictor), timeout: Self.predictionTimeout), of: predictor)
+        let reply: PredictResponse
+        do throws(CallError) {
+            reply = try await client.call(
+                Scorer.predict, Self.request(text, predictor), timeout: Self.predictionTimeout)
+        } catch {
+            if error.code == .deadlineExceeded, !Task.isCancelled { isSilent(predictor) }
+            throw error
+        }
+        return try Self.prediction(reply, of: predictor)
+    }
+
+    /// One prediction that came too late is enough: no other call waits for the scorer until it answers again, which is found
+    /// out beside them.
+    private func isSilent(_ predictor: FollowedPredictor) {
+        guard !silent.exchange(true, ordering: .relaxed) else { return }
+        logger.warning(
+            "the scorer does not answer; cached predictions and fallbacks are served",
+            metadata: ["version": "\(predictor.version)", "seconds": "\(Self.predictionTimeout.components.seconds)"])
+        Task { [weak self] in
+            while let self {
+                do throws(CallError) {
+                    _ = try await client.call(
+                        Scorer.predict, Self.request("probe", predictor), timeout: Self.predictionTimeout)
+                    return answersAgain()
+                } catch {
+                    // Whatever else it says, it answers; where it is gone the watch finds out when it is back.
+                    if error.code != .deadlineExceeded { return answersAgain() }
+                }
+                try? await Task.sleep(for: Self.longestPause)
+            }
+        }
+    }
+
+    private func answersAgain() {
+        silent.store(false, ordering: .relaxed)
+        logger.notice("the scorer answers again, or its connection has ended")
     }
 
     /// Whether `predictHere` is for a text of that length.

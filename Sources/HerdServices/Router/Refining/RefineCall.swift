@@ -101,7 +101,8 @@ struct RefineCall {
 
     private mutating func refine() async throws(CallError) {
         let events = router.refiner.stream(
-            Refiner.refine, refinement, timeout: context.remaining, metadata: context.forwardedMetadata)
+            Refiner.refine, refinement, timeout: context.remaining, metadata: context.forwardedMetadata,
+            patience: RouterService.patience)
         var iterator = events.makeAsyncIterator()
         while true {
             let event: RefinementEvent
