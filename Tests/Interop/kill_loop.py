@@ -11,6 +11,7 @@ acknowledged, N lost"; exits with 1 where a write was lost, a store did not open
 
 import argparse
 import collections
+import json
 import os
 import pathlib
 import random
@@ -49,6 +50,7 @@ class Loop:
                     break
             if not self.problems:
                 self.verify("the end", 0)
+                self.restore()
             if self.herd.terminate() != 0:
                 self.problems.append("the herd did not end well")
             log = (self.folder / "herdd.log").read_text(errors="replace")
@@ -108,14 +110,54 @@ class Loop:
         stores = subprocess.run([self.options.herdd, "verify", self.herd.data], capture_output=True, text=True)
         if stores.returncode != 0:
             self.problems.append(f"round {number}: the stores are not sound: {stores.stdout}{stores.stderr}")
+        from mixed import journal
+
         self.herd.start()
         self.verify(f"round {number}", since)
-        shutil.rmtree(self.backups, ignore_errors=True)
+        # The last one whole is restored at the end.
+        whole = [write for write in journal.read(self.journal) if write.kind == "backup" and write.is_acknowledged]
+        for folder in self.backups.glob("*"):
+            if not whole or str(folder) != whole[-1].key:
+                shutil.rmtree(folder)
+
+    def restore(self) -> None:
+        """A herd on the last backup, which was made while money was spent, has all that was acknowledged before it."""
+        from mixed import journal, processes
+
+        folder, lines, number = self.folder / "restored", [], None
+        backups = [entry["n"] for entry in journal.entries(self.journal) if entry.get("kind") == "backup"]
+        done = {entry["n"]: entry["ok"]["paths"][0] for entry in journal.entries(self.journal)
+                if entry["n"] in backups and "ok" in entry}
+        if not done:
+            print("no backup was made")
+            return
+        last, path = max(done.items())
+        folder.mkdir()
+        for entry in journal.entries(self.journal):
+            if entry["n"] == last and "ok" in entry:
+                break
+            number = number or (entry["n"] == last)
+            # What was acknowledged meanwhile may be in the copy or not.
+            if "kind" in entry and entry["n"] != last or "ok" in entry and not number:
+                lines.append(json.dumps(entry) + "\n")
+        (folder / "journal").write_text("".join(lines))
+        copied = subprocess.run([self.options.herdd, "restore", str(pathlib.Path(path).parent), str(folder / "data")],
+                                capture_output=True, text=True)
+        if copied.returncode != 0:
+            self.problems.append(f"the backup can't be restored: {copied.stdout}{copied.stderr}")
+            return
+        with processes.Herd(self.options.herdd, str(folder), token=self.herd.token) as herd:
+            herd.start()
+            self.hold("the restored backup", herd, str(folder / "journal"), 0)
 
     def verify(self, when: str, since: int) -> None:
+        self.hold(when, self.herd, self.journal, since)
+
+    def hold(self, when: str, herd, journal: str, since: int) -> None:
+        """Has another process hold a herd against a journal."""
         checked = subprocess.run([
-            sys.executable, str(HERE / "mixed/verify.py"), "--address", self.herd.addresses[0], "--token",
-            self.herd.token, "--journal", self.journal, "--since", str(since), "--herdd", self.options.herdd],
+            sys.executable, str(HERE / "mixed/verify.py"), "--address", herd.addresses[0], "--token", herd.token,
+            "--journal", journal, "--since", str(since), "--herdd", self.options.herdd],
             capture_output=True, text=True)
         broken = checked.stdout.count("BROKEN")
         self.lost += broken

@@ -10,11 +10,15 @@ import json
 import os
 import threading
 
+from mixed import disk
+
 
 class Journal:
     """Written by the load, from many threads."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, trace: str = ""):
+        """With a trace of what the herd writes, each line is marked in it."""
+        self.trace = os.open(trace, os.O_WRONLY | os.O_APPEND) if trace else None
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         start = sum(1 for entry in entries(path) if "kind" in entry)
         self.numbers, self.lock, self.acknowledged, self.strange = itertools.count(start), threading.Lock(), 0, []
@@ -23,15 +27,21 @@ class Journal:
         with self.lock:
             number = next(self.numbers)
         self.line(n=number, kind=kind, key=key, value=value)
+        self.mark(number, disk.BEGUN)
         return number
 
     def ok(self, number: int, **result) -> None:
         self.line(n=number, ok=result)
+        self.mark(number, disk.ACKNOWLEDGED)
         with self.lock:
             self.acknowledged += 1
 
     def failed(self, number: int, why: object) -> None:
         self.line(n=number, failed=str(why))
+
+    def mark(self, number: int, phase: int) -> None:
+        if self.trace is not None:
+            disk.mark(self.trace, number, phase)
 
     def line(self, **entry) -> None:
         data = json.dumps(entry).encode() + b"\n"

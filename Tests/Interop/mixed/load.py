@@ -74,6 +74,7 @@ def main() -> int:
     parser.add_argument("--address", required=True)
     parser.add_argument("--token", required=True)
     parser.add_argument("--journal", required=True)
+    parser.add_argument("--trace", default="", help="a recording of the herd's writes to mark each call in")
     parser.add_argument("--backups", default="", help="folder for backups; none are made without")
     parser.add_argument("--tag", default="a", help="what the names of this run begin with")
     parser.add_argument("--seed", type=int, default=1)
@@ -85,7 +86,7 @@ def main() -> int:
         check_wire.compile_messages(folder)
         from mixed import journal
 
-        return 0 if Load(options, journal.Journal(options.journal)).run() else 1
+        return 0 if Load(options, journal.Journal(options.journal, options.trace)).run() else 1
 
 
 if __name__ == "__main__":

@@ -20,13 +20,16 @@ ANSWER = "one two three four"
 class Herd:
     """Gone, with its model, at the end of the `with`; the folder stays its owner's."""
 
-    def __init__(self, herdd: str, folder: str, environment: dict[str, str] | None = None):
+    def __init__(self, herdd: str, folder: str, environment: dict[str, str] | None = None, token: str = ""):
         self.herdd, self.folder, self.environment = herdd, pathlib.Path(folder), environment or {}
         self.process, self.addresses, self.longest_start = None, ["127.0.0.1:0"] * 3, 0.0
         self.data = str(self.folder / "data")
-        made = subprocess.run([herdd, "token", "create", "--role", "admin", "--data", self.data], capture_output=True,
-                              check=True, text=True)
-        self.token = made.stdout.strip()
+        if not token:
+            # Recorded as well: what it writes is there when the herd begins.
+            made = subprocess.run([herdd, "token", "create", "--role", "admin", "--data", self.data],
+                                  capture_output=True, check=True, text=True, env=os.environ | self.environment)
+            token = made.stdout.strip()
+        self.token = token
         self.model = subprocess.Popen([sys.executable, str(HERE.parent / "scripted_model.py"), ANSWER],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, text=True)
