@@ -1,5 +1,7 @@
 """The kinds of calls in the load, each made by a thread of its own: what it does once, over and over."""
 
+import shutil
+
 from herd.v1 import access_pb2, admin_pb2, common_pb2, refiner_pb2, registry_pb2, router_pb2, scorer_pb2
 from herd_client import CallFailed
 from mixed import processes
@@ -10,6 +12,8 @@ RESOURCE_EXHAUSTED, NOT_FOUND, FAILED_PRECONDITION = 8, 5, 9
 class Kind:
     #: Seconds between two, for those that are much work.
     pause = 0.0
+    #: How much longer than the others they pause where the load has a pause.
+    rarity = 1
 
     def __init__(self, client, journal, chance, tag: str, options):
         self.client, self.journal, self.chance, self.tag, self.options = client, journal, chance, tag, options
@@ -26,14 +30,15 @@ class Kind:
         self.number += 1
         return f"{self.tag}-{self.number % self.options.keys if self.options.keys else self.number}"
 
-    def write(self, kind: str, key: str, value, call, allowed: tuple[int, ...] = ()):
-        """Makes a call that is in the journal before and after; what it gives besides the reply goes there, too."""
+    def write(self, kind: str, key: str, value, call, allowed=lambda failure: False):
+        """Makes a call that is in the journal before and after; what it gives besides the reply goes there, too. None where
+        it fails in a way that is allowed."""
         number = self.journal.begin(kind, key, value)
         try:
             reply, result = call()
         except CallFailed as failure:
             self.journal.failed(number, failure)
-            if failure.code in allowed and not failure.goaway:
+            if not failure.goaway and allowed(failure):
                 return None
             raise
         except BaseException as failure:
@@ -47,6 +52,16 @@ class Kind:
 
     def stream(self, client, method: str, request, message_type, timeout: float = 60) -> list:
         return client.finish(client.start(f"herd.v1.{method}", request, timeout=timeout), message_type=message_type)
+
+
+def is_spent(failure: CallFailed) -> bool:
+    """Whether a token may spend nothing more today."""
+    return failure.code == RESOURCE_EXHAUSTED and "day" in str(failure)
+
+
+def has_no_earlier(failure: CallFailed) -> bool:
+    """Whether there is no version of the predictor to go back to."""
+    return failure.code in (NOT_FOUND, FAILED_PRECONDITION)
 
 
 class Models(Kind):
@@ -79,6 +94,7 @@ class Policies(Kind):
 class Tokens(Kind):
     # Each of them stays in the list of tokens for good, so that few are made where the load goes on for long.
     pause = 0.01
+    rarity = 5
 
     def once(self) -> None:
         request = access_pb2.CreateTokenRequest(name=self.name(), roles=["client"], calls_at_once=7)
@@ -160,7 +176,7 @@ class Answers(Kind):
             usd = events[-1].finish.generation.usage.cost_usd
             return events, {"nano_usd": round(usd * 1e9)}
 
-        if self.write("answer", self.token, self.most, complete, allowed=(RESOURCE_EXHAUSTED,)) is None:
+        if self.write("answer", self.token, self.most, complete, allowed=is_spent) is None:
             self.payer.close()
             self.payer = None
 
@@ -191,7 +207,7 @@ class Refinements(Answers):
             return result, {"id": result.transcript_id, "text": result.text,
                             "nano_usd": round(result.usage.cost_usd * 1e9)}
 
-        result = self.write("refinement", self.token, self.most, refine, allowed=(RESOURCE_EXHAUSTED,))
+        result = self.write("refinement", self.token, self.most, refine, allowed=is_spent)
         if result is None:
             self.payer.close()
             self.payer = None
@@ -227,6 +243,7 @@ class Predictors(Kind):
     """Trains, promotes and rolls back."""
 
     pause = 0.3
+    rarity = 40
 
     def once(self) -> None:
         rows = [evaluation(f"train-{number}", number % 10 / 10) for number in range(40)]
@@ -243,11 +260,12 @@ class Predictors(Kind):
                 reply = self.call("Scorer/Rollback", scorer_pb2.RollbackRequest(), scorer_pb2.RollbackResponse)
                 return reply, {"version": reply.in_force}
 
-            self.write("predictor", "in force", "earlier", roll_back, allowed=(NOT_FOUND, FAILED_PRECONDITION))
+            self.write("predictor", "in force", "earlier", roll_back, allowed=has_no_earlier)
 
 
 class Backups(Kind):
     pause = 0.4
+    rarity = 40
 
     def once(self) -> None:
         if not self.options.backups:
@@ -260,6 +278,8 @@ class Backups(Kind):
             return events, {"paths": [event.path for event in events if event.complete]}
 
         self.write("backup", folder, True, back_up)
+        if self.options.keys:
+            shutil.rmtree(folder)
 
 
 class Looks(Kind):
@@ -283,3 +303,30 @@ class Looks(Kind):
 
 ALL = [Models, Policies, Tokens, Feedback, Rows, Answers, Answers, Answers, Refinements, Suites, Predictors, Backups,
        Looks]
+
+
+class PlainTokens(Tokens):
+    """As programs before money knew them: without limits."""
+
+    def once(self) -> None:
+        request = access_pb2.CreateTokenRequest(name=self.name(), roles=["client"])
+
+        def create():
+            made = self.call("Access/CreateToken", request, access_pb2.CreateTokenResponse)
+            return made.token.id, {"id": made.token.id}
+
+        token = self.write("new token", request.name, 0, create)
+        if self.chance.random() < 0.5:
+            self.write("revocation", token, True, lambda: (self.call(
+                "Access/RevokeToken", access_pb2.RevokeTokenRequest(id=token), access_pb2.RevokeTokenResponse), {}))
+
+
+class PlainRefinements(Refinements):
+    """With the operator's own credential, which has no limit."""
+
+    def new_payer(self) -> None:
+        self.token, self.payer = "", processes.connect(self.options.address, self.options.token)
+
+
+#: What programs before money serve.
+BEFORE_MONEY = [Models, Policies, PlainTokens, Feedback, Rows, PlainRefinements, Suites, Predictors]

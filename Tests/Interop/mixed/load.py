@@ -21,28 +21,43 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import check_wire
 
-#: UNAVAILABLE of a herd that goes down, ABORTED and RESOURCE_EXHAUSTED of one that is busy.
-UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED = 14, 10, 8
+#: Of a herd that goes down, and of one that is busy.
+UNAVAILABLE, RESOURCE_EXHAUSTED = 14, 8
 
 
 class Load:
     def __init__(self, options, journal):
         self.options, self.journal = options, journal
         self.end = time.monotonic() + options.seconds if options.seconds else float("inf")
-        self.calls = 0
+        self.calls = self.shed = 0
 
     def run(self) -> bool:
         from mixed import kinds
 
         threads = [threading.Thread(target=self.work, args=(number, kind), daemon=True)
-                   for number, kind in enumerate(kinds.ALL)]
+                   for number, kind in enumerate(kinds.BEFORE_MONEY if self.options.plain else kinds.ALL)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        print(f"{self.calls} rounds of calls, {self.shed} put off as the herd was busy")
         for line in self.journal.strange:
             print(f"load.py: {line}", file=sys.stderr)
         return not self.journal.strange
+
+    def once(self, doing) -> None:
+        """Tries again when the herd says that it is busy."""
+        from herd_client import CallFailed
+
+        try:
+            doing.once()
+            self.calls += 1
+        except CallFailed as failure:
+            pause = failure.metadata.get("retry-after-ms")
+            if failure.goaway or failure.code != RESOURCE_EXHAUSTED or not pause:
+                raise
+            self.shed += 1
+            time.sleep(int(pause) / 1_000)
 
     def work(self, number: int, kind) -> None:
         from herd_client import CallFailed
@@ -53,9 +68,8 @@ class Load:
             client = processes.connect(self.options.address, self.options.token)
             doing = kind(client, self.journal, chance, f"{self.options.tag}-{number}", self.options)
             while time.monotonic() < self.end:
-                doing.once()
-                self.calls += 1
-                pause = self.options.pause or doing.pause
+                self.once(doing)
+                pause = self.options.pause * doing.rarity or doing.pause
                 if pause:
                     time.sleep(pause * chance.uniform(0.5, 1.5))
             doing.close()
@@ -76,6 +90,7 @@ def main() -> int:
     parser.add_argument("--journal", required=True)
     parser.add_argument("--trace", default="", help="a recording of the herd's writes to mark each call in")
     parser.add_argument("--backups", default="", help="folder for backups; none are made without")
+    parser.add_argument("--plain", action="store_true", help="only methods that programs before money have, too")
     parser.add_argument("--tag", default="a", help="what the names of this run begin with")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0)
