@@ -1,3 +1,4 @@
+import Glibc
 import HerdFrames
 import HerdMessages
 import HerdServer
@@ -17,7 +18,9 @@ extension FuzzTarget {
     static let hello = FuzzTarget(name: "hello") { bytes in
         guard let first = bytes.first else { return nil }
         let stream = Array(bytes.dropFirst())
-        let server = GuardedServer()
+        let server = GuardedServer.take()
+        defer { server.giveBack() }
+        server.connect()
         let size = first == 0 ? max(1, stream.count) : Int(first)
         for start in stride(from: 0, to: stream.count, by: size) {
             server.receive(stream[start..<min(stream.count, start + size)])
@@ -103,16 +106,41 @@ private struct KnownToken {
         })
 }
 
-/// A server with access control and a connection to it in memory.
+/// A server with access control and a connection to it in memory, one after another.
 private final class GuardedServer {
+    private struct Kept: @unchecked Sendable {
+        let server: GuardedServer
+    }
+
+    /// To make one takes longer than what is done with it. It belongs to the thread that made it.
+    private static let kept = NIOLockedValueBox<Kept?>(nil)
+
+    static func take() -> GuardedServer {
+        let thread = pthread_self()
+        let found = kept.withLockedValue { kept -> Kept? in
+            guard let found = kept, found.server.thread == thread else { return nil }
+            kept = nil
+            return found
+        }
+        return found?.server ?? GuardedServer()
+    }
+
+    func giveBack() {
+        let again = Kept(server: self)
+        if !isDrained { Self.kept.withLockedValue { $0 = again } }
+    }
+
+    private let thread = pthread_self()
     static let methods = [
         Admin.health.path, Router.route.path, Router.feedback.path, Admin.status.path, Access.createToken.path,
         Scorer.predict.path, Admin.probe.path, Admin.drain.path, Admin.describe.path, "herd.v1.Nowhere/Nothing",
     ]
 
-    private let channel = EmbeddedChannel()
+    private let eventLoop = EmbeddedEventLoop()
+    private var channel = EmbeddedChannel()
     private let server: HerdServer
     private var sent = SentFrames()
+    private var isDrained = false
     private let wrong = NIOLockedValueBox<Violation?>(nil)
 
     init() {
@@ -123,7 +151,7 @@ private final class GuardedServer {
         server = HerdServer(
             name: "fuzz", configuration: configuration,
             logger: Logger(label: "fuzz", factory: { _ in SwiftLogNoOpLogHandler() }),
-            eventLoopGroup: channel.embeddedEventLoop)
+            eventLoopGroup: eventLoop)
         server.authorize(KnownToken.access)
         let wrong = wrong
         let judge: @Sendable (CallContext, [String]) -> Void = { context, roles in
@@ -153,6 +181,11 @@ private final class GuardedServer {
             judge(context, ["service"])
             return PredictResponse()
         }
+    }
+
+    func connect() {
+        channel = EmbeddedChannel(loop: eventLoop)
+        sent = SentFrames()
         try? server.accept(channel)
         try? channel.connect(to: SocketAddress(unixDomainSocketPath: "/fuzz")).wait()
     }
@@ -167,6 +200,8 @@ private final class GuardedServer {
         _ = try? channel.finish(acceptAlreadyClosed: true)
         channel.embeddedEventLoop.run()
         sent.read(from: channel)
+        isDrained = stream.holds(Admin.drain.path)
+        guard server.connectionCount == 0 else { return Violation("\(server.connectionCount) connections are left") }
         if let wrong = wrong.withLockedValue({ $0 }) { return wrong }
         let frames: [Frame]
         switch sent.frames() {
