@@ -84,7 +84,7 @@ class Loop:
         load = subprocess.Popen([
             sys.executable, str(HERE / "mixed/load.py"), "--address", self.herd.addresses[0], "--token",
             self.herd.token, "--journal", self.journal, "--backups", str(self.backups), "--tag", f"r{number}", "--seed",
-            str(self.chance.randrange(1 << 30))], stderr=subprocess.PIPE, text=True)
+            str(self.chance.randrange(1 << 30))], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         before = sum(1 for entry in journal.entries(self.journal) if "ok" in entry)
         enough, pause = before + self.chance.randrange(1, 400), self.chance.random() * 0.05
         deadline = time.monotonic() + 120

@@ -30,7 +30,8 @@ extension FuzzTarget {
             "log: {level: debug, format: text}\nserver:\n  unix_socket_mode: \"0660\"\n  idle_timeout: 0\n",
             "access:\n  client_certificates: [\"a=admin\", \"b=client+service:acme\"]\ntls:\n  certificate_file: c.pem\n",
             "# nothing\n", "router:\nscorer: ~\n", "router: &r\n  listen: [\"[::1]:1\"]\nrefiner: *r\n",
-            "a: &a {x: 1, y: 2}\nb: &b {x: *a, y: *a}\nc: {x: *b, y: *b}\n", "router:\n  lisden: x\n", "server: {event_loops: -1}\n", "a: [1, 2",
+            "a: &a {x: 1, y: 2}\nb: &b {x: *a, y: *a}\nc: {x: *b, y: *b}\n", "router:\n  lisden: x\n",
+            "server: {event_loops: -1}\n", "a: [1, 2",
         ].map { Array($0.utf8) }
     }
 

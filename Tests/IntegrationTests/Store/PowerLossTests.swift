@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// Power cuts under a real herd that spends money, makes tokens and writes transcripts: `Tests/Interop/power_loss.py` says

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// Memory and descriptors of a herd at half of its capacity under every method: `Tests/Interop/soak.py` says how. `make soak`
