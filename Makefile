@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-scale measure-complete bench bench-loops thresholds kill-loop power-loss faults hostile tls-scan fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-scale measure-complete measure-overload bench bench-loops thresholds kill-loop power-loss faults soak hostile tls-scan fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -85,8 +85,8 @@ test-asan: install ## The suites that touch C memory under the address sanitizer
 	swift test --sanitize=address --scratch-path .build/asan --no-parallel --filter \
 		'HerdStoreTests|HerdMessagesTests|HerdFramesTests|HerdReflectionTests|HerdTransportTests|HerdBackendsTests|HerdDatasetsTests|FuzzReplayTests'
 
-kill-loop: install ## kill -9 at ROUNDS random moments under writes (SEED repeats a run); nothing acknowledged is lost.
-	HERD_ROUNDS=$(or $(ROUNDS),100) HERD_SEED=$(SEED) \
+kill-loop: install ## kill -9 at ROUNDS random moments under every method (SEED repeats a run); nothing acknowledged is lost.
+	HERD_ROUNDS=$(or $(ROUNDS),200) HERD_SEED=$(SEED) \
 		swift test $(TEST_FLAGS) --no-parallel --filter KillLoopTests
 
 faults: install ## Restarts, handovers, kills and freezes of real processes, ROUNDS times each (ROUNDS=20).
@@ -97,8 +97,13 @@ power-loss: install ## CUTS simulated power cuts at random moments (SEED repeats
 	HERD_CUTS=$(or $(CUTS),200) HERD_SEED=$(SEED) \
 		swift test $(TEST_FLAGS) --no-parallel --filter PowerLossTests
 
+MINUTES := 15
+soak: build ## MINUTES at half of the capacity under every method (SEED repeats a run); memory and descriptors stay.
+	.venv/bin/python Tests/Interop/soak.py --herdd .build/release/herdd --herd-load .build/release/herd-load \
+		--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 SECONDS := 10
-fuzz: install ## Attack every decoder with libFuzzer for SECONDS each (SECONDS=10; TARGETS="frames message.*").
+fuzz: install ## Attack every reader of foreign bytes with libFuzzer for SECONDS each (SECONDS=10; TARGETS="frames message.*").
 	@Scripts/fuzz.sh --seconds $(SECONDS) $(TARGETS)
 
 lint: ## Formatter and linters; fails on any finding.

@@ -177,8 +177,10 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "HerdFrames", "HerdMessages", "HerdTransport", "HerdBackends", "HerdDatasets", "CMessages",
+                "HerdFrames", "HerdMessages", "HerdTransport", "HerdBackends", "HerdDatasets", "HerdServer",
+                "HerdServices", "HerdPrediction", "HerdPolicy", "HerdReflection", "HerdJSON", "CMessages", "CZlib",
                 "CScratchMessages", "RandomMessages",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], path: "Tests/Fuzz/Targets"),

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Attacks the decoders with libFuzzer and the address sanitizer, each target for a while, two at a time.
 #
-# usage: fuzz.sh [--seconds N] [--jobs N] [--minimise] [TARGET...]
-#   --seconds N   how long each target is attacked (default 10); with --minimise 0 does no attack
-#   --jobs N      how many at a time (default: the number of cores)
-#   --minimise    afterwards keep in Tests/Fuzz/Corpora what adds coverage, at most 4 KiB an input
-#   TARGET        names or patterns such as 'message.*' (default: all)
+# usage: fuzz.sh [--seconds N] [--message-seconds N] [--jobs N] [--minimise] [TARGET...]
+#   --seconds N           how long each target is attacked (default 10); with --minimise 0 does no attack
+#   --message-seconds N   the same for each target message.TYPE, of which there are more than a hundred, and which the
+#                         target "message" attacks together (default: a sixtieth of --seconds, at least 1)
+#   --jobs N              how many at a time (default: the number of cores)
+#   --minimise            afterwards keep in Tests/Fuzz/Corpora what adds coverage, at most 4 KiB an input
+#   TARGET                names or patterns such as 'message.*' (default: all)
 #
 # An input that finds something stays in Tests/Fuzz/Corpora/TARGET as finding-..., where make test replays it.
 # The executions of each target add up in Tests/Fuzz/executions.tsv.
@@ -14,12 +16,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=10
+message_seconds=
 jobs=$(nproc)
 minimise=
 patterns=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --seconds) seconds=$2 && shift ;;
+    --message-seconds) message_seconds=$2 && shift ;;
     --jobs) jobs=$2 && shift ;;
     --minimise) minimise=1 ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" && exit 0 ;;
@@ -28,10 +32,11 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[[ $seconds =~ ^[0-9]+$ && $jobs =~ ^[1-9][0-9]*$ ]] || {
-    echo "fuzz.sh: --seconds and --jobs take whole numbers" >&2
+[[ $seconds =~ ^[0-9]+$ && $message_seconds =~ ^[0-9]*$ && $jobs =~ ^[1-9][0-9]*$ ]] || {
+    echo "fuzz.sh: --seconds, --message-seconds and --jobs take whole numbers" >&2
     exit 64
 }
+[ -n "$message_seconds" ] || message_seconds=$(((seconds + 59) / 60))
 [ ${#patterns[@]} -gt 0 ] || patterns=('*')
 
 # lld keeps the coverage tables, which gold drops. Dead code is stripped by neither: the tables would go with it.
@@ -63,12 +68,13 @@ done
 # shellcheck disable=SC2317 # called by way of xargs
 # Attacks one target; prints a line; leaves what it found in the corpus and its executions in a file.
 attack() {
-    local name=$1 out executions verdict
+    local name=$1 out executions verdict time=$seconds
+    [[ $name != message.* ]] || time=$message_seconds
     mkdir -p "$work/$name"
     out=$work/$name.log
     verdict=clean
     # The runtime's own backtraces would take seconds and ask for input.
-    SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 "$fuzzer" "--target=$name" "-max_total_time=$seconds" \
+    SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 "$fuzzer" "--target=$name" "-max_total_time=$time" \
         -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$corpora/$name/finding-" \
         "$work/$name" "$corpora/$name" >"$out" 2>&1 </dev/null || verdict="FOUND something, see $out"
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out")
@@ -103,7 +109,7 @@ add_executions() {
 status=0
 if [ "$seconds" -gt 0 ]; then
     export -f attack
-    export fuzzer corpora work seconds
+    export fuzzer corpora work seconds message_seconds
     printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I{} bash -c 'attack {}' || status=1
     add_executions
 fi

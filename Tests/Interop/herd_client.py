@@ -18,12 +18,13 @@ class CallFailed(Exception):
 class Client:
     """One connection; calls may be pipelined with `start`, and their ends collected in any order with `finish`."""
 
-    def __init__(self, host: str, port: int, hello: bool = True, timeout: float = 30):
+    def __init__(self, host: str, port: int, hello: bool = True, timeout: float = 30, token: str = ""):
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.ids, self.ended, self.messages = itertools.count(1), {}, {}
         if hello:
-            self.send(Frame(kind=Frame.HELLO, version=1, metadata={"client": "interop.py"}))
+            metadata = {"client": "interop.py"} | ({"authorization": f"Bearer {token}"} if token else {})
+            self.send(Frame(kind=Frame.HELLO, version=1, metadata=metadata))
 
     def send(self, frame: Frame) -> None:
         data = frame.SerializeToString()

@@ -123,7 +123,8 @@ package final class MonitoringServer: Sendable {
         return EndpointAddress(boundTo: channel) ?? address
     }
 
-    private func accept(_ channel: any Channel) throws {
+    /// Serves a connection; throws where there are too many.
+    package func accept(_ channel: any Channel) throws {
         let id = ObjectIdentifier(channel)
         let isTaken = state.withLockedValue { state in
             guard state.connections.count < limits.maximumConnections, !state.isStopped else { return false }

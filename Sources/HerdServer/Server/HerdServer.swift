@@ -364,6 +364,18 @@ package final class HerdServer: Service {
             }
     }
 
+    /// Serves a connection that somebody else has accepted, without TLS: one in memory, as the fuzzer has.
+    ///
+    /// - Throws: where there is no room for it.
+    package func accept(_ channel: any Channel) throws {
+        let methods = state.withLockedValue { state in
+            state.phase = state.phase == .idle ? .running : state.phase
+            return state.registry.tables(state.access.map { access in { access.roles(for: $0) } })
+        }
+        guard let connection = connection(methods, timeouts, channel) else { throw ChannelError.ioOnClosedChannel }
+        try channel.pipeline.syncOperations.addHandler(connection)
+    }
+
     /// The handler of a new connection; nil where there is no room even to tell it that there is none.
     private func connection(
         _ methods: MethodTables, _ timeouts: CallTimeouts, _ channel: any Channel

@@ -13,6 +13,13 @@ struct CertificateRules: Sendable, Equatable {
 
     let rules: [Rule]
 
+    /// Nobody is let in by certificate.
+    static let none = CertificateRules(rules: [])
+
+    private init(rules: [Rule]) {
+        self.rules = rules
+    }
+
     /// Reads rules as the configuration has them: `NAME=ROLE`, `NAME=ROLE+ROLE`, `NAME=ROLE:TENANT`.
     init(_ texts: [String]) throws(ConfigurationError) {
         var rules: [Rule] = []

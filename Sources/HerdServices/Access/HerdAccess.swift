@@ -1,14 +1,14 @@
-import HerdFrames
-import HerdServer
+package import HerdFrames
+package import HerdServer
 import HerdTransport
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 
 /// Who is let in by one service of a herd: by token, by the credential of the herd's own processes, or by certificate.
 ///
 /// While there is none of them everybody is let in and may do everything: such a herd listens on loopback only.
-final class HerdAccess: AccessControl {
-    let generation = AccessGeneration()
+package final class HerdAccess: AccessControl {
+    package let generation = AccessGeneration()
     /// Of the router; nil for the services behind it, which know no tokens.
     let tokens: TokenDirectory?
     let credential: ServiceCredential?
@@ -36,6 +36,13 @@ final class HerdAccess: AccessControl {
         self.isGuardedElsewhere = isGuardedElsewhere
     }
 
+    /// Lets in the owners of these tokens and nobody else, as a router whose store holds them.
+    package convenience init(tokens: [AccessTokenRecord]) {
+        let directory = TokenDirectory()
+        directory.load(tokens, areThereAny: true)
+        self.init(tokens: directory, credential: nil, certificates: .none)
+    }
+
     /// Whether nobody gets in without a credential.
     var isGuarded: Bool { isGuardedByItself || isGuardedElsewhere() }
 
@@ -44,13 +51,13 @@ final class HerdAccess: AccessControl {
         isGuarded(with: certificates)
     }
 
-    func roles(for method: String) -> Roles {
+    package func roles(for method: String) -> Roles {
         tokens == nil ? MethodRoles.behindTheRouter(method) : MethodRoles.router(method)
     }
 
     // MARK: - Who it is
 
-    func admit(_ hello: Hello) throws -> Principal {
+    package func admit(_ hello: Hello) throws -> Principal {
         if !hello.authorization.isEmpty {
             if let principal = try bearer(of: hello).flatMap({ try principal(with: $0) }) { return principal }
             if isGuarded { throw refusal }
@@ -111,7 +118,7 @@ final class HerdAccess: AccessControl {
 
     // MARK: - Whether it still holds
 
-    func recheck(_ principal: Principal) throws(CallError) -> NIODeadline {
+    package func recheck(_ principal: Principal) throws(CallError) -> NIODeadline {
         if principal.id.isEmpty {
             if isGuarded { throw .unauthenticated("this herd wants a credential from now on; connect again with one") }
             return .distantFuture
@@ -139,7 +146,7 @@ final class HerdAccess: AccessControl {
         return .now() + min(Self.recheckInterval, .milliseconds(Int64(clamping: expiry - now)))
     }
 
-    func limiter(of principal: Principal) -> CallLimiter? {
+    package func limiter(of principal: Principal) -> CallLimiter? {
         principal.id.isEmpty || principal.id.contains("/") ? nil : tokens?.limiter(of: principal.id)
     }
 

@@ -18,6 +18,35 @@ struct ConfigurationFile {
                 + "shows every key")
     }
 
+    /// Every key, list entry and value, those behind aliases each time they are named.
+    private static let mostValues = 10_000
+
+    /// That the file is one of a configuration's size, however little it takes to write more: a few lines of aliases of
+    /// aliases stand for as many values as there are stars.
+    ///
+    /// - Throws: `ConfigurationError` naming the file.
+    func checkSize() throws(ConfigurationError) {
+        guard let bytes = bytes(), let root = (try? Yams.compose(yaml: String(decoding: bytes, as: UTF8.self))) ?? nil
+        else { return }
+        var left = Self.mostValues
+        guard Self.count(root, &left) else {
+            throw ConfigurationError(
+                "the configuration file '\(path)' holds over \(Self.mostValues) values, aliases (*name) counted as what "
+                    + "they stand for; write fewer")
+        }
+    }
+
+    /// False where there are more than are left.
+    private static func count(_ node: Node, _ left: inout Int) -> Bool {
+        left -= 1
+        guard left >= 0 else { return false }
+        switch node {
+        case .mapping(let mapping): return mapping.allSatisfy { count($0.key, &left) && count($0.value, &left) }
+        case .sequence(let sequence): return sequence.allSatisfy { count($0, &left) }
+        default: return true
+        }
+    }
+
     /// Whether the file holds nothing but comments.
     var isEmpty: Bool {
         guard let bytes = bytes(), let text = String(validating: bytes, as: UTF8.self) else { return false }

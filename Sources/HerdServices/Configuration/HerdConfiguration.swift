@@ -87,6 +87,7 @@ package struct HerdConfiguration: Sendable, Equatable {
                 AbsoluteConfigKey(["herd"] + key.components, context: key.context)
             },
         ]
+        if let file { try ConfigurationFile(path: file).checkSize() }
         // The provider takes a mapping only, and a file with every line commented out is one without keys.
         if let file, !ConfigurationFile(path: file).isEmpty {
             let path = ConfigReader(

@@ -1,9 +1,9 @@
 import HerdPrediction
 
 /// The files that a configuration names, read to see whether they are right; nothing is kept of them.
-enum ConfigurationFiles {
+package enum ConfigurationFiles {
     /// - Throws: what is wrong, naming the key or the file.
-    static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
+    package static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
         _ = try ProcessCredentials(configuration)
         if role == .all || role == .scorer {
             _ = try judgePrompt(configuration.scorer.promptsDir)

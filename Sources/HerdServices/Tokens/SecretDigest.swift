@@ -34,3 +34,13 @@ struct SecretDigest: Sendable, Hashable {
     static let nobodys = SecretDigest(
         salt: [UInt8](repeating: 0, count: saltBytes), digest: [UInt8](repeating: 0, count: SHA256.byteCount))
 }
+
+extension AccessTokenRecord {
+    /// A record that knows this secret again, and nothing else yet.
+    package init(secret: String, salt: [UInt8]) {
+        let digest = SecretDigest(of: secret, salt: salt)
+        self.init()
+        self.salt = digest.salt
+        self.digest = digest.digest
+    }
+}

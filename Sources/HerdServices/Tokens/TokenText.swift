@@ -1,9 +1,9 @@
 /// A token as its owner has it: `herd_ID_SECRET`.
-struct TokenText: Sendable, CustomStringConvertible {
+package struct TokenText: Sendable, CustomStringConvertible {
     /// What it is found by; no secret.
-    let id: String
+    package let id: String
     /// 256 random bits.
-    let secret: String
+    package let secret: String
 
     private static let prefix = "herd"
     private static let alphabet = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
@@ -19,7 +19,7 @@ struct TokenText: Sendable, CustomStringConvertible {
     }
 
     /// Nil for a text that has not its form.
-    init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         // First, because a HELLO may be 4 MiB of underscores.
         guard text.utf8.count == Self.prefix.utf8.count + Self.idCharacters + Self.secretCharacters + 2 else {
             return nil
@@ -37,10 +37,10 @@ struct TokenText: Sendable, CustomStringConvertible {
     }
 
     /// The whole credential.
-    var text: String { "\(Self.prefix)_\(id)_\(secret)" }
+    package var text: String { "\(Self.prefix)_\(id)_\(secret)" }
 
     /// Without the secret, for wherever it is printed by mistake.
-    var description: String { "\(Self.prefix)_\(id)_..." }
+    package var description: String { "\(Self.prefix)_\(id)_..." }
 
     private static func `is`(_ part: some StringProtocol, _ count: Int) -> Bool {
         part.utf8.count == count && part.utf8.allSatisfy { alphabet.contains($0) }

@@ -52,7 +52,7 @@ private final class ScriptedServer: CallDispatcher {
     private let channel = EmbeddedChannel()
     private var held: [ServerCall] = []
     private var answered: [UInt64] = []
-    private var output: [UInt8] = []
+    private var sent = SentFrames()
 
     let caller: String? = nil
 
@@ -130,29 +130,14 @@ private final class ScriptedServer: CallDispatcher {
     // MARK: - Judging
 
     private func readOutput() {
-        while let bytes = try? channel.readOutbound(as: ByteBuffer.self) {
-            output += bytes.readableBytesView
-        }
+        sent.read(from: channel)
     }
 
     private var violation: Violation? {
-        var frames: [Frame] = []
-        var position = 0
-        while position < output.count {
-            let next = output[position...].withUnsafeBytes { bytes in
-                try? FrameDecoder().next(in: bytes).map { (Frame($0.frame), $0.size) }
-            }
-            guard let (frame, size) = next else {
-                return Violation("\(output.count - position) bytes of the answer are no whole frame")
-            }
-            frames.append(frame)
-            position += size
-        }
-        if let last = frames.firstIndex(where: { $0.kind == .goAway && $0.code != .ok }), last != frames.count - 1 {
-            return Violation("frames follow the GOAWAY: \(frames[(last + 1)...].map(\.kind))")
-        }
-        if let first = frames.first, first.kind != .hello, first.kind != .goAway {
-            return Violation("\(first.kind) is sent before HELLO")
+        let frames: [Frame]
+        switch sent.frames() {
+        case .success(let whole): frames = whole
+        case .failure(let violation): return violation
         }
         var ends: [UInt64: Int] = [:]
         for frame in frames where frame.kind == .end { ends[frame.call, default: 0] += 1 }

@@ -2,8 +2,7 @@
 ///
 /// `make fuzz` drives it with libFuzzer, `make test` replays the corpus of `Tests/Fuzz/Corpora/NAME`.
 package struct FuzzTarget: Sendable {
-    /// `frames`, `scan`, `connection`, `chat-stream`, `suite-line`, `graders`, or `message.` and the full name of a message
-    /// type.
+    /// What is attacked, such as `frames`; `message.` and the full name of a message type for the decoder of one.
     package let name: String
     /// Feeds the decoder; what was violated, nil where all is well. It must not trap, hang or touch foreign memory.
     package let run: @Sendable (UnsafeRawBufferPointer) -> Violation?
@@ -11,10 +10,13 @@ package struct FuzzTarget: Sendable {
     package let seeds: @Sendable () -> [[UInt8]]
 
     /// All targets, the general ones first.
-    package static let all: [FuzzTarget] =
-        [
-            .frames, .scan, .connection, .chatStream, .suiteLine, .graders,
-        ] + messages
+    package static let all: [FuzzTarget] = general + messages
+
+    private static let general: [FuzzTarget] = [
+        .frames, .scan, .connection, .hello, .authorization, .trace, .anyMessage, .jsonMessage, .routeOutline,
+        .chatStream, .serverSentEvents, .tokenizer, .predictorFile, .promptTemplate, .promptFlags, .evaluationLine,
+        .evaluationFile, .suiteLine, .graders, .herdFile, .configuration, .http,
+    ]
 
     package static func named(_ name: String) -> FuzzTarget? {
         all.first { $0.name == name }
@@ -22,7 +24,7 @@ package struct FuzzTarget: Sendable {
 }
 
 /// What an input showed that must never happen.
-package struct Violation: CustomStringConvertible, Sendable {
+package struct Violation: Error, CustomStringConvertible {
     package let description: String
 
     init(_ description: String) {

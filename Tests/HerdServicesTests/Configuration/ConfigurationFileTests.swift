@@ -33,4 +33,14 @@ import Testing
             #expect(error.description.contains(reason), "\(error)")
         }
     }
+
+    @Test(.timeLimit(.minutes(1))) func aFewLinesThatStandForMillionsAreRefused() async throws {
+        let lines = (1..<30).map { "a\($0): &a\($0) {x: *a\($0 - 1), y: *a\($0 - 1)}" }
+        do {
+            _ = try await load("a0: &a0 {x: 1}\n" + lines.joined(separator: "\n"))
+            Issue.record("aliases of aliases were taken")
+        } catch let error as ConfigurationError {
+            #expect(error.description.contains("over 10000 values"), "\(error)")
+        }
+    }
 }

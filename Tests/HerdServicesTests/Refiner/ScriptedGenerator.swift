@@ -94,6 +94,8 @@ final class KeptTranscript: RefinementTranscript {
 
     func end(_ result: RefinementResult) { note("final \(result.round): \(result.text) [\(result.stoppedBecause)]") }
 
+    func untilKept() async {}
+
     private func note(_ line: String) { lines.withLock { $0.append(line) } }
 }
 

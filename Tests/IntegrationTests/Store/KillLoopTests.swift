@@ -3,49 +3,29 @@ import HerdClient
 import HerdMessages
 import Testing
 
-/// kill -9 of a real herd at random moments under writes of every kind. `make kill-loop ROUNDS=100`.
+/// kill -9 of a real herd at random moments under every method that changes something, checked from outside:
+/// `Tests/Interop/kill_loop.py` says how. `make kill-loop ROUNDS=200`.
 @Suite(.serialized) struct HerdKillLoopTests {
-    @Test(.timeLimit(.minutes(30))) func killingTheHerdLosesNothingThatWasAcknowledged() async throws {
-        let environment = ProcessInfo.processInfo.environment
-        let rounds = environment["HERD_ROUNDS"].flatMap { Int($0) } ?? 5
-        let seed = environment["HERD_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-        print("herd kill loop: seed \(seed)")
-        var random = SeededMoments(state: seed)
-        try await withStoreFolder { folder in
-            let writes = WireWrites()
-            var checked = 0
-            var longestStart = Duration.zero
-            for round in 0..<rounds {
-                let start = ContinuousClock.now
-                let herd = try await Daemon.all(in: folder)
-                longestStart = max(longestStart, .now - start)
-                let client = try herd.client("router")
-                if round == 0 { try await writes.prepare(client) }
-                // Everything of the round before; everything there is at the end.
-                try await WireWrites.check(writes.all[checked...], with: client, "round \(round)")
-                checked = writes.count
-                let enough = checked + Int.random(in: 1...120, using: &random)
-                await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await writes.run(client, tag: "r\(round)") }
-                    group.addTask {
-                        while writes.count < enough, herd.process.isRunning {
-                            try? await Task.sleep(for: .milliseconds(1))
-                        }
-                        herd.kill()
-                    }
-                    await group.waitForAll()
-                }
-                client.close()
-            }
-            let herd = try await Daemon.all(in: folder)
-            let client = try herd.client("router")
-            try await WireWrites.check(writes.all, with: client, "the end")
-            client.close()
-            #expect(herd.terminate() == 0)
-            let verified = try await Programs.run(Programs.herdctl, ["verify", folder.appending(path: "data").path])
-            #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
-            print("\(rounds) kills, \(writes.count) writes acknowledged, longest start \(longestStart)")
-        }
+    @Test(.timeLimit(.minutes(60))) func killingTheHerdLosesNothingThatWasAcknowledged() async throws {
+        let rounds = Endurance.count("HERD_ROUNDS", else: 2)
+        let finished = try await ProjectPython.run(
+            "Tests/Interop/kill_loop.py",
+            ["--herdd", Programs.herdd.path, "--rounds", "\(rounds)", "--seed", "\(Endurance.seed())"])
+        print(finished.output)
+        #expect(finished.status == 0, "\(finished.errors)")
+        #expect(finished.output.contains("\(rounds) kills, ") && finished.output.contains(" 0 lost, 0 problems"))
+    }
+}
+
+/// Numbers that the make targets of the long runs set: `make kill-loop ROUNDS=200 SEED=7`.
+enum Endurance {
+    static func count(_ variable: String, else standard: Int) -> Int {
+        ProcessInfo.processInfo.environment[variable].flatMap { Int($0) } ?? standard
+    }
+
+    static func seed() -> UInt32 {
+        let given = ProcessInfo.processInfo.environment["HERD_SEED"].flatMap { UInt32($0) }
+        return given ?? UInt32.random(in: .min ... .max)
     }
 }
 

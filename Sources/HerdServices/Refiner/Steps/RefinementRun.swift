@@ -81,6 +81,8 @@ package struct RefinementRun: Sendable {
             throw error
         }
         let result = finish(state)
+        // Whoever has the result may look up how it came about, whatever happens to the refiner.
+        await transcript.untilKept()
         try await send(RefinementEvent(step: "final", round: result.round, result: result))
         if let failure { throw failure }
     }

@@ -6,7 +6,8 @@ import NIOConcurrencyHelpers
 /// The transcripts of refinements: bounded in number and bytes, the oldest go first, and expiring.
 ///
 /// A transcript is a record under its number and its steps under keys of number and place. Steps are committed within
-/// 100 ms of their end; what a refinement that was killed had done until then stays.
+/// 100 ms of their end, the last one before the caller has the result; what a refinement that was killed had done until then
+/// stays.
 package final class TranscriptTable: Sendable {
     package struct Limits: Sendable {
         /// Of pages.
@@ -121,6 +122,11 @@ package final class TranscriptTable: Sendable {
         }
     }
 
+    /// What was added is on disk afterwards, unless the disk takes nothing: then what is there is read all the same.
+    func untilWritten() async {
+        try? await store.write { _ in }
+    }
+
     // MARK: - Expiry
 
     /// Removes what has expired.
@@ -160,7 +166,7 @@ package final class TranscriptTable: Sendable {
         _ text: String, tenant: String, nowMs: UInt64, send: (TranscriptStep) async throws -> Void
     ) async throws {
         let id = try LogEntryID(parsing: text, field: "transcript_id")
-        await flush()
+        await untilWritten()
         let record = try store.read { transaction in
             try transaction.value(for: id.sequence, in: Self.table).map { try TranscriptRecord(stored: $0) }
         }
@@ -195,7 +201,7 @@ package final class TranscriptTable: Sendable {
             }
             range = try range.starting(at: sequence)
         }
-        await flush()
+        await untilWritten()
         var reply = ListTranscriptsResponse()
         try store.read { transaction in
             try transaction.scan(Self.table, range) { entry in
@@ -219,11 +225,6 @@ package final class TranscriptTable: Sendable {
     /// How many steps the transcripts have together.
     package var stepCount: Int {
         get throws { try store.read { try $0.count(of: Self.steps) } }
-    }
-
-    /// What is queued is there afterwards, unless the disk is full: then what is there is read all the same.
-    private func flush() async {
-        try? await store.write { _ in }
     }
 
     private static func isVisible(_ record: TranscriptRecord, _ tenant: String, _ nowMs: UInt64) -> Bool {

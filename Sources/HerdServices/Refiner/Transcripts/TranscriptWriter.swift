@@ -41,6 +41,8 @@ package struct TranscriptWriter: RefinementTranscript {
         }
     }
 
+    package func untilKept() async { await table.untilWritten() }
+
     private func nextPlace() -> Int {
         place.withLockedValue { place in
             defer { place += 1 }

@@ -5,17 +5,17 @@ import HerdFrames
 ///
 /// Everything else in a request is the same in thousands of them, byte for byte: they are told apart by it without being
 /// unpacked.
-struct RequestOutline {
-    let prompt: UnsafeRawBufferPointer
+package struct RequestOutline {
+    package let prompt: UnsafeRawBufferPointer
     /// The fields before and behind the prompt.
-    let head: UnsafeRawBufferPointer
-    let tail: UnsafeRawBufferPointer
+    package let head: UnsafeRawBufferPointer
+    package let tail: UnsafeRawBufferPointer
 
     private static let longestRest = 2_048
 
     /// Nil for a request of another kind: one with messages, of a session or to be explained, without a prompt, not well
     /// formed, or long besides its prompt.
-    init?(_ packed: UnsafeRawBufferPointer) {
+    package init?(_ packed: UnsafeRawBufferPointer) {
         var position = 0
         func varint() -> UInt64? {
             var value: UInt64 = 0
@@ -62,10 +62,10 @@ struct RequestOutline {
     }
 
     /// Whether the prompt is a text that may be unpacked: UTF-8 without a U+0000.
-    var isPromptText: Bool { !holds(0) && prompt.isValidUTF8 }
+    package var isPromptText: Bool { !holds(0) && prompt.isValidUTF8 }
 
     /// Whether a prompt flag may be in the prompt.
-    var mayHoldFlags: Bool { holds(UInt8(ascii: "[")) }
+    package var mayHoldFlags: Bool { holds(UInt8(ascii: "[")) }
 
     private func holds(_ byte: UInt8) -> Bool {
         guard let start = prompt.baseAddress else { return false }
