@@ -82,6 +82,64 @@ import Testing
         #expect(loop.p99 < .milliseconds(1))
     }
 
+    @Test func `who calls now and then is answered beside a flood of expensive calls`() {
+        var loop = SimulatedLoop()
+        loop.callers = .init(repeating: .init(rate: 1_000, cost: .microseconds(300)), count: 50)
+        // Half a call's worth in each round, but far less than its share in the rounds between.
+        loop.callers.append(.init(rate: 5, cost: .microseconds(300)))
+        loop.run(for: .seconds(1))
+        loop.forget()
+        loop.run(for: .seconds(4))
+        #expect(loop.callers[50].answered > 15)
+        #expect(loop.callers[50].shed <= 1, "\(loop.callers[50].shed)")
+    }
+
+    @Test func `what was owed in the crowd is forgotten when it has gone`() {
+        let pressure = LoopPressure(limit: .milliseconds(20))
+        let share = pressure.join("a")
+        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        for _ in 0..<4 {
+            now = now + .milliseconds(18)
+            pressure.waited(.milliseconds(30), now: now)
+        }
+        #expect(pressure.isShedding)
+        var round: UInt64 = 0
+        #expect(pressure.called(lastIn: &round, now: now))
+        #expect(pressure.admits(share))
+        pressure.handled(share, in: .seconds(10))
+        #expect(!pressure.admits(share))
+        pressure.shed(now: now)
+        pressure.roundEnded(use: ThreadUse(busy: 0, sleeps: 0), now: now)
+        // Nobody calls any more, so that no round ends, until somebody does.
+        now = now + .minutes(10)
+        _ = pressure.called(lastIn: &round, now: now)
+        #expect(pressure.admits(share))
+        #expect(!pressure.isShedding)
+    }
+
+    @Test func `calls that are begun in clusters, each long after it came, are noticed`() {
+        let pressure = LoopPressure(limit: .milliseconds(20))
+        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        for _ in 0..<3 {
+            now = now + .milliseconds(60)
+            for _ in 0..<10 {
+                now = now + .microseconds(500)
+                pressure.waited(.milliseconds(60), now: now)
+            }
+        }
+        #expect(pressure.isShedding)
+    }
+
+    @Test func `bursts with pauses between them are none of one`() {
+        let pressure = LoopPressure(limit: .milliseconds(20))
+        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        for _ in 0..<20 {
+            now = now + .milliseconds(200)
+            pressure.waited(.milliseconds(40), now: now)
+        }
+        #expect(!pressure.isShedding)
+    }
+
     @Test func `a caller that left is forgotten`() {
         let pressure = LoopPressure(limit: .milliseconds(20))
         let first = pressure.join("a")
@@ -192,7 +250,9 @@ private struct SimulatedLoop {
                     if !isShedding && now - turnStart > .microseconds(500) { break }
                     handled += 1
                     if isShedding {
-                        begins = pressure.called(lastIn: &callers[index].rounds[connection]) || begins
+                        begins =
+                            pressure.called(
+                                lastIn: &callers[index].rounds[connection], now: now) || begins
                         guard pressure.admits(callers[index].share!) else {
                             pressure.shed(now: now)
                             callers[index].shed += 1

@@ -88,8 +88,8 @@ extension HerdServer {
         register {
             $0.add(
                 ServedMethod(
-                    path: method.path, isStreaming: true, endsWithDrain: endsWithDrain, executor: executor,
-                    shards: eventLoopCount, answer: answer))
+                    path: method.path, isStreaming: true, endsWithDrain: endsWithDrain, servesOthers: servesOthers,
+                    executor: executor, shards: eventLoopCount, answer: answer))
         }
     }
 

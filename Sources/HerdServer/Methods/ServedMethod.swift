@@ -23,6 +23,8 @@ package final class ServedMethod: Sendable {
     let isStreaming: Bool
     /// Whether its calls end at once when the server drains, as watches do.
     let endsWithDrain: Bool
+    /// Whether Herd's own processes make its calls as part of others that run already.
+    let servesOthers: Bool
     let executor: HandlerExecutor
     let counters: MethodCounters
     /// Whether its calls count among those that a credential may make: all but what every load balancer asks.
@@ -70,8 +72,9 @@ package final class ServedMethod: Sendable {
     }
 
     init(
-        path: String, isStreaming: Bool, endsWithDrain: Bool = false, executor: HandlerExecutor,
-        shards: Int, shortcut: Shortcut? = nil, standing: StandingAnswer? = nil, audit: (any AuditRecorder)? = nil,
+        path: String, isStreaming: Bool, endsWithDrain: Bool = false, servesOthers: Bool = false,
+        executor: HandlerExecutor, shards: Int, shortcut: Shortcut? = nil, standing: StandingAnswer? = nil,
+        audit: (any AuditRecorder)? = nil,
         answer: @escaping Answer
     ) {
         pathBytes = Array(path.utf8)
@@ -82,6 +85,7 @@ package final class ServedMethod: Sendable {
         isLimited = path != Admin.health.path && path != Admin.describe.path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain
+        self.servesOthers = servesOthers
         self.executor = executor
         self.shortcut = shortcut
         self.answer = answer
@@ -117,7 +121,7 @@ package final class ServedMethod: Sendable {
     /// The same method, whose calls are kept.
     func kept(by audit: any AuditRecorder) -> ServedMethod {
         ServedMethod(
-            path: path, isStreaming: isStreaming, endsWithDrain: endsWithDrain, executor: executor,
-            shards: counters.shardCount, audit: audit, answer: answer)
+            path: path, isStreaming: isStreaming, endsWithDrain: endsWithDrain, servesOthers: servesOthers,
+            executor: executor, shards: counters.shardCount, audit: audit, answer: answer)
     }
 }

@@ -91,8 +91,16 @@ final class ConnectionDispatcher: CallDispatcher {
 
     var caller: String? { session.flatMap { $0.principal.id.isEmpty ? nil : $0.principal.id } }
 
-    /// Health, which operators and other servers go by.
-    func isAlwaysAnswered(_ request: FrameView) -> Bool { method(at: request.method)?.standing != nil }
+    /// Health, which operators and other servers go by, and what Herd's own processes ask for on behalf of calls that
+    /// were admitted: to turn that away would throw away what they have cost.
+    func isAlwaysAnswered(_ request: FrameView) -> Bool {
+        guard let method = method(at: request.method) else { return false }
+        return method.standing != nil || method.servesOthers && isOwnService
+    }
+
+    private var isOwnService: Bool {
+        session.map { !$0.principal.id.isEmpty && $0.principal.roles.contains(.service) } ?? false
+    }
 
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
         if arrival >= recheckTime || generation.current != checkedGeneration {
@@ -224,7 +232,8 @@ final class ConnectionDispatcher: CallDispatcher {
     }
 
     func refused(_ request: FrameView, _ code: StatusCode) {
-        let counters = method(at: request.method)?.counters ?? server.unknownMethods
+        let found = method(at: request.method) ?? tables.all.method(at: request.method)
+        let counters = found?.counters ?? server.unknownMethods
         counters.record(refused: code, shard: shard)
         if code == .resourceExhausted { server.noteShed() }
     }

@@ -64,7 +64,9 @@ package struct ListeningSocket: Sendable {
         _ family: CInt, _ address: UnsafeRawBufferPointer, hostOffset: Int
     ) -> EndpointAddress? {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(family, address.baseAddress! + hostOffset, &text, socklen_t(text.count)) != nil else { return nil }
+        guard inet_ntop(family, address.baseAddress! + hostOffset, &text, socklen_t(text.count)) != nil else {
+            return nil
+        }
         let digits = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         let port = UInt16(bigEndian: address.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
         return .network(host: String(decoding: digits, as: UTF8.self), port: Int(port))

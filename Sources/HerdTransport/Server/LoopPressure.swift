@@ -31,6 +31,11 @@ package final class LoopPressure: @unchecked Sendable {
     /// Connections that have more than one turn's worth waiting.
     private var backlogged = 0
 
+    /// Bytes that were read before it was their connection's turn.
+    private var bytesAhead = 0
+    /// When it was last measured how long a pass over all connections takes.
+    private var lastPass = NIODeadline.uptimeNanoseconds(0)
+
     private var overSince: NIODeadline?
     private var lastOver = NIODeadline.uptimeNanoseconds(0)
 
@@ -47,6 +52,7 @@ package final class LoopPressure: @unchecked Sendable {
     /// Nanoseconds that each caller gets in a round.
     private var level = Double(roundTime.nanoseconds)
     private var lastShed = NIODeadline.uptimeNanoseconds(0)
+    private var lastRound = NIODeadline.uptimeNanoseconds(0)
 
     /// How long calls must have waited too long: a burst is worked off in less.
     package static let patience = TimeAmount.milliseconds(50)
@@ -62,7 +68,9 @@ package final class LoopPressure: @unchecked Sendable {
     package static let retryAfterMilliseconds = 100
     /// Everybody gets a call from time to time, and the level must find back.
     private static let leastLevel = 1_000.0
+    private static let mostReadAhead = 4 << 20
     private static let mostReadAheadTogether = 32 << 20
+    private static let passInterval = TimeAmount.milliseconds(10)
 
     /// - Parameter limit: how long calls may wait.
     package init(limit: TimeAmount) {
@@ -108,19 +116,33 @@ package final class LoopPressure: @unchecked Sendable {
     /// Calls wait for so long before they are begun.
     package func waited(_ delay: TimeAmount, now: NIODeadline) {
         guard delay.nanoseconds > limit, !isShedding else { return }
-        // What came before a pause was another burst.
-        if overSince == nil || now - lastOver > .nanoseconds(limit) { overSince = now }
+        // What came before a pause was another burst; calls that have waited since before it began are of the same.
+        if overSince == nil || now - delay > lastOver + .nanoseconds(limit) { overSince = now }
         lastOver = now
         guard let overSince, now - overSince > Self.patience else { return }
         isShedding = true
         lastShed = now
+        lastRound = now
         use = nil
         sleeps = (0, now)
         level = Double(Self.roundTime.nanoseconds) / Double(max(1, backlogged))
     }
 
-    /// The most bytes that a connection reads while others have their turns.
-    package var mostReadAhead: Int { Self.mostReadAheadTogether / max(8, backlogged) }
+    /// Whether it is time to measure how long the loop takes to come round to all its connections; whoever is told so tells
+    /// `waited` of it then.
+    package func measuresPass(now: NIODeadline) -> Bool {
+        guard now - lastPass > Self.passInterval, !isShedding else { return false }
+        lastPass = now
+        return true
+    }
+
+    /// So many bytes more, or fewer, were read while it was not their connection's turn.
+    package func readAhead(_ bytes: Int) { bytesAhead += bytes }
+
+    /// Whether a connection that has so many bytes which wait may read more while others have their turns.
+    package func mayReadAhead(_ bytes: Int) -> Bool {
+        bytes < Self.mostReadAhead && bytesAhead < Self.mostReadAheadTogether
+    }
 
     // MARK: - While calls are shed
 
@@ -128,9 +150,11 @@ package final class LoopPressure: @unchecked Sendable {
     ///
     /// - Returns: whether the round begins with this call; whoever is told so tells of the round's end when the event loop
     ///   has come round to all its connections.
-    package func called(lastIn round: inout UInt64) -> Bool {
+    package func called(lastIn round: inout UInt64, now: NIODeadline) -> Bool {
         let begins = !isInRound
         if begins {
+            // Nobody called for long.
+            if now - lastRound > Self.calm { end() }
             isInRound = true
             callers = 0
             self.round &+= 1
@@ -144,10 +168,12 @@ package final class LoopPressure: @unchecked Sendable {
 
     /// Whether a caller has some of its share left.
     package func admits(_ share: Share) -> Bool {
+        guard isShedding else { return true }
         if share.round != round {
+            // Debts are paid in every round; what is not used is not saved, since it was given to others.
+            let rounds = Double(min(round &- share.round, 1_000_000))
+            share.credit = Int64(min(Double(share.credit) + level * rounds, level))
             share.round = round
-            // What was not used is not saved: it was given to others.
-            share.credit = min(share.credit, 0) + Int64(level)
         }
         return share.credit > 0
     }
@@ -165,6 +191,7 @@ package final class LoopPressure: @unchecked Sendable {
     /// A round is over.
     package func roundEnded(use: ThreadUse, now: NIODeadline) {
         isInRound = false
+        lastRound = now
         defer { self.use = use }
         guard let last = self.use else { return }
         let busy = use.busy - last.busy
@@ -185,5 +212,6 @@ package final class LoopPressure: @unchecked Sendable {
     private func end() {
         isShedding = false
         overSince = nil
+        for share in shares.values { share.credit = 0 }
     }
 }

@@ -26,6 +26,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private var lastRound: UInt64 = 0
     /// Bytes that came in this turn.
     private var bytesOfTurn = 0
+    private var handledOfTurn = 0
+    /// Of those that came before it was the connection's turn, what the pressure knows of.
+    private var bytesAhead = 0
+    /// Bytes that came while others were handled.
+    private var lateBytes = ByteBuffer()
     /// The last turn was too short for what waited.
     private var isBacklogged = false
     /// Why the connection is not to be served at all.
@@ -133,12 +138,25 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         let bytes = unwrapInboundIn(data)
         uncounted.received += bytes.readableBytes
         guard !machine.hasEnded else { return }
+        guard !isHandling else {
+            // A write failed, and the channel hands out the rest before it closes.
+            return lateBytes.writeImmutableBuffer(bytes)
+        }
         let now = NIODeadline.now()
-        lastRead = now
         if liveness.heard(at: now) { setTimer() }
         guard isReading else {
+            // Its frames count as having come when the turn ended.
             input.keep(bytes)
+            noteReadAhead()
             return readChannel(readsAhead)
+        }
+        lastRead = now
+        if let pressure, pressure.measuresPass(now: now) {
+            // Tasks come when the loop has looked at all its sockets.
+            eventLoop.execute {
+                let end = NIODeadline.now()
+                pressure.waited(end - now, now: end)
+            }
         }
         handleInput(at: now, byteCount: input.byteCount + bytes.readableBytes) { input, handle in
             input.receive(bytes, handle)
@@ -146,9 +164,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
+        guard !isHandling else { return }
         if !isTurnOver { noteBacklog() }
         turnStart = nil
         bytesOfTurn = 0
+        handledOfTurn = 0
         flush()
         warmUp()
     }
@@ -165,6 +185,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         share = nil
         if isBacklogged { pressure?.backlog(false) }
         isBacklogged = false
+        pressure?.readAhead(-bytesAhead)
+        bytesAhead = 0
         publishTransfer()
         output.discard()
         if !isHandling { input.discard() }
@@ -235,8 +257,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private func dispatch(
         _ frame: FrameView, _ arrival: NIODeadline, _ pressure: LoopPressure, _ share: LoopPressure.Share
     ) {
-        if pressure.called(lastIn: &lastRound) {
-            // Tasks come when the loop has looked at all its sockets.
+        if pressure.called(lastIn: &lastRound, now: lastRead) {
             eventLoop.execute { pressure.roundEnded(use: .current, now: .now()) }
         }
         guard pressure.admits(share) || dispatcher.isAlwaysAnswered(frame) else {
@@ -259,8 +280,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// Tells of input that a turn was too short for.
     private func noteBacklog() {
-        guard let pressure, let context else { return }
-        let isLong = isTurnOver || bytesOfTurn >= Self.longInput
+        guard let pressure, share != nil, !machine.hasEnded, let context else { return }
+        // The rest of a long frame waits for its client.
+        let isLong = isTurnOver || bytesOfTurn >= Self.longInput && hasEndedFrame
         let waiting = isLong ? input.byteCount + SocketQueue.unreadBytes(of: context.channel) : 0
         guard waiting > 0 else {
             if isBacklogged { pressure.backlog(false) }
@@ -271,7 +293,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         let begin = turnStart ?? now
         if !isBacklogged { pressure.backlog(true) }
         isBacklogged = true
-        pressure.turnEnded(waiting: waiting, handled: bytesOfTurn - input.byteCount, in: now - begin, now: now)
+        pressure.turnEnded(waiting: waiting, handled: handledOfTurn, in: now - begin, now: now)
     }
 
     /// What comes in one go at most: of more, some may still wait.
@@ -280,7 +302,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// Whether the channel is read while it is not the connection's turn: only what is here can be seen to wait.
     private var readsAhead: Bool {
         guard let pressure, isTurnOver, context?.channel.isWritable == true else { return false }
-        return input.byteCount < pressure.mostReadAhead
+        return pressure.mayReadAhead(input.byteCount)
+    }
+
+    private func noteReadAhead() {
+        let bytes = isTurnOver ? input.byteCount : 0
+        guard bytes != bytesAhead else { return }
+        pressure?.readAhead(bytes - bytesAhead)
+        bytesAhead = bytes
     }
 
     /// Handles frames, which count as having come when the last bytes did, however long they were held back.
@@ -293,6 +322,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             turnStart = now
             framesOfTurn = 0
             bytesOfTurn = 0
+            handledOfTurn = 0
         }
         bytesOfTurn += byteCount
         isHandling = true
@@ -300,6 +330,12 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         burst &+= 1
         let outcome = body(&input) { handle($0, arrival) }
         isHandling = false
+        handledOfTurn += max(0, byteCount - input.byteCount)
+        if lateBytes.readableBytes > 0 {
+            input.keep(lateBytes)
+            lateBytes = ByteBuffer()
+        }
+        noteReadAhead()
         dispatcher.burstEnded()
         if isTurnOver { noteBacklog() }
         if case .malformed(let error) = outcome { end(GoAway(error)) }
@@ -472,6 +508,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
                 handleInput(at: .now(), byteCount: input.byteCount) { input, handle in input.resume(handle) }
                 turnStart = nil
                 bytesOfTurn = 0
+                handledOfTurn = 0
                 write()
                 return resolveCongestion()
             }
