@@ -140,7 +140,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         guard !machine.hasEnded else { return }
         guard !isHandling else {
             // A write failed, and the channel hands out the rest before it closes.
-            return lateBytes.writeImmutableBuffer(bytes)
+            lateBytes.writeImmutableBuffer(bytes)
+            return
         }
         let now = NIODeadline.now()
         if liveness.heard(at: now) { setTimer() }
