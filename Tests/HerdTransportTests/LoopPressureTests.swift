@@ -94,6 +94,22 @@ import Testing
         #expect(loop.callers[50].shed <= 1, "\(loop.callers[50].shed)")
     }
 
+    @Test func `callers that a stall had turned away are served whole again`() {
+        var loop = SimulatedLoop()
+        // 5 ms of work at a time, which comes again as soon as it is done, after a tenth of a second in which nothing was.
+        loop.callers = .init(repeating: .init(rate: 1, burst: 10, isClosed: true), count: 16)
+        loop.run(for: .seconds(1))
+        #expect(loop.shed == 0)
+        loop.stall(for: .milliseconds(100))
+        loop.run(for: .milliseconds(100))
+        #expect(loop.pressure.isShedding)
+        loop.run(for: LoopPressure.firstTrial)
+        loop.forget()
+        loop.run(for: .seconds(1))
+        #expect(!loop.pressure.isShedding)
+        #expect(loop.shed == 0)
+    }
+
     @Test func `what was owed in the crowd is forgotten when it has gone`() {
         let pressure = LoopPressure(limit: .milliseconds(20))
         let share = pressure.join("a")
@@ -159,6 +175,8 @@ private struct SimulatedLoop {
         var burst = 1
         var connections = 1
         var cost = TimeAmount.microseconds(30)
+        /// Calls again only when all calls of its burst are answered, or turned away.
+        var isClosed = false
         var answered = 0
         var shed = 0
         /// When those calls came that wait.
@@ -168,7 +186,11 @@ private struct SimulatedLoop {
         fileprivate var share: LoopPressure.Share?
         fileprivate var rounds: [UInt64] = []
 
-        init(rate: Double, burst: Int = 1, connections: Int = 1, cost: TimeAmount = .microseconds(30)) {
+        init(
+            rate: Double, burst: Int = 1, connections: Int = 1, cost: TimeAmount = .microseconds(30),
+            isClosed: Bool = false
+        ) {
+            self.isClosed = isClosed
             self.rate = rate
             self.burst = burst
             self.connections = connections
@@ -202,6 +224,15 @@ private struct SimulatedLoop {
         for index in callers.indices { (callers[index].answered, callers[index].shed) = (0, 0) }
     }
 
+    /// Time in which the loop's thread has no processor, as its connections see it.
+    mutating func stall(for duration: TimeAmount) {
+        let end = now + duration
+        while now < end {
+            now = now + .milliseconds(25)
+            pressure.waited(.milliseconds(25), now: now)
+        }
+    }
+
     mutating func run(for duration: TimeAmount) {
         let end = now + duration
         while now < end {
@@ -223,6 +254,12 @@ private struct SimulatedLoop {
                 callers[index].rounds = .init(repeating: 0, count: callers[index].connections)
                 // Not all at the same moment.
                 callers[index].due = Double(now.uptimeNanoseconds) + 1e9 / callers[index].rate / Double(index + 1)
+            }
+            if callers[index].isClosed {
+                if callers[index].waiting[0].isEmpty {
+                    callers[index].waiting[0] = .init(repeating: now, count: callers[index].burst)
+                }
+                continue
             }
             while callers[index].due <= Double(now.uptimeNanoseconds) {
                 let due = NIODeadline.uptimeNanoseconds(UInt64(callers[index].due))

@@ -7,7 +7,11 @@ package import NIOCore
 /// answering, so that nothing waits for longer than a round takes. Every caller gets the same part of a round, its level;
 /// who wants less leaves the rest to the others (max-min fairness), however many connections each has. The level follows
 /// from what rounds take: it falls while they are longer than `roundTime`, whatever they are spent on, and rises while they
-/// are shorter. It ends when nothing had to be shed for half a second.
+/// are shorter.
+///
+/// Shedding ends when nothing had to be shed for half a second, when the loop had nothing to do again and again, and for a
+/// try after five seconds, ten and so on: callers who wait for their answers before they call again may keep a loop busy for
+/// ever without any call waiting for long.
 ///
 /// Used on its event loop only; every time is given by the caller.
 package final class LoopPressure: @unchecked Sendable {
@@ -52,6 +56,9 @@ package final class LoopPressure: @unchecked Sendable {
     /// Nanoseconds that each caller gets in a round.
     private var level = Double(roundTime.nanoseconds)
     private var lastShed = NIODeadline.uptimeNanoseconds(0)
+    /// When it began, and after how long it is tried whether it is needed.
+    private var shedSince = NIODeadline.uptimeNanoseconds(0)
+    private var trial = firstTrial
     private var lastRound = NIODeadline.uptimeNanoseconds(0)
 
     /// How long calls must have waited too long: a burst is worked off in less.
@@ -62,6 +69,8 @@ package final class LoopPressure: @unchecked Sendable {
     package static let connectionTime = TimeAmount.microseconds(60)
     package static let longestRound = TimeAmount.milliseconds(8)
     package static let calm = TimeAmount.milliseconds(500)
+    package static let firstTrial = TimeAmount.seconds(5)
+    private static let lastTrial = TimeAmount.seconds(80)
     /// How often a loop sleeps in that time that keeps up.
     private static let manySleeps = 50
     /// When a caller whose call was shed should try again, in milliseconds.
@@ -121,6 +130,7 @@ package final class LoopPressure: @unchecked Sendable {
         lastOver = now
         guard let overSince, now - overSince > Self.patience else { return }
         isShedding = true
+        shedSince = now
         lastShed = now
         lastRound = now
         use = nil
@@ -207,10 +217,16 @@ package final class LoopPressure: @unchecked Sendable {
             sleeps = (0, now)
         }
         if now - lastShed > Self.calm { end() }
+        if isShedding, now - shedSince > trial {
+            let next = min(trial * 2, Self.lastTrial)
+            end()
+            trial = next
+        }
     }
 
     private func end() {
         isShedding = false
+        trial = Self.firstTrial
         overSince = nil
         for share in shares.values { share.credit = 0 }
     }

@@ -40,6 +40,9 @@ final class CountedServer: Sendable {
             "all", "--data", data.path, "--listen", "127.0.0.1:0", "--scorer-listen", "127.0.0.1:0",
             "--refiner-listen", "127.0.0.1:0", "--log-level", "error", "--ready-file", ready.path,
         ]
+        var environment = ProcessInfo.processInfo.environment
+        // Counted, it takes fifty times as long, and is not to think that too much comes.
+        environment["HERD_SERVER_QUEUE_DELAY"] = "0"
         if let valgrind = Self.valgrind {
             // Valgrind 3.19 gives up on the debugging information that swiftc writes. Beside herdd, because it looks for
             // its resources from there.
@@ -57,7 +60,8 @@ final class CountedServer: Sendable {
             stripped = nil
         }
         process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment
+        process.environment =
+            environment
             .merging(["LD_PRELOAD": library.path, "HERD_COUNTS": counts.path]) { $1 }
         try Blocking.start(process)
         let deadline = ContinuousClock.now + .seconds(60)
