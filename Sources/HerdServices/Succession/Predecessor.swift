@@ -18,17 +18,14 @@ final class Predecessor: Service {
     private let logger: Logger
     /// A pipe, written to when the process is to end.
     private let (wake, waker): (CInt, CInt)
-    private let state = NIOLockedValueBox(State())
-
-    private struct State {
-        /// The conversation with whoever takes over.
-        var successor: CInt?
-        var isEnding = false
-    }
+    /// The conversation with whoever takes over.
+    private let successor = NIOLockedValueBox<CInt?>(nil)
 
     /// How long a successor may take to ask, and from the offer to its word.
     private static let patienceToAsk: CInt = 5_000
     private static let patienceToTake: CInt = 60_000
+    /// Until the next is accepted after one could not be.
+    private static let pause: CInt = 1_000
 
     /// - Parameters:
     ///   - folder: where to be found; the caller has its lock.
@@ -53,19 +50,18 @@ final class Predecessor: Service {
     deinit {
         close(wake)
         close(waker)
-        if let successor = state.withLockedValue({ $0.successor }) { close(successor) }
+        if let successor = successor.withLockedValue({ $0 }) { close(successor) }
     }
 
     func run() async throws {
-        let isTaken = await withGracefulShutdownHandler {
+        let isTaken = await withTaskCancellationOrGracefulShutdownHandler {
             // A thread of its own, because it waits for other processes.
             let thread = NIOThreadPool(numberOfThreads: 1)
             thread.start()
             let isTaken = (try? await thread.runIfActive { self.answer() }) ?? false
             try? await thread.shutdownGracefully()
             return isTaken
-        } onGracefulShutdown: {
-            self.state.withLockedValue { $0.isEnding = true }
+        } onCancelOrGracefulShutdown: {
             _ = write(self.waker, "x", 1)
         }
         if !isTaken { try? await gracefulShutdown() }
@@ -74,9 +70,9 @@ final class Predecessor: Service {
     /// Tells the successor that the stores are free; once all services have ended.
     func release() {
         guard
-            let descriptor = state.withLockedValue({ state in
-                defer { state.successor = nil }
-                return state.successor
+            let descriptor = successor.withLockedValue({ successor in
+                defer { successor = nil }
+                return successor
             })
         else { return }
         logger.notice("handed over")
@@ -97,10 +93,13 @@ final class Predecessor: Service {
         defer { unlink("\(folder)/\(TakeOver.socketName)") }
         while true {
             guard TakeOverSocket.wait([wake, listener.descriptor], within: -1) == 1 else { return false }
-            guard let peer = listener.accept() else { continue }
+            guard let peer = listener.accept() else {
+                // Without room for one more descriptor it would be asked again and again.
+                if TakeOverSocket.wait([wake], within: Self.pause) != nil { return false }
+                continue
+            }
             do throws(TakeOverFailure) {
-                guard try handOver(to: peer) else { continue }
-                return true
+                return try handOver(to: peer)
             } catch {
                 TakeOverMetrics.wasGivenUp()
                 logger.warning(
@@ -109,11 +108,10 @@ final class Predecessor: Service {
         }
     }
 
-    /// - Returns: False where the process is to end meanwhile.
+    /// - Returns: False where the process is to end before the other one says that it takes over.
+    /// - Throws: `TakeOverFailure` where it does not; all is as before then.
     private func handOver(to peer: borrowing TakeOverSocket) throws(TakeOverFailure) -> Bool {
-        guard case .packet(let bytes, _) = try peer.receive(within: Self.patienceToAsk) else {
-            throw TakeOverFailure("it did not ask for anything")
-        }
+        guard let bytes = try hear(peer, within: Self.patienceToAsk) else { return false }
         let request: TakeOverRequest
         do throws(TakeOverFailure) {
             request = try TakeOverRequest(reading: bytes)
@@ -143,20 +141,29 @@ final class Predecessor: Service {
                     service: name, configured: socket.configured.description, isSupervised: socket.isSupervised)
             })
         try peer.send(offer.text, descriptors: sockets.map(\.1.descriptor))
-        guard case .packet(let word, _) = try peer.receive(within: Self.patienceToTake),
-            TakeOverWord(reading: word) == .take
-        else { throw TakeOverFailure("it gave up, or went away, after it was offered the sockets") }
+        guard let word = try hear(peer, within: Self.patienceToTake) else { return false }
+        guard TakeOverWord(reading: word) == .take else {
+            throw TakeOverFailure("it was offered the sockets and said something else than that it takes over")
+        }
         logger.notice(
             "a process takes over once streams have ended", metadata: ["process": process, "streams": streams])
-        guard try endStreams(for: peer) else { return false }
-        let isLate = state.withLockedValue { state in
-            if state.isEnding { return true }
-            state.successor = fcntl(peer.descriptor, F_DUPFD_CLOEXEC, 0)
-            return false
+        let drain = front.configuration.drainTimeout
+        let isSignalled = try endStreams(for: peer, within: drain * 4 / 5)
+        let kept = fcntl(peer.descriptor, F_DUPFD_CLOEXEC, 0)
+        do throws(TakeOverFailure) {
+            guard kept >= 0 else { throw .system("its connection can't be kept") }
+            try peer.send(TakeOverWord.stopping.text)
+        } catch {
+            if kept >= 0 { close(kept) }
+            front.resumeStreams()
+            throw error
         }
-        if isLate { return false }
+        // No way back from here on.
+        successor.withLockedValue { $0 = kept }
         for server in servers { server.leaveSocketFiles() }
-        try? peer.send(TakeOverWord.stopping.text)
+        if !isSignalled {
+            for case let server as HerdServer in servers { server.reconfigure { $0.drainTimeout = drain / 5 } }
+        }
         logger.notice(
             "handing over", metadata: ["process": process, "sockets": "\(sockets.count)", "streams": streams])
         return true
@@ -167,26 +174,42 @@ final class Predecessor: Service {
         return "\(running) running, \(waiting) waiting"
     }
 
+    /// What it says next.
+    ///
+    /// - Returns: Nil where the process is to end and nothing came before.
+    private func hear(
+        _ peer: borrowing TakeOverSocket, within milliseconds: CInt
+    ) throws(TakeOverFailure) -> [UInt8]? {
+        if TakeOverSocket.wait([peer.descriptor, wake], within: milliseconds) == 1 { return nil }
+        switch try peer.receive(within: 0) {
+        case .packet(let bytes, let descriptors):
+            for descriptor in descriptors { close(descriptor) }
+            return bytes
+        case .end: throw TakeOverFailure("it went away")
+        case .timeout: throw TakeOverFailure("it said nothing for \(milliseconds / 1_000) s")
+        }
+    }
+
     /// Holds streams that have not begun until the others have ended, for most of the time that open calls get; what is left
     /// of it is for the rest of the calls. Unary calls are served all the while.
     ///
-    /// - Returns: False where the process is to end meanwhile: then a signal came first, and the end is the same, but for the
-    ///   files of Unix sockets, which the other one makes anew.
+    /// - Returns: True where the process is to end meanwhile: the other one takes over all the same, as it has been told that
+    ///   it may, and open calls get all of their time.
     /// - Throws: `TakeOverFailure` where the other process goes away; all is as before then.
-    private func endStreams(for peer: borrowing TakeOverSocket) throws(TakeOverFailure) -> Bool {
-        let drain = front.configuration.drainTimeout
-        let deadline = ContinuousClock.now + drain * 4 / 5
+    private func endStreams(
+        for peer: borrowing TakeOverSocket, within limit: Duration
+    ) throws(TakeOverFailure) -> Bool {
+        let deadline = ContinuousClock.now + limit
         front.holdStreams()
         while front.streamCounts.running > 0, ContinuousClock.now < deadline {
             switch TakeOverSocket.wait([wake, peer.descriptor], within: 5) {
             case nil: continue
-            case 0: return false
+            case 0: return true
             default:
                 front.resumeStreams()
                 throw TakeOverFailure("it went away while it was waited for the streams to end")
             }
         }
-        front.reconfigure { $0.drainTimeout = drain / 5 }
-        return true
+        return false
     }
 }

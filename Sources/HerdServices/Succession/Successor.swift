@@ -1,5 +1,6 @@
 import Glibc
 import HerdServer
+import HerdStore
 import HerdTransport
 import Logging
 import NIOPosix
@@ -12,6 +13,8 @@ struct Successor {
 
     /// How long the other process may take to answer.
     private static let patience: CInt = 10_000
+    /// How long the stores of one that is gone may take to be free, beyond its drain.
+    private static let patienceForStores = Duration.seconds(5)
 
     /// Returns once the other process has left: at once where there is none.
     ///
@@ -35,7 +38,8 @@ struct Successor {
         } catch let error as TakeOverFailure {
             throw TakeOverFailure("can't take over in '\(folder)', where the other process serves on: \(error)")
         }
-        try socket.send(TakeOverWord.take.text)
+        // Where it has gone meanwhile, it is as where it goes later.
+        try? socket.send(TakeOverWord.take.text)
         let waited = try awaitRelease(socket, offer)
         logger.notice(
             "taken over",
@@ -123,14 +127,35 @@ struct Successor {
                 case .take, nil: break
                 }
             case .end:
-                // Its store is free all the same, or opening it says why not.
+                // By a signal or a crash, then; or it has given this one up.
                 logger.warning(
                     "the process before this one ended without a word", metadata: ["process": "\(offer.process)"])
+                try awaitStores(of: offer)
                 return ContinuousClock.now - start
             case .timeout:
                 limit = 5_000
                 logger.warning(
                     "the process before this one has not left yet", metadata: ["process": "\(offer.process)"])
+            }
+        }
+    }
+}
+
+extension Successor {
+    /// Waits for the stores of a process that says nothing any more: it may let open calls end still, and the kernel may
+    /// close its connection before it frees the locks.
+    ///
+    /// - Throws: `TakeOverFailure` where one is still open after all the time that open calls get.
+    private func awaitStores(of offer: TakeOverOffer) throws(TakeOverFailure) {
+        let deadline = ContinuousClock.now + .seconds(offer.drainSeconds) + Self.patienceForStores
+        for folder in TakeOver.stores(role, configuration) {
+            while StoreFolder.isOpen(folder) {
+                guard ContinuousClock.now < deadline else {
+                    throw TakeOverFailure(
+                        "the process before this one (\(offer.process)) broke off and still has the store '\(folder)'; it "
+                            + "may serve on: look at its log, or stop it and start again")
+                }
+                _ = poll(nil, 0, 20)
             }
         }
     }

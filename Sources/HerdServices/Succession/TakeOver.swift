@@ -9,7 +9,8 @@
 ///
 /// The predecessor now holds streams that have not begun until those that run have ended, for 4/5 of `server.drain_timeout`
 /// at most; unary calls are served as ever. Then it says `stopping`. **From here on there is no way back**: until then it has
-/// lost nothing and serves on, whatever happens to the one that asked.
+/// lost nothing and serves on, whatever happens to the one that asked. A signal to end that comes between `take` and
+/// `stopping` does not call it off: `stopping` is said at once.
 ///
 /// It stops as on SIGTERM, within the rest of the drain: it accepts nothing more, tells its clients (GOAWAY), lets open calls
 /// end, turns away what it held as not started, closes its stores and says `released`. All the while connections wait in the
@@ -24,5 +25,11 @@ enum TakeOver {
         case .scorer: configuration.scorer.data
         case .refiner: configuration.refiner.data
         }
+    }
+
+    /// The folders of all stores of a process of that role.
+    static func stores(_ role: HerdRole, _ configuration: HerdConfiguration) -> [String] {
+        guard role == .all else { return [folder(role, configuration)] }
+        return [HerdRole.router, .scorer, .refiner].map { folder($0, configuration) }
     }
 }

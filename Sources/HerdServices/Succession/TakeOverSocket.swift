@@ -123,7 +123,7 @@ struct TakeOverSocket: ~Copyable {
             message.msg_controllen = space
             return recvmsg(descriptor, &message, CInt(MSG_CMSG_CLOEXEC))
         }
-        guard count > 0 else { return .end }
+        guard count >= 0 else { return .end }
         var descriptors: [CInt] = []
         let length = message.msg_controllen
         if length >= Self.headerBytes, control.load(fromByteOffset: 8, as: CInt.self) == SOL_SOCKET,
@@ -133,6 +133,10 @@ struct TakeOverSocket: ~Copyable {
             for offset in stride(from: Self.headerBytes, through: end - 4, by: 4) {
                 descriptors.append(control.load(fromByteOffset: offset, as: CInt.self))
             }
+        }
+        guard count > 0 else {
+            for descriptor in descriptors { close(descriptor) }
+            return .end
         }
         let cut = CInt(MSG_TRUNC) | CInt(MSG_CTRUNC)
         guard message.msg_flags & cut == 0 else {

@@ -7,6 +7,8 @@ package final class InheritedSockets: Sendable {
         /// Whose it was: `router`, `router-http`; nil where nobody said.
         let service: String?
         let socket: ListeningSocket
+        /// Its file as it was when the socket came: another process may put one of its own there. Nil without.
+        let file: UnixListener?
     }
 
     private let entries = NIOLockedValueBox<[Entry]>([])
@@ -14,7 +16,12 @@ package final class InheritedSockets: Sendable {
     package init() {}
 
     package func add(_ socket: ListeningSocket, of service: String?) {
-        entries.withLockedValue { $0.append(Entry(service: service, socket: socket)) }
+        var file: UnixListener?
+        if case .unix(let path) = socket.bound {
+            file = UnixListener(adopting: socket.descriptor, path: path)
+        }
+        let entry = Entry(service: service, socket: socket, file: file)
+        entries.withLockedValue { $0.append(entry) }
     }
 
     package var isEmpty: Bool { entries.withLockedValue(\.isEmpty) }
@@ -35,10 +42,8 @@ package final class InheritedSockets: Sendable {
 
     private static func index(of address: EndpointAddress, for service: String, in entries: [Entry]) -> Int? {
         let usable = { (entry: Entry) in
-            guard case .unix(let path) = entry.socket.bound else { return true }
             // Without its file nobody finds it any more.
-            var status = stat()
-            return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+            entry.file?.isInPlace ?? true
         }
         return entries.firstIndex { $0.service == service && $0.socket.configured == address && usable($0) }
             ?? entries.firstIndex { address.isServed(by: $0.socket.bound) && usable($0) }
@@ -46,16 +51,15 @@ package final class InheritedSockets: Sendable {
 
     /// Closes those that nobody took, with their files, and gives their addresses; a supervisor's first.
     package func closeRest() -> (supervised: [EndpointAddress], others: [EndpointAddress]) {
-        let rest = entries.withLockedValue { entries in
+        let left = entries.withLockedValue { entries in
             defer { entries = [] }
-            return entries.map(\.socket)
+            return entries
         }
-        for socket in rest {
-            if case .unix(let path) = socket.bound, !socket.isSupervised {
-                UnixListener(adopting: socket.descriptor, path: path).remove()
-            }
-            Glibc.close(socket.descriptor)
+        for entry in left {
+            if !entry.socket.isSupervised { entry.file?.remove() }
+            Glibc.close(entry.socket.descriptor)
         }
+        let rest = left.map(\.socket)
         return (rest.filter(\.isSupervised).map(\.bound), rest.filter { !$0.isSupervised }.map(\.bound))
     }
 }

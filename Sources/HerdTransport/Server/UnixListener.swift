@@ -52,11 +52,16 @@ struct UnixListener: Sendable {
         inode = status.st_ino
     }
 
+    /// Whether the file is there and has not been replaced.
+    var isInPlace: Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_dev == device && status.st_ino == inode
+            && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     /// Removes the file, unless another server has replaced it meanwhile.
     func remove() {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
-        unlink(path)
+        if isInPlace { unlink(path) }
     }
 
     private static func removeStaleFile(at path: String) throws(UnixListenerError) {
