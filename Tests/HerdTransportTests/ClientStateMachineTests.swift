@@ -110,6 +110,12 @@ import Testing
         #expect(client.earliestDeadline == .uptimeNanoseconds(20))
     }
 
+    @Test func `a server that closes an idle connection does not stop`() {
+        let client = ClientTranscript.greeted()
+        let message = "no call came for 1 h; connect again for the next one"
+        #expect(client.receive(Frame(.goAway, message: message)) == "idle")
+    }
+
     @Test func `a draining server's calls go on, new ones do not start`() {
         let client = ClientTranscript.greeted()
         client.start("a")
@@ -174,7 +180,7 @@ private final class ClientTranscript {
         case .message(let call): "message \(call)"
         case .end(let call): "end \(call)"
         case .overrun(let call): "overrun \(call)"
-        case .drain: "drain"
+        case .drain(let isIdle): isIdle ? "idle" : "drain"
         case .refused(let reason): "refused \(reason.code) \(reason.message)"
         case .pong: "pong"
         case .ignore: "ignore"

@@ -35,6 +35,19 @@ import Testing
         #expect(table.status == 66)
     }
 
+    @Test(.timeLimit(.minutes(1))) func aReadyFileThatCannotBeWrittenEndsTheProcess() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "herd-it-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let result = try await Programs.run(
+            Programs.herdd,
+            [
+                "router", "--data", folder.appending(path: "data").path, "--listen", "127.0.0.1:0", "--ready-file",
+                "/nonexistent/ready.json",
+            ], environment: ["HERD_ROUTER_HTTP_LISTEN": "none"])
+        #expect(result.status == 78 && result.errors.contains("/nonexistent/ready.json"), "\(result)")
+    }
+
     @Test(.timeLimit(.minutes(1))) func fileEnvironmentAndFlagsTakePrecedenceInThatOrder() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "herd-it-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -185,13 +185,17 @@ final class EndpointPool: Sendable {
             case .greeted:
                 state.endpoints[index].slots[slot] = .ready(connection)
                 state.endpoints[index].backoff.succeeded()
+                state.endpoints[index].expectedUntil = .uptimeNanoseconds(0)
                 // Calls that wait for servers which may never answer can go here.
                 return state.endpoints.filter { !$0.isGreeted }.flatMap { $0.slots.compactMap(\.connection) }
-            case .leaving:
+            case .leaving(let isStopping):
                 state.leaving.append(connection)
-                state.endpoints[index].expectedUntil = .now() + configuration.restartWindow.timeAmount
+                if isStopping {
+                    state.endpoints[index].expectedUntil = .now() + configuration.restartWindow.timeAmount
+                }
+                let reason = isStopping ? "is stopping" : "closed a connection without calls"
                 state.endpoints[index].lost(
-                    slot, CallError(.unavailable, "\(state.endpoints[index].address) is stopping"), configuration)
+                    slot, CallError(.unavailable, "\(state.endpoints[index].address) \(reason)"), configuration)
             case .ended(let error):
                 state.endpoints[index].lost(slot, error, configuration)
             }

@@ -25,6 +25,15 @@ package struct ProcessCredentials: Sendable {
         linkSecurity = configuration.links.security
     }
 
+    /// Of the services of a process of that role.
+    ///
+    /// - Throws: `ConfigurationError` for a credential that can't be read.
+    static func of(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError)
+        -> ProcessCredentials
+    {
+        role == .all ? try shared(configuration) : try ProcessCredentials(configuration)
+    }
+
     /// Of the three in one process, which know each other whatever is configured.
     static func shared(_ configuration: HerdConfiguration) throws(ConfigurationError) -> ProcessCredentials {
         ProcessCredentials(

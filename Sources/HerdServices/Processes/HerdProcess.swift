@@ -29,7 +29,7 @@ package enum HerdProcess {
         // A peer that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
         MessageMemory.keepSmall()
-        let beginning = try await Beginning.make(role, configuration)
+        let beginning = try await Beginning.make(role, configuration, readyFile: readyFile)
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
         // From now on SIGHUP does not end the process, and waits until there is something to reload.
@@ -56,8 +56,7 @@ package enum HerdProcess {
         var reloadables: [any Reloadable] = []
         var addresses = monitors.addresses
         var routerCallers: [any RouterCaller] = []
-        let credentials =
-            role == .all ? try ProcessCredentials.shared(configuration) : try ProcessCredentials(configuration)
+        let credentials = try ProcessCredentials.of(role, configuration)
         if role == .all {
             // The three know each other, wherever they listen.
             (configuration.scorer.routerAddress, configuration.refiner.routerAddress) = ("", "")

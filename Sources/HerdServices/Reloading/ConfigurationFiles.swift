@@ -4,7 +4,7 @@ import HerdPrediction
 package enum ConfigurationFiles {
     /// - Throws: what is wrong, naming the key or the file.
     package static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
-        _ = try ProcessCredentials(configuration)
+        _ = try ProcessCredentials.of(role, configuration)
         if role == .all || role == .scorer {
             _ = try judgePrompt(configuration.scorer.promptsDir)
             if !configuration.embeddingTable.isEmpty {

@@ -32,15 +32,21 @@ package final class ScorerProcess: Service, Reloadable, RouterCaller {
             caller: "scorer", address: configuration.scorer.routerAddress, credentials: credentials)
         access = try credentials.accessBehindTheRouter(configuration)
         server.authorize(access)
+        scorer = try ScorerService(
+            configuration.scorer, table: try EmbeddingTable(mapping: try Self.table(configuration)), link: routerLink,
+            logger: logger)
+        register()
+    }
+
+    /// The path of the embedding table.
+    static func table(_ configuration: HerdConfiguration) throws(ConfigurationError) -> String {
         let path = configuration.embeddingTable.isEmpty ? ResourceLocator.locate() : configuration.embeddingTable
         guard let path else {
             throw ConfigurationError(
                 "the embedding table was not found beside or above the program; set embedding.table, or the folder "
                     + "that holds embedding/ in HERD_RESOURCES")
         }
-        scorer = try ScorerService(
-            configuration.scorer, table: try EmbeddingTable(mapping: path), link: routerLink, logger: logger)
-        register()
+        return path
     }
 
     /// For a router in this process.

@@ -9,13 +9,16 @@ struct Beginning {
     /// Gathers the sockets; with `server.take_over`, returns once the process before this one has left.
     ///
     /// - Throws: `ConfigurationError` or `TakeOverFailure`; whoever serves goes on.
-    static func make(_ role: HerdRole, _ configuration: HerdConfiguration) async throws -> Beginning {
+    static func make(
+        _ role: HerdRole, _ configuration: HerdConfiguration, readyFile: String?
+    ) async throws -> Beginning {
         let logger = Logger(label: "herdd")
         let sockets = InheritedSockets()
         try SupervisedSockets.add(to: sockets)
         if configuration.server.takesOver {
             try ConfigurationFiles.check(role, configuration)
-            let successor = Successor(role: role, configuration: configuration, logger: logger)
+            let successor = Successor(
+                role: role, configuration: configuration, readyFile: readyFile, logger: logger)
             if let figures = try await successor.takeOver(sockets) { TakeOverMetrics.tookOver(figures) }
         }
         return Beginning(sockets: sockets, logger: logger)
@@ -30,10 +33,12 @@ struct Beginning {
             logger.notice(
                 "closed, because the configuration does not name it any more", metadata: ["address": "\(address)"])
         }
-        if let address = supervised.first {
-            throw ConfigurationError(
-                "the supervisor listens on \(address) for this process, which no 'listen' or 'http_listen' key names; add "
-                    + "it there, or take it out of the socket unit")
-        }
+        if let address = supervised.first { throw Self.unnamed(address) }
+    }
+
+    static func unnamed(_ address: EndpointAddress) -> ConfigurationError {
+        ConfigurationError(
+            "the supervisor listens on \(address) for this process, which no 'listen' or 'http_listen' key names; add "
+                + "it there, or take it out of the socket unit")
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import HerdPrediction
 import HerdServer
 import HerdStore
 import HerdTransport
@@ -9,6 +10,7 @@ import NIOPosix
 struct Successor {
     let role: HerdRole
     let configuration: HerdConfiguration
+    let readyFile: String?
     let logger: Logger
 
     /// How long the other process may take to answer.
@@ -79,10 +81,16 @@ struct Successor {
                 "its stores have schema \(offer.schema), and this version of herdd knows \(ServiceStore.schemaVersion) at "
                     + "most; use the newer one")
         }
-        let credentials = try ProcessCredentials(configuration)
+        try checkFiles()
+        let credentials = try ProcessCredentials.of(role, configuration)
         var mode = EndpointAddress.ListeningOptions()
         mode.unixMode = try HerdConfiguration.mode(configuration.server.unixSocketMode)
-        for service in ServiceListening.of(role, configuration) {
+        let services = ServiceListening.of(role, configuration)
+        let named = services.flatMap { service in
+            service.addresses.map { ($0, service.name) } + service.http.parsed.map { ($0, "\(service.name)-http") }
+        }
+        if let address = inherited.firstSupervised(namedByNone: named) { throw Beginning.unnamed(address) }
+        for service in services {
             try credentials.checkListening(
                 service.addresses, of: service.name, configuration,
                 isGuardedElsewhere: service.name == HerdRole.router.rawValue && offer.isGuarded)
@@ -94,6 +102,19 @@ struct Successor {
             for address in service.http.isDefault ? [] : service.http.parsed {
                 try checkFree(address, "\(service.name)-http", mode, inherited)
             }
+        }
+    }
+
+    /// Those that `ConfigurationFiles` does not know: found beside the program, or named by a flag.
+    private func checkFiles() throws {
+        if role == .all || role == .scorer { _ = try EmbeddingTable(mapping: try ScorerProcess.table(configuration)) }
+        guard let readyFile else { return }
+        let slash = readyFile.lastIndex(of: "/")
+        let folder = slash.map { $0 == readyFile.startIndex ? "/" : String(readyFile[..<$0]) } ?? "."
+        guard access(folder, W_OK | X_OK) == 0 else {
+            let reason = String(cString: strerror(errno))
+            throw ConfigurationError(
+                "the ready file '\(readyFile)' can't be written to its folder: \(reason); name one in another")
         }
     }
 

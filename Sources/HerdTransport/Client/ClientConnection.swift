@@ -17,7 +17,9 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         /// The server's HELLO has come.
         case greeted
         /// No further call is sent; open ones go on. Comes at most once, and not after the end.
-        case leaving
+        ///
+        /// - Parameter isStopping: whether the server stops; else one of the two closes a connection without calls.
+        case leaving(isStopping: Bool)
         /// It is over, for the reason given; comes once, last.
         case ended(CallError)
     }
@@ -260,8 +262,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         case .overrun(let call):
             output.append(Frame(.cancel, call: frame.call))
             finish(call, .failure(call.overrunError, .possiblyStarted))
-        case .drain:
-            leave()
+        case .drain(let isIdle):
+            leave(isStopping: !isIdle)
         case .refused(let reason):
             fail(reason.callError(peer: peer))
             context?.close(promise: nil)
@@ -315,7 +317,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
                 if machine.isAwaitingHello {
                     failWaiting(CallError(.unavailable, "\(peer) has not answered yet, another server has"))
                 }
-            case .retire: leave()
+            case .retire: leave(isStopping: false)
             case .close:
                 fail(CallError(.cancelled, "the client was closed"))
                 context?.close(promise: nil)
@@ -440,10 +442,10 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     // MARK: - The end
 
-    private func leave() {
+    private func leave(isStopping: Bool) {
         guard !isLeaving, !hasFailed else { return }
         isLeaving = true
-        onEvent(self, .leaving)
+        onEvent(self, .leaving(isStopping: isStopping))
     }
 
     /// A connection that takes no calls is closed with its last one.

@@ -45,8 +45,8 @@ package struct ClientStateMachine<Call>: ~Copyable {
         case end(Call)
         /// More messages than the call has credit for: send CANCEL, fail the call.
         case overrun(Call)
-        /// The server takes no new calls.
-        case drain
+        /// The server takes no new calls, on this connection where it is idle, or because it stops.
+        case drain(isIdle: Bool)
         /// The server ended the connection: every open call fails with that reason.
         case refused(GoAway)
         case pong
@@ -106,7 +106,7 @@ package struct ClientStateMachine<Call>: ~Copyable {
             return .refused(GoAway(.unavailable, "the server is stopping"))
         case (.ok, _):
             state = .draining
-            return .drain
+            return .drain(isIdle: GoAway.isIdle(frame.message))
         default:
             return .refused(GoAway(frame.code, frame.message, version: frame.version))
         }

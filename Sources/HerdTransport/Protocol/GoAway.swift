@@ -80,8 +80,13 @@ extension GoAway {
         cause: .draining)
 
     static func idle(after time: String) -> GoAway {
-        GoAway(.ok, "no call came for \(time); connect again for the next one", cause: .idle)
+        GoAway(.ok, "no call came for \(time)\(idleRemedy)", cause: .idle)
     }
+
+    private static let idleRemedy = "; connect again for the next one"
+
+    /// Whether a GOAWAY of that message was made by `idle`: the code is that of a drain, and the cause is not sent.
+    static func isIdle(_ message: String) -> Bool { message.hasSuffix(idleRemedy) }
 
     static func halfOpen(after time: String) -> GoAway {
         GoAway(

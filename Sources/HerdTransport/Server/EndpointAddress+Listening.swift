@@ -70,9 +70,9 @@ extension EndpointAddress {
         }
     }
 
-    /// Tries whether a server could listen here, and leaves nothing behind. Names are not looked up.
+    /// Tries whether a server could listen here, and leaves nothing behind. Blocks while a name is looked up.
     ///
-    /// - Throws: why not; `UnixListenerError` or `IOError`.
+    /// - Throws: why not; `UnixListenerError`, `IOError` or that there is no such name.
     package func checkFree(_ options: ListeningOptions) throws {
         switch self {
         case .unix(let path):
@@ -80,7 +80,9 @@ extension EndpointAddress {
             listener.remove()
             Glibc.close(listener.socket)
         case .network(let host, let port):
-            guard port != 0, let address = try? SocketAddress(ipAddress: host, port: port) else { return }
+            // The one of a name's addresses that `bind` takes.
+            let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
+            guard port != 0 else { return }
             let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
             let socket = Glibc.socket(family, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
             guard socket >= 0 else { return }

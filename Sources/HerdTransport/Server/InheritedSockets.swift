@@ -12,6 +12,8 @@ package final class InheritedSockets: Sendable {
     }
 
     private let entries = NIOLockedValueBox<[Entry]>([])
+    /// Where those listen that were given out.
+    private let taken = NIOLockedValueBox<[EndpointAddress]>([])
 
     package init() {}
 
@@ -34,10 +36,24 @@ package final class InheritedSockets: Sendable {
     /// Gives out the socket for an address, once: the one that the same service had configured so, or else one that listens
     /// there.
     package func take(_ address: EndpointAddress, for service: String) -> ListeningSocket? {
-        entries.withLockedValue { entries in
+        let socket: ListeningSocket? = entries.withLockedValue { entries in
             guard let index = Self.index(of: address, for: service, in: entries) else { return nil }
             return entries.remove(at: index).socket
         }
+        if let socket { taken.withLockedValue { $0.append(socket.bound) } }
+        return socket
+    }
+
+    /// The address of a supervisor's socket that nobody would take who takes one for each of `addresses`, in that order; one
+    /// that a process before this one has handed over too counts as taken with that.
+    package func firstSupervised(namedByNone addresses: [(EndpointAddress, service: String)]) -> EndpointAddress? {
+        var left = entries.withLockedValue { $0 }
+        var taken: [EndpointAddress] = []
+        for (address, service) in addresses {
+            guard let index = Self.index(of: address, for: service, in: left) else { continue }
+            taken.append(left.remove(at: index).socket.bound)
+        }
+        return left.map(\.socket).first { $0.isSupervised && !taken.contains($0.bound) }?.bound
     }
 
     private static func index(of address: EndpointAddress, for service: String, in entries: [Entry]) -> Int? {
@@ -49,7 +65,8 @@ package final class InheritedSockets: Sendable {
             ?? entries.firstIndex { address.isServed(by: $0.socket.bound) && usable($0) }
     }
 
-    /// Closes those that nobody took, with their files, and gives their addresses; a supervisor's first.
+    /// Closes those that nobody took, with their files, and gives their addresses; a supervisor's first, without those where
+    /// one that was taken listens too.
     package func closeRest() -> (supervised: [EndpointAddress], others: [EndpointAddress]) {
         let left = entries.withLockedValue { entries in
             defer { entries = [] }
@@ -60,6 +77,10 @@ package final class InheritedSockets: Sendable {
             Glibc.close(entry.socket.descriptor)
         }
         let rest = left.map(\.socket)
-        return (rest.filter(\.isSupervised).map(\.bound), rest.filter { !$0.isSupervised }.map(\.bound))
+        let taken = taken.withLockedValue { $0 }
+        return (
+            rest.filter { $0.isSupervised && !taken.contains($0.bound) }.map(\.bound),
+            rest.filter { !$0.isSupervised }.map(\.bound)
+        )
     }
 }

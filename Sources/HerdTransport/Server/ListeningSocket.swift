@@ -49,9 +49,9 @@ package struct ListeningSocket: Sendable {
         guard named == 0 else { return nil }
         return withUnsafeBytes(of: storage) { bytes in
             switch CInt(storage.ss_family) {
-            // Of sockaddr_in: family, port, then the address; of sockaddr_in6 a flow label before it.
-            case AF_INET: return network(AF_INET, bytes, hostOffset: 4)
-            case AF_INET6: return network(AF_INET6, bytes, hostOffset: 8)
+            // By offset: the importer takes the members now from one module of the system's headers, now from another.
+            case AF_INET: return network(AF_INET, bytes, host: 4)
+            case AF_INET6: return network(AF_INET6, bytes, host: 8)
             case AF_UNIX:
                 let path = bytes[MemoryLayout<sa_family_t>.size..<Int(length)].prefix { $0 != 0 }
                 return path.isEmpty ? nil : .unix(path: String(decoding: path, as: UTF8.self))
@@ -60,16 +60,14 @@ package struct ListeningSocket: Sendable {
         }
     }
 
-    private static func network(
-        _ family: CInt, _ address: UnsafeRawBufferPointer, hostOffset: Int
-    ) -> EndpointAddress? {
+    /// - Parameter host: where in the structure the host is; the port is behind the family.
+    private static func network(_ family: CInt, _ bytes: UnsafeRawBufferPointer, host: Int) -> EndpointAddress? {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(family, address.baseAddress! + hostOffset, &text, socklen_t(text.count)) != nil else {
-            return nil
-        }
+        guard let start = bytes.baseAddress, inet_ntop(family, start + host, &text, socklen_t(text.count)) != nil
+        else { return nil }
+        let port = bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)
         let digits = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        let port = UInt16(bigEndian: address.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
-        return .network(host: String(decoding: digits, as: UTF8.self), port: Int(port))
+        return .network(host: String(decoding: digits, as: UTF8.self), port: Int(UInt16(bigEndian: port)))
     }
 
     private static func option(_ name: CInt, of descriptor: CInt) -> CInt? {

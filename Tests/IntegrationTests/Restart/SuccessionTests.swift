@@ -63,6 +63,7 @@ struct SuccessionTests {
                 (["--take-over", "--listen", "unix:/nonexistent/folder/socket"], 73, "serves on"),
                 (["--take-over", "--listen", try herd.daemon(.scorer).address("scorer")], 73, "serves on"),
                 (["--take-over", "--listen", "0.0.0.0:0"], 78, "without a credential"),
+                (["--take-over", "--ready-file", "/nonexistent/ready"], 78, "/nonexistent/ready"),
                 ([], 73, "--take-over"),
             ] as [([String], Int32, String)] {
                 let refused = try await Programs.run(
@@ -80,6 +81,45 @@ struct SuccessionTests {
             #expect(router.process.isRunning)
             _ = try await client.call(Admin.health, HealthRequest())
             #expect(stream.isRunning)
+        }
+    }
+
+    @Test("a signal after somebody was let take over does not call it off", .timeLimit(.minutes(1)))
+    func signalled() async throws {
+        let model = try await ModelServer.scripted("one two three four")
+        let slow = try await ModelServer.scripted("begun...")
+        try await RestartHerd.with(model: model, slow: slow) { herd in
+            let stream = try await HangingStream(herd)
+            let router = herd.daemon(.router)
+            let data = herd.folder.appending(path: "router").path
+            let asked = try await ProjectPython.run("Tests/Interop/take_over.py", [data, "signal"])
+            #expect(asked.status == 0, "\(asked.errors)")
+            #expect(try PrintedJSON.object(asked.output)["heard"] as? [String] == ["stopping", "released"])
+            await Blocking.onThread { router.process.waitUntilExit() }
+            #expect(router.process.terminationStatus == 0)
+            #expect(FileManager.default.fileExists(atPath: herd.folder.appending(path: "router.sock").path))
+            #expect(await stream.error?.code == .unavailable)
+        }
+    }
+
+    @Test("a process that goes without a word is waited for until its store is free", .timeLimit(.minutes(1)))
+    func wordless() async throws {
+        let model = try await ModelServer.scripted("one two three four")
+        try await RestartHerd.with(model: model) { herd in
+            let router = herd.daemon(.router)
+            await Blocking.onThread { router.kill() }
+            let data = herd.folder.appending(path: "router").path
+            // It has the store for a second after it has broken off, and listens before that.
+            async let acted = ProjectPython.run("Tests/Interop/take_over.py", [data, "predecessor"])
+            try await eventually("somebody is there to take over from") {
+                FileManager.default.fileExists(atPath: data + "/acting")
+            }
+            try await herd.start(.router, "--take-over")
+            let finished = try await acted
+            #expect(finished.status == 0, "\(finished.output)\(finished.errors)")
+            let client = try herd.client()
+            defer { client.close() }
+            _ = try await client.call(Router.route, RouteRequest(prompt: "after it"))
         }
     }
 
