@@ -7,7 +7,7 @@ package import NIOCore
 /// answering, so that nothing waits for longer than a round takes. Every caller gets the same part of a round, its level;
 /// who wants less leaves the rest to the others (max-min fairness), however many connections each has. The level follows
 /// from what rounds take: it falls while they are longer than `roundTime`, whatever they are spent on, and rises while they
-/// are shorter.
+/// are shorter, but half of a round is always the callers'.
 ///
 /// Shedding ends when nothing had to be shed for half a second, when the loop had nothing to do again and again, and for a
 /// try after five seconds, ten and so on: callers who wait for their answers before they call again may keep a loop busy for
@@ -75,8 +75,6 @@ package final class LoopPressure: @unchecked Sendable {
     private static let manySleeps = 50
     /// When a caller whose call was shed should try again, in milliseconds.
     package static let retryAfterMilliseconds = 100
-    /// Everybody gets a call from time to time, and the level must find back.
-    private static let leastLevel = 1_000.0
     private static let mostReadAhead = 4 << 20
     private static let mostReadAheadTogether = 32 << 20
     private static let passInterval = TimeAmount.milliseconds(10)
@@ -209,7 +207,8 @@ package final class LoopPressure: @unchecked Sendable {
         let target = Double(
             min(Self.roundTime + Self.connectionTime * callers, Self.longestRound).nanoseconds)
         level *= min(max(target / Double(max(1, busy)), 1 / 16), 1.25)
-        level = min(max(level, Self.leastLevel), target)
+        // Whatever else takes the loop's time, callers get half of it.
+        level = min(max(level, target / 2 / Double(max(1, callers))), target)
         if use.sleeps != last.sleeps && !hadBacklog { sleeps.count += 1 }
         hadBacklog = backlogged > 0
         if now - sleeps.start > Self.calm {
