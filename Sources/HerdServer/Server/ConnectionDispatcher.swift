@@ -157,7 +157,7 @@ final class ConnectionDispatcher: CallDispatcher {
             let executor = method.executor == .eventLoop && !isLong ? executor : nil
             var onEnd: (@Sendable () -> Void)?
             if let place { onEnd = { place.giveBack() } }
-            let pressure = executor == nil ? nil : connection.pressure
+            let pressure = executor == nil ? nil : connection.loopPressure
             server.callStarted()
             connection.open(
                 request.call, deadline: deadline, credit: request.credit, endsWithDrain: method.endsWithDrain,

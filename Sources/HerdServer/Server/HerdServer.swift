@@ -38,10 +38,10 @@ package final class HerdServer: Service {
     private let shards: [ObjectIdentifier: Int]
     private let shed = Atomic<UInt64>(0)
     private let ownsEventLoopGroup: Bool
-    private let state = NIOLockedValueBox(State())
+    let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
     /// Where nobody ever has to go.
-    private let unchanging = AccessGeneration()
+    let unchanging = AccessGeneration()
 
     private struct State {
         var registry = MethodRegistry()
@@ -461,52 +461,6 @@ package final class HerdServer: Service {
     }
 
     // MARK: - Calls
-
-    func authorize(_ hello: Hello) throws(CallError) -> Principal {
-        guard let access = state.withLockedValue({ $0.access }) else { return Principal() }
-        do {
-            return try access.admit(hello)
-        } catch let error as CallError where error.code != .ok {
-            throw error
-        } catch {
-            logger.error("the check of a HELLO failed", metadata: ["error": "\(error)"])
-            throw .unauthenticated("the server could not check who this is; its log says why")
-        }
-    }
-
-    /// When to look at somebody again who is let in; throws why they have to go.
-    func recheck(_ principal: Principal) throws(CallError) -> NIODeadline {
-        guard let access = state.withLockedValue({ $0.access }) else { return .distantFuture }
-        return try access.recheck(principal)
-    }
-
-    /// How many calls somebody may make; nil for as many as they like.
-    func limiter(of principal: Principal) -> CallLimiter? {
-        state.withLockedValue { $0.access }?.limiter(of: principal)
-    }
-
-    /// Moves on when somebody who was let in may have to go. Asked for after `authorize`.
-    var accessGeneration: AccessGeneration {
-        state.withLockedValue { $0.access }?.generation ?? unchanging
-    }
-
-    func denied(_ path: String, to principal: Principal) -> CallError {
-        let roles = state.withLockedValue { $0.access }?.roles(for: path) ?? .all
-        let (needed, held) = (roles.names, principal.roles.names)
-        return CallError(
-            .permissionDenied,
-            "\(path) is for the role \(needed.joined(separator: " or ")); this credential has "
-                + (held.isEmpty ? "none" : held.joined(separator: ", ")))
-    }
-
-    func unknownMethod(_ path: String) -> CallError {
-        let isKnown = MethodDescription.all.contains { $0.path == path }
-        return CallError(
-            .unimplemented,
-            isKnown
-                ? "the \(name) does not serve \(path)"
-                : "there is no method \(path.prefix(200)); Admin/Describe lists what there is")
-    }
 
     func callStarted() {
         runningCalls.wrappingAdd(1, ordering: .relaxed)

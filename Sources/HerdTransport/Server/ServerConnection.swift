@@ -18,21 +18,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     private let dispatcher: any CallDispatcher
     private let greeting: [String: String]
     private let statistics: ConnectionStatistics
-    /// Of the event loop; nil where nothing is shed.
-    package let pressure: LoopPressure?
-    /// The caller's part of the event loop's time; nil before HELLO.
-    private var share: LoopPressure.Share?
-    /// The round of the pressure in which the client called last.
-    private var lastRound: UInt64 = 0
-    /// Bytes that came in this turn.
-    private var bytesOfTurn = 0
-    private var handledOfTurn = 0
-    /// Of those that came before it was the connection's turn, what the pressure knows of.
-    private var bytesAhead = 0
+    /// Nil where nothing is shed.
+    private var pressure: ConnectionPressure?
     /// Bytes that came while others were handled.
     private var lateBytes = ByteBuffer()
-    /// The last turn was too short for what waited.
-    private var isBacklogged = false
     /// Why the connection is not to be served at all.
     private let refusal: GoAway?
     private var machine: ServerStateMachine<ServerCall>
@@ -85,7 +74,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         self.limits = limits
         self.statistics = statistics
         self.refusal = refusal
-        self.pressure = pressure
+        self.pressure = pressure.map(ConnectionPressure.init)
         self.eventLoop = eventLoop
         liveness = Liveness(limits: limits, now: .now())
         greeting = [
@@ -148,17 +137,11 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         guard isReading else {
             // Its frames count as having come when the turn ended.
             input.keep(bytes)
-            noteReadAhead()
+            pressure?.setAhead(isTurnOver ? input.byteCount : 0)
             return readChannel(readsAhead)
         }
         lastRead = now
-        if let pressure, pressure.measuresPass(now: now) {
-            // Tasks come when the loop has looked at all its sockets.
-            eventLoop.execute {
-                let end = NIODeadline.now()
-                pressure.waited(end - now, now: end)
-            }
-        }
+        measurePass(from: now)
         handleInput(at: now, byteCount: input.byteCount + bytes.readableBytes) { input, handle in
             input.receive(bytes, handle)
         }
@@ -167,9 +150,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     package func channelReadComplete(context: ChannelHandlerContext) {
         guard !isHandling else { return }
         if !isTurnOver { noteBacklog() }
-        turnStart = nil
-        bytesOfTurn = 0
-        handledOfTurn = 0
+        endTurn()
         flush()
         warmUp()
     }
@@ -182,12 +163,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     package func channelInactive(context: ChannelHandlerContext) {
         let calls = machine.end()
         timer.cancel()
-        if let share { pressure?.leave(share) }
-        share = nil
-        if isBacklogged { pressure?.backlog(false) }
-        isBacklogged = false
-        pressure?.readAhead(-bytesAhead)
-        bytesAhead = 0
+        pressure?.leave()
         publishTransfer()
         output.discard()
         if !isHandling { input.discard() }
@@ -208,8 +184,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         switch machine.receive(frame) {
         case .dispatch:
             liveness.called(at: arrival)
-            if let pressure, let share, pressure.isShedding {
-                dispatch(frame, arrival, pressure, share)
+            if pressure?.isShedding == true {
+                dispatchOrShed(frame, arrival)
             } else {
                 dispatcher.dispatch(frame, arrival: arrival, on: self)
             }
@@ -254,21 +230,30 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         isReading = false
     }
 
+    private func endTurn() {
+        turnStart = nil
+        pressure?.turnBegan()
+    }
+
+    // MARK: - Overload
+
+    /// For servers whose handlers run on the event loop: whoever finds that calls wait says so.
+    package var loopPressure: LoopPressure? { pressure?.loop }
+
     /// Dispatches a request where that is within the caller's share, and sheds it where it is not.
-    private func dispatch(
-        _ frame: FrameView, _ arrival: NIODeadline, _ pressure: LoopPressure, _ share: LoopPressure.Share
-    ) {
-        if pressure.called(lastIn: &lastRound, now: lastRead) {
-            eventLoop.execute { pressure.roundEnded(use: .current, now: .now()) }
+    private func dispatchOrShed(_ frame: FrameView, _ arrival: NIODeadline) {
+        guard let loop = pressure?.loop else { return }
+        if pressure?.beginsRound(at: lastRead) == true {
+            eventLoop.execute { loop.roundEnded(use: .current, now: .now()) }
         }
-        guard pressure.admits(share) || dispatcher.isAlwaysAnswered(frame) else {
-            pressure.shed(now: lastRead)
+        guard pressure?.admits() == true || dispatcher.isAlwaysAnswered(frame) else {
+            loop.shed(now: lastRead)
             dispatcher.refused(frame, .resourceExhausted)
             return output.append(wireBytes: Self.overloaded, call: frame.call)
         }
         let start = NIODeadline.now()
         dispatcher.dispatch(frame, arrival: arrival, on: self)
-        pressure.handled(share, in: .now() - start)
+        pressure?.handledCall(in: .now() - start)
     }
 
     /// The END of a call that is shed, without the call.
@@ -279,39 +264,33 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         ]
     ).wireBytes()
 
-    /// Tells of input that a turn was too short for.
-    private func noteBacklog() {
-        guard let pressure, share != nil, !machine.hasEnded, let context else { return }
-        // The rest of a long frame waits for its client.
-        let isLong = isTurnOver || bytesOfTurn >= Self.longInput && hasEndedFrame
-        let waiting = isLong ? input.byteCount + SocketQueue.unreadBytes(of: context.channel) : 0
-        guard waiting > 0 else {
-            if isBacklogged { pressure.backlog(false) }
-            isBacklogged = false
-            return
+    /// Now and then measures how long the event loop takes to come round to all its connections.
+    private func measurePass(from now: NIODeadline) {
+        guard let loop = pressure?.loop, loop.measuresPass(now: now) else { return }
+        // Tasks come when the loop has looked at all its sockets.
+        eventLoop.execute {
+            let end = NIODeadline.now()
+            loop.waited(end - now, now: end)
         }
-        let now = NIODeadline.now()
-        let begin = turnStart ?? now
-        if !isBacklogged { pressure.backlog(true) }
-        isBacklogged = true
-        pressure.turnEnded(waiting: waiting, handled: handledOfTurn, in: now - begin, now: now)
     }
 
-    /// What comes in one go at most: of more, some may still wait.
-    private static let longInput = 32 << 10
+    /// Tells of input that a turn was too short for.
+    private func noteBacklog() {
+        let isLong = pressure?.mayHaveMore(isOver: isTurnOver, hasEndedFrame: hasEndedFrame) ?? false
+        guard isLong, !machine.hasEnded, let context else {
+            pressure?.noteWaiting(0, since: nil)
+            return
+        }
+        pressure?.noteWaiting(input.byteCount + SocketQueue.unreadBytes(of: context.channel), since: turnStart)
+    }
 
     /// Whether the channel is read while it is not the connection's turn: only what is here can be seen to wait.
     private var readsAhead: Bool {
-        guard let pressure, isTurnOver, context?.channel.isWritable == true else { return false }
-        return pressure.mayReadAhead(input.byteCount)
+        guard let loop = pressure?.loop, isTurnOver, context?.channel.isWritable == true else { return false }
+        return loop.mayReadAhead(input.byteCount)
     }
 
-    private func noteReadAhead() {
-        let bytes = isTurnOver ? input.byteCount : 0
-        guard bytes != bytesAhead else { return }
-        pressure?.readAhead(bytes - bytesAhead)
-        bytesAhead = bytes
-    }
+    // MARK: - Input
 
     /// Handles frames, which count as having come when the last bytes did, however long they were held back.
     private func handleInput(
@@ -322,21 +301,19 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         if turnStart == nil {
             turnStart = now
             framesOfTurn = 0
-            bytesOfTurn = 0
-            handledOfTurn = 0
+            pressure?.turnBegan()
         }
-        bytesOfTurn += byteCount
         isHandling = true
         hasEndedFrame = false
         burst &+= 1
         let outcome = body(&input) { handle($0, arrival) }
         isHandling = false
-        handledOfTurn += max(0, byteCount - input.byteCount)
+        pressure?.handled(came: byteCount, left: input.byteCount)
         if lateBytes.readableBytes > 0 {
             input.keep(lateBytes)
             lateBytes = ByteBuffer()
         }
-        noteReadAhead()
+        pressure?.setAhead(isTurnOver ? input.byteCount : 0)
         dispatcher.burstEnded()
         if isTurnOver { noteBacklog() }
         if case .malformed(let error) = outcome { end(GoAway(error)) }
@@ -356,7 +333,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         } catch {
             return end(GoAway(error.code, error.message, cause: .unauthenticated))
         }
-        share = pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
+        pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
         let goAway = machine.accept()
         helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
@@ -507,9 +484,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             if isReading && !isHandling {
                 // Frames that were held back; in the middle of handling that goes on by itself.
                 handleInput(at: .now(), byteCount: input.byteCount) { input, handle in input.resume(handle) }
-                turnStart = nil
-                bytesOfTurn = 0
-                handledOfTurn = 0
+                endTurn()
                 write()
                 return resolveCongestion()
             }
