@@ -2,16 +2,20 @@ import HerdFrames
 import HerdMessages
 import HerdServer
 import HerdTransport
+import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
 /// Servers that more is asked of than they can do.
 @Suite struct OverloadTests {
     /// A server whose Route keeps its event loop busy for a millisecond.
-    private func withSlowServer(delay: Duration?, _ body: (TestServer) async throws -> Void) async throws {
+    private func withSlowServer(
+        delay: Duration?, access: (any AccessControl)? = nil, _ body: (TestServer) async throws -> Void
+    ) async throws {
         var configuration = ServerConfiguration()
         configuration.maximumQueueDelay = delay
         try await withServer(configuration) { server in
+            if let access { server.authorize(access) }
             server.unary(Router.route, on: .eventLoop) { _, _ in
                 let end = NIODeadline.now() + .milliseconds(1)
                 while NIODeadline.now() < end {}
@@ -87,4 +91,30 @@ import Testing
             }
         }
     }
+    @Test func `whoever may no longer call is not told to try again`() async throws {
+        let access = ExpiringAccess()
+        try await withSlowServer(delay: .milliseconds(20), access: access) { server in
+            let connection = try await server.greet()
+            let callCount = 1_000
+            connection.send(bytes: (1...UInt64(callCount)).flatMap { Frame.route($0).wireBytes() })
+            var shed = 0
+            for _ in 1...callCount where try await connection.next(.end).code == .resourceExhausted { shed += 1 }
+            #expect(shed > 0)
+            // Once with HELLO and with every call, answered or not.
+            #expect(access.recheckCount.withLockedValue { $0 } == 1 + callCount)
+        }
+    }
+}
+
+/// Access that may end with every call.
+private struct ExpiringAccess: AccessControl {
+    let generation = AccessGeneration()
+    let recheckCount = NIOLockedValueBox(0)
+
+    func admit(_ hello: Hello) throws -> Principal { Principal(id: "expiring") }
+    func recheck(_ principal: Principal) throws(CallError) -> NIODeadline {
+        recheckCount.withLockedValue { $0 += 1 }
+        return .uptimeNanoseconds(0)
+    }
+    func roles(for method: String) -> Roles { .all }
 }

@@ -9,7 +9,6 @@ random number of acknowledged writes, has `herdd verify` check the stores, start
 acknowledged, N lost"; exits with 1 where a write was lost, a store did not open or verify, or an answer was wrong.
 """
 
-import argparse
 import collections
 import json
 import os
@@ -18,14 +17,11 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-
-import check_wire
 
 
 class Loop:
@@ -168,18 +164,12 @@ class Loop:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--herdd", required=True, metavar="PATH")
+    from mixed import command
+
+    parser = command.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, help="of all that is random; printed, and new for each run unless given")
     parser.add_argument("--verbose", action="store_true", help="a line for each round")
-    options = parser.parse_args()
-    options.seed = random.randrange(1 << 32) if options.seed is None else options.seed
-    options.herdd = os.path.abspath(options.herdd)
-    print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as messages, tempfile.TemporaryDirectory(prefix="herd-kill-") as folder:
-        check_wire.compile_messages(messages)
-        return Loop(options, folder).run()
+    return command.run(parser.parse_args(), "herd-kill-", Loop)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,16 @@ the seed, and last "N cuts, N broke a promise"; exits with 1 where one did. --li
 to keep, which must be noticed: the check of the check.
 """
 
-import argparse
 import json
 import os
 import pathlib
 import random
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-
-import check_wire
 
 RECORDER = HERE.parent / "HerdStoreTests/Preload/record_writes.c"
 
@@ -107,19 +103,13 @@ class PowerLoss:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--herdd", required=True, metavar="PATH")
+    from mixed import command
+
+    parser = command.parser(__doc__)
     parser.add_argument("--cuts", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=4, help="of load that is recorded")
-    parser.add_argument("--seed", type=int, help="of all that is random; printed, and new for each run unless given")
     parser.add_argument("--lies", action="store_true", help="the disk keeps nothing; exits with 1")
-    options = parser.parse_args()
-    options.seed = random.randrange(1 << 32) if options.seed is None else options.seed
-    options.herdd = os.path.abspath(options.herdd)
-    print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as messages, tempfile.TemporaryDirectory(prefix="herd-cut-") as folder:
-        check_wire.compile_messages(messages)
-        return PowerLoss(options, folder).run()
+    return command.run(parser.parse_args(), "herd-cut-", PowerLoss)
 
 
 if __name__ == "__main__":

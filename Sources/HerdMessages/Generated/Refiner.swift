@@ -276,6 +276,7 @@ public struct RefinementResult: Message {
     /// Of all steps together.
     public var usage: Usage?
     public var seconds: Double
+    /// Empty where the disk was too slow for the call's deadline to have taken the transcript by then.
     public var transcriptId: String
     /// Of the draft and after each round, but for a last one that no judge could be paid for; empty without a grader.
     public var scores: [Double]

@@ -1,12 +1,13 @@
 import HerdFrames
 import HerdMessages
 import HerdTransport
+import Logging
 import NIOCore
 
 /// Who may call, and what they are told where they may not.
 extension HerdServer {
     func authorize(_ hello: Hello) throws(CallError) -> Principal {
-        guard let access = state.withLockedValue({ $0.access }) else { return Principal() }
+        guard let access else { return Principal() }
         do {
             return try access.admit(hello)
         } catch let error as CallError where error.code != .ok {
@@ -19,22 +20,22 @@ extension HerdServer {
 
     /// When to look at somebody again who is let in; throws why they have to go.
     func recheck(_ principal: Principal) throws(CallError) -> NIODeadline {
-        guard let access = state.withLockedValue({ $0.access }) else { return .distantFuture }
+        guard let access else { return .distantFuture }
         return try access.recheck(principal)
     }
 
     /// How many calls somebody may make; nil for as many as they like.
     func limiter(of principal: Principal) -> CallLimiter? {
-        state.withLockedValue { $0.access }?.limiter(of: principal)
+        access?.limiter(of: principal)
     }
 
     /// Moves on when somebody who was let in may have to go. Asked for after `authorize`.
     var accessGeneration: AccessGeneration {
-        state.withLockedValue { $0.access }?.generation ?? unchanging
+        access?.generation ?? unchanging
     }
 
     func denied(_ path: String, to principal: Principal) -> CallError {
-        let roles = state.withLockedValue { $0.access }?.roles(for: path) ?? .all
+        let roles = access?.roles(for: path) ?? .all
         let (needed, held) = (roles.names, principal.roles.names)
         return CallError(
             .permissionDenied,

@@ -102,10 +102,13 @@ final class ConnectionDispatcher: CallDispatcher {
         session.map { !$0.principal.id.isEmpty && $0.principal.roles.contains(.service) } ?? false
     }
 
+    /// Looks again at whether the caller may still call, where that is due; false once its connection has ended.
+    private func mayStay(at arrival: NIODeadline, _ connection: ServerConnection) -> Bool {
+        arrival < recheckTime && generation.current == checkedGeneration || connection.recheckAccess()
+    }
+
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
-        if arrival >= recheckTime || generation.current != checkedGeneration {
-            guard connection.recheckAccess() else { return }
-        }
+        guard mayStay(at: arrival, connection) else { return }
         let found = method(at: request.method)
         var place: CallPlace?
         if let limiter, found?.isLimited ?? true {
@@ -229,6 +232,12 @@ final class ConnectionDispatcher: CallDispatcher {
 
     func freedMemory() {
         server.memory.giveBackSoon(eventLoop)
+    }
+
+    func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool {
+        guard mayStay(at: arrival, connection) else { return false }
+        refused(request, .resourceExhausted)
+        return true
     }
 
     func refused(_ request: FrameView, _ code: StatusCode) {

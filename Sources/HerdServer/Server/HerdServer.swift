@@ -38,10 +38,13 @@ package final class HerdServer: Service {
     private let shards: [ObjectIdentifier: Int]
     private let shed = Atomic<UInt64>(0)
     private let ownsEventLoopGroup: Bool
-    let state = NIOLockedValueBox(State())
+    private let state = NIOLockedValueBox(State())
     private let runningCalls = Atomic<Int>(0)
     /// Where nobody ever has to go.
     let unchanging = AccessGeneration()
+
+    /// Who is let in; nil for everybody.
+    var access: (any AccessControl)? { state.withLockedValue { $0.access } }
 
     private struct State {
         var registry = MethodRegistry()

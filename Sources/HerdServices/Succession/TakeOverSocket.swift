@@ -1,4 +1,5 @@
 import Glibc
+import HerdTransport
 
 /// One end of the conversation between a process and its successor: packets of JSON over a Unix socket, with the
 /// descriptors of listening sockets. Blocks; descriptors that come are closed in programs that are executed.
@@ -177,16 +178,7 @@ struct TakeOverSocket: ~Copyable {
     private static func withAddress(
         _ folder: CInt, _ name: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
     ) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { target in
-            target.copyBytes(from: "/proc/self/fd/\(folder)/\(name)".utf8)
-        }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        UnixSocketAddress.with("/proc/self/fd/\(folder)/\(name)", body)
     }
 }
 

@@ -26,6 +26,12 @@ package protocol CallDispatcher: AnyObject {
     /// Every frame of the connection's burst was handled.
     func burstEnded()
 
+    /// A request that the connection is about to turn down because more comes than the server can answer.
+    ///
+    /// - Returns: false where `connection.recheckAccess` ended the connection: whoever may no longer call is not told to
+    ///   try again.
+    func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool
+
     /// A request that the connection turned down by itself: over its limit, or while draining.
     ///
     /// - Parameter code: What the caller is told.

@@ -248,7 +248,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         }
         guard pressure?.admits() == true || dispatcher.isAlwaysAnswered(frame) else {
             loop.shed(now: lastRead)
-            dispatcher.refused(frame, .resourceExhausted)
+            guard dispatcher.shed(frame, arrival: arrival, on: self) else { return }
             return output.append(wireBytes: Self.overloaded, call: frame.call)
         }
         let start = NIODeadline.now()

@@ -9,9 +9,6 @@ struct UnixListener: Sendable {
     private let device: dev_t
     private let inode: ino_t
 
-    /// The longest path, in bytes: what every client can dial; the system would take 107.
-    static let maximumPathLength = 103
-
     /// Binds `path` with that mode; a file that a server left there which listens no more is replaced.
     ///
     /// The file never has a wider mode than it is to have. Two processes that replace one stale file at the same instant are not
@@ -20,16 +17,17 @@ struct UnixListener: Sendable {
     /// - Throws: `UnixListenerError`.
     init(path: String, mode: UInt32) throws(UnixListenerError) {
         self.path = path
-        guard path.utf8.count <= Self.maximumPathLength else {
+        guard path.utf8.count <= UnixSocketAddress.maximumPathLength else {
             throw UnixListenerError(
-                "the path is \(path.utf8.count) bytes long and a socket's may have \(Self.maximumPathLength); use a "
-                    + "shorter one")
+                "the path is \(path.utf8.count) bytes long and a socket's may have "
+                    + "\(UnixSocketAddress.maximumPathLength); use a shorter one")
         }
         try Self.removeStaleFile(at: path)
         let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw .system("a socket can't be made", errno) }
         // Linux gives the file the mode of the socket it is bound to, less the umask.
-        guard fchmod(socket, mode) == 0, Self.withAddress(path, { bind(socket, $0, $1) }) == 0, chmod(path, mode) == 0
+        guard fchmod(socket, mode) == 0, UnixSocketAddress.with(path, { bind(socket, $0, $1) }) == 0,
+            chmod(path, mode) == 0
         else {
             let code = errno
             Glibc.close(socket)
@@ -73,26 +71,13 @@ struct UnixListener: Sendable {
         let probe = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
         guard probe >= 0 else { throw .system("a socket can't be made", errno) }
         defer { Glibc.close(probe) }
-        let isAnswered = withAddress(path) { connect(probe, $0, $1) } == 0
+        let isAnswered = UnixSocketAddress.with(path) { connect(probe, $0, $1) } == 0
         // A full queue is a listener's too; only a refusal says that nobody listens.
         guard !isAnswered, errno == ECONNREFUSED else {
             throw UnixListenerError("another process listens there; stop it or use another path")
         }
         guard unlink(path) == 0 || errno == ENOENT else {
             throw .system("the socket file that an earlier server left can't be removed", errno)
-        }
-    }
-
-    private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { target in
-            target.copyBytes(from: path.utf8.prefix(maximumPathLength))
-        }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
         }
     }
 }

@@ -58,6 +58,8 @@ private final class ScriptedServer: CallDispatcher {
 
     func isAlwaysAnswered(_ request: FrameView) -> Bool { false }
 
+    func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool { true }
+
     init() {
         let limits = ConnectionLimits(maximumFrameLength: 2_048, maximumOpenCalls: 4)
         let connection = ServerConnection(

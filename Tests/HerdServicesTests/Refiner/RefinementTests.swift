@@ -37,6 +37,15 @@ struct RefinementTests {
             ])
     }
 
+    @Test("a result that a slow disk holds up comes without its transcript")
+    func slowTranscript() async throws {
+        let told = try await ScriptedRefinement.run(
+            [.text("the draft"), .text("too short"), .text("a longer one")], keepsTranscript: false)
+        #expect(told.error == nil)
+        #expect(told.result?.text == "a longer one")
+        #expect(told.result?.transcriptId == "")
+    }
+
     @Test("critique and rewrite are asked with prompt, newest answer and critique; form is for answers alone")
     func questions() async throws {
         let told = try await ScriptedRefinement.run([

@@ -83,6 +83,9 @@ struct ScriptedGrader: RefinementGrader {
 final class KeptTranscript: RefinementTranscript {
     private let lines = Mutex<[String]>([])
     let id = "0000000000000001-00000001"
+    private let keeps: Bool
+
+    init(keeps: Bool = true) { self.keeps = keeps }
 
     var kept: [String] { lines.withLock { $0 } }
 
@@ -94,7 +97,7 @@ final class KeptTranscript: RefinementTranscript {
 
     func end(_ result: RefinementResult) { note("final \(result.round): \(result.text) [\(result.stoppedBecause)]") }
 
-    func untilKept() async {}
+    func isKept(within limit: Duration) async -> Bool { limit > .zero && keeps }
 
     private func note(_ line: String) { lines.withLock { $0.append(line) } }
 }
@@ -135,13 +138,13 @@ struct ScriptedRefinement {
     static func run(
         _ replies: [ScriptedGenerator.Reply], scores: [String: Double]? = nil,
         grading: RefinementGrading = .reference, deadline: Duration = .seconds(60),
-        clock: Clock? = nil, leavesAfter: Int = .max,
+        clock: Clock? = nil, leavesAfter: Int = .max, keepsTranscript: Bool = true,
         _ change: (inout RefinementRequest) -> Void = { _ in }
     ) async throws -> ScriptedRefinement {
         var request = RefinementRequest(prompt: "Why?", model: "small", rounds: 1)
         change(&request)
         let generator = ScriptedGenerator(replies)
-        let transcript = KeptTranscript()
+        let transcript = KeptTranscript(keeps: keepsTranscript)
         let run = RefinementRun(
             try RefinementPlan(request), prompts: try prompts(), generator: generator,
             grader: scores.map { ScriptedGrader(scores: $0, kind: grading) }, transcript: transcript,

@@ -28,6 +28,22 @@ struct TranscriptTests {
         }
     }
 
+    @Test("waiting for a disk that is slow ends in time")
+    func slowDisk() async throws {
+        try await Self.withFolder { folder in
+            let store = try StoreEnvironment(path: folder.path, tables: TranscriptTable.tables)
+            let table = try await TranscriptTable(store: store, limits: Self.unbounded)
+            let writer = TranscriptWriter(table, tenant: "")
+            let mayWrite = DispatchSemaphore(value: 0)
+            store.enqueue { _ in mayWrite.wait() }
+            #expect(await !writer.isKept(within: .milliseconds(20)))
+            #expect(await !writer.isKept(within: .seconds(-1)))
+            mayWrite.signal()
+            #expect(await writer.isKept(within: .seconds(60)))
+            await store.close()
+        }
+    }
+
     @Test("what a refinement that was killed had done stays")
     func broken() async throws {
         try await Self.withFolder { folder in

@@ -1,5 +1,4 @@
 import Foundation
-import Testing
 
 /// A library that sets the wall clock of a process while it runs.
 struct JumpingClock {
@@ -8,19 +7,10 @@ struct JumpingClock {
 
     /// - Parameter folder: where it is compiled to.
     init(in folder: URL) throws {
-        let source = ProjectPython.root.appending(path: "Tests/Support/Preload/set_clock.c")
-        let library = folder.appending(path: "set_clock.so")
         offset = folder.appending(path: "offset")
         try Data(count: 8).write(to: offset)
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = [
-            "cc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library.path, source.path,
-        ]
-        try Blocking.start(compiler)
-        compiler.waitUntilExit()
-        try #require(compiler.terminationStatus == 0)
-        environment = ["LD_PRELOAD": library.path, "HERD_CLOCK_OFFSET": offset.path]
+        let library = try PreloadedLibrary.compile("Tests/Support/Preload/set_clock.c", in: folder)
+        environment = ["LD_PRELOAD": library, "HERD_CLOCK_OFFSET": offset.path]
     }
 
     /// Sets the clock to so many seconds off the true time.

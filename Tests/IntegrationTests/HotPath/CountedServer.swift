@@ -28,11 +28,7 @@ final class CountedServer: Sendable {
     init(data: URL, folder: URL) async throws {
         self.folder = folder
         counts = folder.appending(path: "counts")
-        let library = folder.appending(path: "counting.so")
-        let source = ProjectPython.root.appending(path: "Benchmarks/counting/counting.c")
-        try await Self.run([
-            "cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source.path, "-o", library.path,
-        ])
+        let library = try PreloadedLibrary.compile("Benchmarks/counting/counting.c", in: folder)
         let ready = folder.appending(path: "ready.json")
         process = Process()
         process.executableURL = Programs.herdd
@@ -62,7 +58,7 @@ final class CountedServer: Sendable {
         process.arguments = arguments
         process.environment =
             environment
-            .merging(["LD_PRELOAD": library.path, "HERD_COUNTS": counts.path]) { $1 }
+            .merging(["LD_PRELOAD": library, "HERD_COUNTS": counts.path]) { $1 }
         try Blocking.start(process)
         let deadline = ContinuousClock.now + .seconds(60)
         while !FileManager.default.fileExists(atPath: ready.path) {

@@ -175,17 +175,10 @@ struct FaultyDisk {
     private let fault: URL
 
     init(_ folder: URL) throws {
-        let source = ProjectPython.root.appending(path: "Tests/HerdStoreTests/Preload/fail_writes.c")
-        let library = folder.appending(path: "fail_writes.so")
         fault = folder.appending(path: "fault")
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = ["cc", "-shared", "-fPIC", "-O1", "-o", library.path, source.path, "-ldl"]
-        try Blocking.start(compiler)
-        compiler.waitUntilExit()
-        try #require(compiler.terminationStatus == 0)
+        let library = try PreloadedLibrary.compile("Tests/HerdStoreTests/Preload/fail_writes.c", in: folder)
         environment = [
-            "LD_PRELOAD": library.path, "HERD_DISK_FAULT": fault.path,
+            "LD_PRELOAD": library, "HERD_DISK_FAULT": fault.path,
             "HERD_DISK_FOLDER": folder.appending(path: "data").path,
         ]
     }

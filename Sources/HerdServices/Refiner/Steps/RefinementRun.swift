@@ -36,6 +36,8 @@ package struct RefinementRun: Sendable {
     private let elapsed: @Sendable () -> Duration
     /// When the refinement has to be over, so that its result still reaches the caller in time.
     private let timeLimit: Duration
+    /// Until when its result waits for the transcript to be on disk.
+    private let transcriptLimit: Duration
 
     /// - Parameters:
     ///   - deadline: what the call may still take.
@@ -51,7 +53,9 @@ package struct RefinementRun: Sendable {
         self.grader = grader
         self.transcript = transcript
         self.elapsed = elapsed
-        timeLimit = deadline - max(.milliseconds(20), min(deadline / 20, .milliseconds(500)))
+        let reserve = max(.milliseconds(20), min(deadline / 20, .milliseconds(500)))
+        timeLimit = deadline - reserve
+        transcriptLimit = deadline - reserve / 2
     }
 
     package static func clock() -> @Sendable () -> Duration {
@@ -80,9 +84,10 @@ package struct RefinementRun: Sendable {
             finish(state)
             throw error
         }
-        let result = finish(state)
-        // Whoever has the result may look up how it came about, whatever happens to the refiner.
-        await transcript.untilKept()
+        var result = finish(state)
+        // Whoever is told of a transcript can look it up, whatever happens to the refiner; but the answer does not get lost
+        // over a disk that is slow.
+        if await !transcript.isKept(within: transcriptLimit - elapsed()) { result.transcriptId = "" }
         try await send(RefinementEvent(step: "final", round: result.round, result: result))
         if let failure { throw failure }
     }

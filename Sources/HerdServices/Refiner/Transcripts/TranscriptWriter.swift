@@ -41,7 +41,28 @@ package struct TranscriptWriter: RefinementTranscript {
         }
     }
 
-    package func untilKept() async { await table.untilWritten() }
+    package func isKept(within limit: Duration) async -> Bool {
+        let table = table
+        return await withCheckedContinuation { continuation in
+            let waiter = NIOLockedValueBox<CheckedContinuation<Bool, Never>?>(continuation)
+            let end: @Sendable (Bool) -> Void = { isKept in
+                let first = waiter.withLockedValue { waiter in
+                    defer { waiter = nil }
+                    return waiter
+                }
+                first?.resume(returning: isKept)
+            }
+            let timer = Task {
+                try await Task.sleep(for: limit)
+                end(false)
+            }
+            Task {
+                await table.untilWritten()
+                timer.cancel()
+                end(true)
+            }
+        }
+    }
 
     private func nextPlace() -> Int {
         place.withLockedValue { place in

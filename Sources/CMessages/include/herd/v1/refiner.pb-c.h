@@ -182,6 +182,9 @@ struct  Herd__V1__RefinementResult
    */
   Herd__V1__Usage *usage;
   double seconds;
+  /*
+   * Empty where the disk was too slow for the call's deadline to have taken the transcript by then.
+   */
   char *transcript_id;
   /*
    * Of the draft and after each round, but for a last one that no judge could be paid for; empty without a grader.
