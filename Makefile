@@ -61,9 +61,9 @@ measure-complete: build ## What Complete adds to the time of an answer, against 
 	.venv/bin/python Scripts/measure_complete.py
 	.venv/bin/python Scripts/measure_complete.py --cached
 
-bench: build ## Herd beside a C epoll echo and gRPC C++, on pinned cores (QUICK=1: a first look; README=1: into README).
+bench: build ## Herd beside a C epoll echo and gRPC C++, on pinned cores (QUICK=1: a first look; GUARDED=1: with tokens, limits, metrics; README=1: into README).
 	@Scripts/install.sh --bench
-	python3 Benchmarks/bench.py $(if $(QUICK),--quick) $(if $(README),--readme)
+	python3 Benchmarks/bench.py $(if $(QUICK),--quick) $(if $(GUARDED),--guarded) $(if $(README),--readme)
 
 bench-loops: build ## What a second event loop brings, and how evenly connections are spread over the two.
 	python3 Benchmarks/scaling.py

@@ -39,6 +39,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement (default 3)")
     parser.add_argument("--quick", action="store_true", help="1 s each: a first look, in about a minute and a half")
+    parser.add_argument(
+        "--guarded", action="store_true", help="with a token, limits of calls and money on it, and metrics scraped")
     parser.add_argument("--server-core", type=int, default=0, help="core of the servers (default 0)")
     parser.add_argument("--load-core", type=int, default=1, help="core of the loads (default 1)")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / ".build/release", help="folder of herdd and herd-load")
@@ -88,7 +90,7 @@ class Bench:
         peers = options.peers
         with servers.peer([peers / "epoll_echo", 0], options.server_core) as epoll, \
                 servers.peer([peers / "grpc_echo", 0], options.server_core) as grpc, \
-                servers.herd(options.bin, ROOT, options.server_core) as (herd, prompts):
+                servers.herd(options.bin, ROOT, options.server_core, options.guarded) as (herd, prompts):
             self.route = ["--workload", "route", "--prompts", prompts]
             # Enough draws that next to every prompt was asked.
             self.loads.frames(herd, 16, 16, workload=self.route, requests=200_000)
@@ -228,7 +230,8 @@ def main():
     print(rows.table())
     print(f"In full: {options.out / 'bench.json'}, {options.out / 'bench.svg'}")
     if options.readme:
-        results.put_into_readme(ROOT / "README.md", rows.markdown())
+        marks = results.GUARDED_MARKS if options.guarded else results.MARKS
+        results.put_into_readme(ROOT / "README.md", rows.markdown(), marks)
     if bench.others > MOST_OTHERS:
         print(
             f"bench: other processes and machines had {bench.others:.0%} of the two cores' time: repeat it when they are "

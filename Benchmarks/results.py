@@ -6,7 +6,9 @@ import math
 import statistics
 import typing
 
+#: Around the tables in README.
 MARKS = ("<!-- bench -->", "<!-- /bench -->")
+GUARDED_MARKS = ("<!-- bench guarded -->", "<!-- /bench guarded -->")
 
 
 @dataclasses.dataclass
@@ -131,11 +133,11 @@ class Results:
             f'<text class="ink title" x="20" y="28">{title}</text>', *parts, "</svg>", ""])
 
 
-def put_into_readme(path, table):
+def put_into_readme(path, table, marks=MARKS):
     """Replaces what stands between the marks."""
     text = path.read_text()
     # Marks stand on lines of their own; elsewhere they are spoken of.
-    start, end = text.find(f"\n{MARKS[0]}\n") + 1, text.find(f"\n{MARKS[1]}\n") + 1
+    start, end = (text.find(f"\n{mark}\n") + 1 for mark in marks)
     if start == 0 or end < start:
-        raise SystemExit(f"bench: {path} has no place for the table; put {MARKS[0]} and {MARKS[1]} where it belongs")
-    path.write_text(text[:start + len(MARKS[0])] + "\n" + table + "\n" + text[end:])
+        raise SystemExit(f"bench: {path} has no place for the table; put {marks[0]} and {marks[1]} where it belongs")
+    path.write_text(text[:start + len(marks[0])] + "\n" + table + "\n" + text[end:])

@@ -2,12 +2,19 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
+import threading
 import time
+import urllib.request
 
 import herds
+
+
+# More than any load asks for: counted, but in nobody's way.
+LIMITS = ["--calls-per-second", 1e8, "--calls-at-once", 1_000_000, "--usd-per-day", 1_000]
 
 
 class Failure(Exception):
@@ -24,9 +31,13 @@ def check(arguments, **options):
 class Server:
     """A process that listens on a port of this machine."""
 
-    def __init__(self, process, port):
+    def __init__(self, process, port, http=()):
         self.process = process
         self.port = port
+        # Where its metrics are.
+        self.http = http
+        # What loads show to it.
+        self.token = ""
 
     @property
     def address(self):
@@ -57,33 +68,37 @@ def peer(arguments, core):
         server.stop()
 
 
-def start_herd(herdd, data, core=None):
+def start_herd(herdd, data, core=None, *arguments):
     ready = pathlib.Path(data) / "ready.json"
     ready.unlink(missing_ok=True)
     pin = ["taskset", "-c", str(core)] if core is not None else []
     process = subprocess.Popen(
         [*pin, str(herdd), "all", "--data", f"{data}/herd", "--listen", "127.0.0.1:0", "--scorer-listen",
-         "127.0.0.1:0", "--refiner-listen", "127.0.0.1:0", "--log-level", "error", "--ready-file", str(ready)])
+         "127.0.0.1:0", "--refiner-listen", "127.0.0.1:0", "--log-level", "error", "--ready-file", str(ready), *arguments])
     deadline = time.monotonic() + 30
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             raise Failure(f"{herdd} did not get ready")
         time.sleep(0.01)
-    return Server(process, int(json.loads(ready.read_text())["router"][0].rsplit(":", 1)[1]))
+    told = json.loads(ready.read_text())
+    return Server(process, int(told["router"][0].rsplit(":", 1)[1]), told.get("router-http", []))
 
 
 @contextlib.contextmanager
-def herd(binaries, root, core):
+def herd(binaries, root, core, is_guarded=False):
     """Router, scorer and refiner with the eleven models of RouterBench and a predictor of 57 topics.
 
-    Yields the server and the file of prompts that its predictor can tell apart.
+    Yields the server and the file of prompts that its predictor can tell apart. A guarded one lets in by token, counts the
+    calls, calls at once and money of the one that the loads show, and is scraped every second.
     """
     with tempfile.TemporaryDirectory(prefix="herd-bench-") as folder:
         models = root / "Config/herds/routerbench.yaml"
         evaluations, prompts = f"{folder}/evaluations.jsonl", f"{folder}/prompts.txt"
         herds.write_evaluations(evaluations, herds.model_names(models))
         herds.write_prompts(prompts)
+        if is_guarded:
+            os.environ["HERD_TOKEN"] = token(binaries, folder, "--role", "admin")
         # Trained on all cores; what is measured is started on one.
         server = start_herd(binaries / "herdd", folder)
         try:
@@ -92,12 +107,37 @@ def herd(binaries, root, core):
                 check(ctl + arguments + ["--address", server.address])
         finally:
             server.stop()
-        server = start_herd(binaries / "herdd", folder, core)
+        limited = is_guarded and token(binaries, folder, "--role", "client", "--tenant", "bench", *LIMITS)
+        server = start_herd(binaries / "herdd", folder, core, *(["--http-listen", "127.0.0.1:0"] if is_guarded else []))
         try:
             wait_for_predictor(binaries, server, prompts)
-            yield server, prompts
+            server.token = limited
+            with scraped(server) if is_guarded else contextlib.nullcontext():
+                yield server, prompts
         finally:
             server.stop()
+
+
+def token(binaries, folder, *arguments):
+    return check([binaries / "herdd", "token", "create", "--data", f"{folder}/herd", *arguments]).strip()
+
+
+@contextlib.contextmanager
+def scraped(server):
+    """Asks a server for its metrics, as a collector would, but every second."""
+    is_over = threading.Event()
+
+    def scrape():
+        while not is_over.wait(1):
+            urllib.request.urlopen(f"http://{server.http[0]}/metrics", timeout=10).read()
+
+    scraper = threading.Thread(target=scrape)
+    scraper.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        scraper.join()
 
 
 def wait_for_predictor(binaries, server, prompts):
@@ -132,7 +172,8 @@ class Loads:
             "--connections", connections, "--warm-up", self.warm_up, "--server-pid", server.process.pid, *workload]
         arguments += ["--rate", rate, "--arrivals", "poisson"] if rate else ["--in-flight", in_flight]
         arguments += ["--requests", requests] if requests else ["--seconds", self.seconds]
-        return self.checked(json.loads(check(arguments)), arguments)
+        environment = {**os.environ, "HERD_TOKEN": server.token or ""}
+        return self.checked(json.loads(check(arguments, env=environment)), arguments)
 
     def grpc(self, server, channels, in_flight):
         arguments = [

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import multiprocessing
 import os
 import resource
@@ -149,9 +148,7 @@ def main() -> int:
     except herd.Failure as failure:
         print(f"crowd.py: {failure}", file=sys.stderr)
         return 70
-    if options.json:
-        options.json.write_text(json.dumps({"figures": figures.rows}, indent=2) + "\n")
-    return 1 if any(row["missed"] for row in figures.rows) else 0
+    return figures.end(options.json)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ class Figures:
             f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}")
         print(f"{name:66} {value:10.4g} {unit:6} {target:16}{' MISSED' if missed else ''}", flush=True)
 
+    def end(self, path: Path | None, **more: object) -> int:
+        """Writes the figures, and what else is told, to a file; 1 if a target is missed."""
+        if path:
+            path.write_text(json.dumps({"figures": self.rows, **more}, indent=2) + "\n")
+        return 1 if any(row["missed"] for row in self.rows) else 0
+
 
 class Measurement:
     def __init__(self, options: argparse.Namespace, folder: Path, figures: Figures) -> None:
@@ -326,11 +332,9 @@ def main() -> int:
                 getattr(Measurement(options, Path(folder), figures), section)()
     except herd.Failure as failure:
         print(f"measure.py: {failure}", file=sys.stderr)
+        figures.end(options.json)
         return 70
-    finally:
-        if options.json:
-            options.json.write_text(json.dumps({"figures": figures.rows}, indent=2) + "\n")
-    return 1 if any(row["missed"] for row in figures.rows) else 0
+    return figures.end(options.json)
 
 
 if __name__ == "__main__":

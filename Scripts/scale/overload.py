@@ -123,9 +123,7 @@ def main() -> int:
     figures.add("shed at half load", median["shed at half load"], "", at_most=0)
     figures.add("failed, from 2 s after the load's end", median["failed after"], "", at_most=0)
     figures.add("p99 from 2 s after the load's end, of that before it", median["p99 after"], "x", at_most=3)
-    if options.json:
-        options.json.write_text(json.dumps({"figures": figures.rows, "rounds": rounds}, indent=2) + "\n")
-    return 1 if any(row["missed"] for row in figures.rows) else 0
+    return figures.end(options.json, rounds=rounds)
 
 
 def measured(options: argparse.Namespace, folder: Path) -> list[dict[str, float]]:
