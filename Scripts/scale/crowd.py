@@ -41,6 +41,8 @@ def split(address: str) -> tuple[str, int]:
 def flood(address: tuple[str, int], count: int, kind: str, core: int) -> None:
     """So many attempts, as fast as they go; each is closed without waiting for an answer."""
     os.sched_setaffinity(0, {core})
+    # The good client shares the core, and is to wait for the herd, not for it.
+    os.nice(19)
     # Each address of this machine has ports of its own.
     sources = itertools.cycle([f"127.0.0.{last}" for last in range(2, 12)])
     for number in range(count):
