@@ -110,19 +110,30 @@ import Testing
         #expect(loop.shed == 0)
     }
 
+    @Test func `nobody pays for what others did with the processor during a call`() {
+        let pressure = LoopPressure(limit: .milliseconds(20))
+        let (own, interrupted) = (pressure.join("own"), pressure.join("interrupted"))
+        var now = overload(pressure)
+        var round: UInt64 = 0
+        _ = pressure.called(lastIn: &round, now: now)
+        #expect(pressure.admits(own) && pressure.admits(interrupted))
+        pressure.handled(own, in: .milliseconds(6)) { ThreadUse(busy: 6_000_000, sleeps: 0) }
+        pressure.handled(interrupted, in: .milliseconds(6)) { ThreadUse(busy: 6_020_000, sleeps: 0, preemptions: 1) }
+        now = now + .milliseconds(12)
+        pressure.roundEnded(use: ThreadUse(busy: 6_030_000, sleeps: 0, preemptions: 1), now: now)
+        _ = pressure.called(lastIn: &round, now: now)
+        #expect(!pressure.admits(own))
+        #expect(pressure.admits(interrupted))
+    }
+
     @Test func `what was owed in the crowd is forgotten when it has gone`() {
         let pressure = LoopPressure(limit: .milliseconds(20))
         let share = pressure.join("a")
-        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
-        for _ in 0..<4 {
-            now = now + .milliseconds(18)
-            pressure.waited(.milliseconds(30), now: now)
-        }
-        #expect(pressure.isShedding)
+        var now = overload(pressure)
         var round: UInt64 = 0
         #expect(pressure.called(lastIn: &round, now: now))
         #expect(pressure.admits(share))
-        pressure.handled(share, in: .seconds(10))
+        pressure.handled(share, in: .seconds(10)) { ThreadUse(busy: 0, sleeps: 0) }
         #expect(!pressure.admits(share))
         pressure.shed(now: now)
         pressure.roundEnded(use: ThreadUse(busy: 0, sleeps: 0), now: now)
@@ -131,6 +142,17 @@ import Testing
         _ = pressure.called(lastIn: &round, now: now)
         #expect(pressure.admits(share))
         #expect(!pressure.isShedding)
+    }
+
+    /// Has calls wait until some are shed; gives when that is.
+    private func overload(_ pressure: LoopPressure) -> NIODeadline {
+        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        for _ in 0..<4 {
+            now = now + .milliseconds(18)
+            pressure.waited(.milliseconds(30), now: now)
+        }
+        #expect(pressure.isShedding)
+        return now
     }
 
     @Test func `calls that are begun in clusters, each long after it came, are noticed`() {
@@ -296,7 +318,7 @@ private struct SimulatedLoop {
                             now = now + Self.shedCost
                             continue
                         }
-                        pressure.handled(callers[index].share!, in: callers[index].cost)
+                        pressure.handled(callers[index].share!, in: callers[index].cost) { use }
                     }
                     now = now + callers[index].cost
                     callers[index].answered += 1

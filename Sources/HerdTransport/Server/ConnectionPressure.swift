@@ -47,7 +47,7 @@ struct ConnectionPressure {
     func admits() -> Bool { share.map(loop.admits) ?? true }
 
     func handledCall(in time: TimeAmount) {
-        if let share { loop.handled(share, in: time) }
+        if let share { loop.handled(share, in: time) { .current } }
     }
 
     // MARK: - Input

@@ -49,6 +49,8 @@ package final class LoopPressure: @unchecked Sendable {
     private var callers = 0
     /// What the loop's thread had used when the last round ended; nil when that is not known.
     private var use: ThreadUse?
+    /// How often the thread had been taken off its processor when that was last looked at.
+    private var preemptions = 0
     /// Somebody waited for its turn since the last round, which a loop may well sleep over.
     private var hadBacklog = false
     /// In how many rounds it slept, since when.
@@ -75,6 +77,8 @@ package final class LoopPressure: @unchecked Sendable {
     private static let manySleeps = 50
     /// When a caller whose call was shed should try again, in milliseconds.
     package static let retryAfterMilliseconds = 100
+    /// A call that may have been interrupted.
+    private static let longCall = TimeAmount.microseconds(250)
     private static let mostReadAhead = 4 << 20
     private static let mostReadAheadTogether = 32 << 20
     private static let passInterval = TimeAmount.milliseconds(10)
@@ -187,8 +191,17 @@ package final class LoopPressure: @unchecked Sendable {
     }
 
     /// A caller's call took so much of the loop's time.
-    package func handled(_ share: Share, in time: TimeAmount) {
-        share.credit -= time.nanoseconds
+    ///
+    /// - Parameter use: that of the loop's thread; asked for after long calls only, because it costs as much as a short one.
+    package func handled(_ share: Share, in time: TimeAmount, use: () -> ThreadUse) {
+        var cost = time.nanoseconds
+        if cost > Self.longCall.nanoseconds {
+            let count = use().preemptions
+            // The caller does not pay for what others did with the processor meanwhile.
+            if count != preemptions { cost = min(cost, Int64(level)) }
+            preemptions = count
+        }
+        share.credit -= cost
     }
 
     /// A call was shed.
@@ -200,6 +213,7 @@ package final class LoopPressure: @unchecked Sendable {
     package func roundEnded(use: ThreadUse, now: NIODeadline) {
         isInRound = false
         lastRound = now
+        preemptions = use.preemptions
         defer { self.use = use }
         guard let last = self.use else { return }
         let busy = use.busy - last.busy
