@@ -10,7 +10,7 @@
 #   TARGET                names or patterns such as 'message.*' (default: all)
 #
 # An input that finds something stays in Tests/Fuzz/Corpora/TARGET as finding-..., where make test replays it.
-# The executions of each target add up in Tests/Fuzz/executions.tsv.
+# The executions and seconds of each target add up in Tests/Fuzz/executions.tsv.
 # Exit code: 0 nothing found, 1 something was.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -68,7 +68,7 @@ done
 # shellcheck disable=SC2317 # called by way of xargs
 # Attacks one target; prints a line; leaves what it found in the corpus and its executions in a file.
 attack() {
-    local name=$1 out executions verdict time=$seconds
+    local name=$1 out executions verdict time=$seconds took
     [[ $name != message.* ]] || time=$message_seconds
     mkdir -p "$work/$name"
     out=$work/$name.log
@@ -78,7 +78,8 @@ attack() {
         -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$corpora/$name/finding-" \
         "$work/$name" "$corpora/$name" >"$out" 2>&1 </dev/null || verdict="FOUND something, see $out"
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out")
-    echo "$name ${executions:-0}" >"$work/$name.count"
+    took=$(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$out")
+    echo "$name ${executions:-0} ${took:-0}" >"$work/$name.count"
     printf '%-48s %12s executions  %s\n' "$name" "${executions:-0}" "$verdict"
     [ "$verdict" = clean ]
 }
@@ -99,10 +100,10 @@ add_executions() {
     for name in "${targets[@]}"; do
         cat "$work/$name.count"
     done | awk -F '[ \t]' '
-        NR == FNR { if ($1 != "target") total[$1] = $2; next }
-        { total[$1] += $2 }
-        END { for (name in total) printf "%s\t%.0f\n", name, total[name] }' "$totals" - | LC_ALL=C sort >"$totals.new"
-    { printf 'target\texecutions\n' && cat "$totals.new"; } >"$totals"
+        $1 != "target" { executions[$1] += $2; seconds[$1] += $3 }
+        END { for (name in executions) printf "%s\t%.0f\t%.0f\n", name, executions[name], seconds[name] }' \
+        "$totals" - | LC_ALL=C sort >"$totals.new"
+    { printf 'target\texecutions\tseconds\n' && cat "$totals.new"; } >"$totals"
     rm "$totals.new"
 }
 
