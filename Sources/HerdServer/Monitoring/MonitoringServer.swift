@@ -71,7 +71,9 @@ package final class MonitoringServer: Sendable {
         var bound: [EndpointAddress] = []
         do {
             for address in addresses {
-                bound.append(try await listen(on: address, inherited?.take(address, for: listenerName)))
+                let inherited = inherited?.take(address, for: listenerName)
+                let isIPv6Only = addresses.contains { address.overlaps($0) }
+                bound.append(try await listen(on: address, inherited, isIPv6Only: isIPv6Only))
             }
         } catch {
             await stop()
@@ -97,11 +99,12 @@ package final class MonitoringServer: Sendable {
     }
 
     private func listen(
-        on address: EndpointAddress, _ inherited: ListeningSocket?
+        on address: EndpointAddress, _ inherited: ListeningSocket?, isIPv6Only: Bool
     ) async throws -> EndpointAddress {
         var options = EndpointAddress.ListeningOptions()
         options.backlog = 64
         options.inherited = inherited
+        options.isIPv6Only = isIPv6Only
         options.leavesFile = { [state] in state.withLockedValue(\.leavesSocketFiles) }
         let bootstrap = ServerBootstrap(group: eventLoop)
             .childChannelOption(.maxMessagesPerRead, value: 1)

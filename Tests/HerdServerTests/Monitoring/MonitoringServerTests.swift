@@ -47,6 +47,19 @@ import Testing
         }
     }
 
+    @Test func `it listens on all addresses of both kinds`() async throws {
+        var port = 0
+        // Free a moment ago.
+        try await withMonitor { port = $1 }
+        let server = MonitoringServer(
+            service: "router", limits: MonitoringLimits(), logger: quietLogger,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.any())
+        let addresses = ["0.0.0.0", "::"].map { EndpointAddress.network(host: $0, port: port) }
+        #expect(try await server.start(addresses).count == 2)
+        #expect(try await HTTPConnection.get("/healthz", port: port).head.hasPrefix("HTTP/1.1 200"))
+        await server.stop()
+    }
+
     /// What is sent, and the status it gets; all of these end with the connection closed.
     private static let hostile: [(name: String, bytes: [UInt8], status: String)] = [
         ("another path", "GET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "404"),
