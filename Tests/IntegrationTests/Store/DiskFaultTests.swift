@@ -20,10 +20,14 @@ import Testing
             await load.value
 
             try disk.fail("f")
-            try await refuses(client)
-            #expect(try await route(client).model == "fallback")
-            let health = try await client.call(Admin.health, HealthRequest())
+            var health = HealthResponse()
+            // A small write that still fits the file's free pages, such as the log's, makes it well again.
+            for _ in 0..<20 where !health.reasons.contains(where: { $0.contains("disk is full") }) {
+                try await refuses(client)
+                health = try await client.call(Admin.health, HealthRequest())
+            }
             #expect(health.state == .degraded && health.reasons.contains { $0.contains("disk is full") })
+            #expect(try await route(client).model == "fallback")
             try await WireWrites.check(writes.all.filter(\.isRead), with: client, "full")
             client.close()
             herd.kill()
