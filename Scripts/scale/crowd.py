@@ -18,6 +18,7 @@ import statistics
 import struct
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -41,7 +42,6 @@ def split(address: str) -> tuple[str, int]:
 def flood(address: tuple[str, int], count: int, kind: str, core: int) -> None:
     """So many attempts, as fast as they go; each is closed without waiting for an answer."""
     os.sched_setaffinity(0, {core})
-    # The good client shares the core, and is to wait for the herd, not for it.
     os.nice(19)
     # Each address of this machine has ports of its own.
     sources = itertools.cycle([f"127.0.0.{last}" for last in range(2, 12)])
@@ -60,10 +60,18 @@ def flood(address: tuple[str, int], count: int, kind: str, core: int) -> None:
         peer.close()
 
 
+def last_end(flooders: list[multiprocessing.Process]) -> float:
+    for flooder in flooders:
+        flooder.join()
+    return time.monotonic()
+
+
 class Crowd:
     def __init__(self, options: argparse.Namespace, process: herd.Process) -> None:
         self.options, self.process = options, process
         self.tool = herd.Tool(options.bin, process.addresses["router"], measure.LOAD_CORE)
+        # The good client shares its core with the flood, and is to wait for the herd, not for that.
+        self.tool.pin += herd.at_once()
         self.address = split(process.addresses["router"])
 
     def idle(self) -> float:
@@ -99,11 +107,15 @@ class Crowd:
         begin = time.monotonic()
         for flooder in flooders:
             flooder.start()
+        ends: list[float] = []
+        watcher = threading.Thread(target=lambda: ends.append(last_end(flooders)))
+        watcher.start()
         reports = []
         while any(flooder.is_alive() for flooder in flooders):
             seed += 1
             reports.append(self.good(3, seed))
-        seconds = time.monotonic() - begin
+        watcher.join()
+        seconds = ends[0] - begin
         latency = {name: statistics.median(report["latency_ms"][name] for report in reports) for name in ("p50", "p99")}
         return {
             "attempts a second": self.options.attempts / seconds,

@@ -49,7 +49,7 @@ class Round:
         watcher.start()
         try:
             health = subprocess.Popen(
-                ["taskset", "-c", measure.LOAD_CORE, str(self.options.bin / "herd-load"), "--server",
+                ["taskset", "-c", measure.LOAD_CORE, *herd.at_once(), str(self.options.bin / "herd-load"), "--server",
                  self.tool.address, "--json", "--workload", "echo", "--rate", "100", "--connections", "1",
                  "--seconds", str(self.options.seconds), "--warm-up", "1"], stdout=subprocess.PIPE, text=True)
             report = self.load("--rate", round(rate), seconds=self.options.seconds)
@@ -96,6 +96,8 @@ def main() -> int:
     parser.add_argument("--bin", type=Path, default=herd.ROOT / ".build/release", help="folder of the programs")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, each on a herd of its own (default: 5)")
     parser.add_argument("--seconds", type=float, default=8, help="of each load (default: 8)")
+    parser.add_argument("--models", type=int, default=100,
+                        help="in the herd: with few of them a fast core does as much as the one that loads it (default: 100)")
     parser.add_argument("--connections", type=int, default=16, help="that call (default: 16)")
     parser.add_argument("--times", type=float, default=3, help="the capacity is asked for (default: 3)")
     parser.add_argument("--repeats", type=float, default=0, help="share of prompts that are known (default: 0)")
@@ -133,7 +135,7 @@ def measured(options: argparse.Namespace, folder: Path) -> list[dict[str, float]
     data, prompts = home / "herd", home / "prompts.txt"
     if not data.exists():
         measurement = measure.Measurement(options, home, measure.Figures())
-        prompts, models, rows = measurement.made(models=11, rows=57 * 40)
+        prompts, models, rows = measurement.made(models=options.models, rows=57 * 40)
         measurement.prepare(data, models, rows)
     rounds = []
     for number in range(options.rounds):

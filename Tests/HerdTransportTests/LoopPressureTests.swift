@@ -35,6 +35,17 @@ import Testing
         #expect(Double(answered.max()!) < 1.2 * Double(answered.min()!), "\(answered)")
     }
 
+    @Test func `trying whether shedding is needed does not make calls wait for long`() {
+        var loop = SimulatedLoop()
+        loop.callers = .init(repeating: .init(rate: 6_000), count: 16)
+        loop.run(for: .milliseconds(500))
+        loop.forget()
+        // Three tries.
+        loop.run(for: .seconds(40))
+        #expect(loop.pressure.isShedding)
+        #expect(loop.longestDelay < .milliseconds(45), "\(loop.longestDelay)")
+    }
+
     @Test func `who asks for little gets it whole`() {
         var loop = SimulatedLoop()
         loop.callers = [.init(rate: 2_000), .init(rate: 40_000), .init(rate: 80_000), .init(rate: 300)]
@@ -239,6 +250,8 @@ private struct SimulatedLoop {
         let sorted = delays.sorted()
         return .nanoseconds(sorted.isEmpty ? 0 : sorted[sorted.count * 99 / 100])
     }
+
+    var longestDelay: TimeAmount { .nanoseconds(delays.max() ?? 0) }
 
     mutating func forget() {
         begin = now

@@ -61,10 +61,13 @@ package final class LoopPressure: @unchecked Sendable {
     /// When it began, and after how long it is tried whether it is needed.
     private var shedSince = NIODeadline.uptimeNanoseconds(0)
     private var trial = firstTrial
+    private var lastTrial = NIODeadline.uptimeNanoseconds(0)
     private var lastRound = NIODeadline.uptimeNanoseconds(0)
 
     /// How long calls must have waited too long: a burst is worked off in less.
     package static let patience = TimeAmount.milliseconds(50)
+    /// The same right after a try to go without shedding, when half of `limit` is enough: it was more than a burst before.
+    private static let trialPatience = TimeAmount.milliseconds(10)
     /// How long a round is to take, and how much longer for each connection that calls in it: calls wait for as long, but
     /// shorter rounds lose more to reading from each connection and writing to it.
     package static let roundTime = TimeAmount.milliseconds(1)
@@ -72,7 +75,7 @@ package final class LoopPressure: @unchecked Sendable {
     package static let longestRound = TimeAmount.milliseconds(8)
     package static let calm = TimeAmount.milliseconds(500)
     package static let firstTrial = TimeAmount.seconds(5)
-    private static let lastTrial = TimeAmount.seconds(80)
+    private static let longestTrial = TimeAmount.seconds(80)
     /// How often a loop sleeps in that time that keeps up.
     private static let manySleeps = 50
     /// When a caller whose call was shed should try again, in milliseconds.
@@ -126,11 +129,14 @@ package final class LoopPressure: @unchecked Sendable {
 
     /// Calls wait for so long before they are begun.
     package func waited(_ delay: TimeAmount, now: NIODeadline) {
-        guard delay.nanoseconds > limit, !isShedding else { return }
+        guard !isShedding else { return }
+        let isTried = now - lastTrial < Self.calm
+        let (limit, patience) = isTried ? (limit / 2, Self.trialPatience) : (limit, Self.patience)
+        guard delay.nanoseconds > limit else { return }
         // What came before a pause was another burst; calls that have waited since before it began are of the same.
         if overSince == nil || now - delay > lastOver + .nanoseconds(limit) { overSince = now }
         lastOver = now
-        guard let overSince, now - overSince > Self.patience else { return }
+        guard let overSince, now - overSince > patience else { return }
         isShedding = true
         shedSince = now
         lastShed = now
@@ -231,9 +237,10 @@ package final class LoopPressure: @unchecked Sendable {
         }
         if now - lastShed > Self.calm { end() }
         if isShedding, now - shedSince > trial {
-            let next = min(trial * 2, Self.lastTrial)
+            let next = min(trial * 2, Self.longestTrial)
             end()
             trial = next
+            lastTrial = now
         }
     }
 
