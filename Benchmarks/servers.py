@@ -14,7 +14,7 @@ import herds
 
 
 # More than any load asks for: counted, but in nobody's way.
-LIMITS = ["--calls-per-second", 1e8, "--calls-at-once", 1_000_000, "--usd-per-day", 1_000]
+LIMITS = ["--calls-per-second", 1_000_000, "--calls-at-once", 1_000_000, "--usd-per-day", 1_000]
 
 
 class Failure(Exception):

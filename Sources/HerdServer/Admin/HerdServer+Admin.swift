@@ -1,12 +1,22 @@
 import HerdFrames
 import HerdMessages
 import HerdTransport
+import NIOConcurrencyHelpers
 import NIOCore
 
 extension HerdServer {
     /// Serves what is built into every server: Health, Status, Describe, Drain and Probe.
     func registerAdmin() {
-        immediate(Admin.health, standing: { [unowned self] in health().pack() }) { [unowned self] _, _ in health() }
+        // Which is asked for all the time and seldom another one.
+        let last = NIOLockedValueBox((health: HealthResponse(), packed: HealthResponse().pack()))
+        let packedHealth: ServedMethod.StandingAnswer = { [unowned self] in
+            let health = health()
+            return last.withLockedValue { last in
+                if last.health != health { last = (health, health.pack()) }
+                return last.packed
+            }
+        }
+        immediate(Admin.health, standing: packedHealth) { [unowned self] _, _ in health() }
         immediate(Admin.status) { [unowned self] _, _ in status() }
         unary(Admin.describe) { _, _ in DescribeResponse(fileDescriptorSet: FileDescriptors.packed) }
         unary(Admin.drain) { [unowned self] request, _ in
