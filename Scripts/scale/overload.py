@@ -2,7 +2,7 @@
 """Measures what a herd does with three times as much as it can: new prompts to `herdd all` on one core, loads on another.
 
 Each round measures the capacity in a closed loop, then open loops of 50 %, 300 % and again 50 % of it with Health beside
-them, and prints what the targets are about. Ratios are of one round; the figures printed are medians of all rounds. Ends
+them and the calls of another token, which asks for little, and prints what the targets are about. Ratios are of one round; the figures printed are medians of all rounds. Ends
 with 1 if a target is missed.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,22 +23,33 @@ import herd
 import measure
 
 
+#: Calls a second of a token that asks for little.
+MODEST = 500
+
+
 class Round:
     """One herd under the three loads."""
 
-    def __init__(self, options: argparse.Namespace, process: herd.Process, prompts: Path, seed: int) -> None:
-        self.options, self.process, self.seed = options, process, seed
+    def __init__(self, options: argparse.Namespace, process: herd.Process, prompts: Path, modest: str, seed: int) -> None:
+        self.options, self.process, self.modest, self.seed = options, process, modest, seed
         self.tool = herd.Tool(options.bin, process.addresses["router"], measure.LOAD_CORE)
-        self.common = ("--workload", "route", "--prompts", prompts, "--repeats", options.repeats, "--connections",
-                       options.connections)
+        self.route = ("--workload", "route", "--prompts", prompts, "--repeats", options.repeats)
 
     def load(self, *arguments: object, seconds: float, warm_up: float = 1.0) -> dict:
         self.seed += 1
-        return self.tool.load(*self.common, *arguments, "--seconds", seconds, "--warm-up", warm_up, "--seed", self.seed,
+        return self.tool.load(*self.route, "--connections", self.options.connections, *arguments, "--seconds", seconds, "--warm-up", warm_up, "--seed", self.seed,
                               may_fail=True)
 
-    def beside_health(self, rate: float) -> tuple[dict, dict, float]:
-        """An open loop, calls of Health beside it, and the most memory there was, in MB."""
+    def beside(self, *arguments: object, token: str) -> subprocess.Popen:
+        """A load of few calls, which gets its core whenever it wants it."""
+        command = ["taskset", "-c", measure.LOAD_CORE, *herd.at_once(), self.options.bin / "herd-load", "--server",
+                   self.tool.address, "--json", *arguments, "--connections", 1, "--seconds", self.options.seconds,
+                   "--warm-up", 1]
+        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                text=True, env={**os.environ, "HERD_TOKEN": token})
+
+    def beside_others(self, rate: float) -> tuple[dict, dict, dict, float]:
+        """An open loop, Health and the calls of another token beside it, and the most memory there was, in MB."""
         most, is_over = 0.0, threading.Event()
 
         def watch() -> None:
@@ -48,12 +60,10 @@ class Round:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            health = subprocess.Popen(
-                ["taskset", "-c", measure.LOAD_CORE, *herd.at_once(), str(self.options.bin / "herd-load"), "--server",
-                 self.tool.address, "--json", "--workload", "echo", "--rate", "100", "--connections", "1",
-                 "--seconds", str(self.options.seconds), "--warm-up", "1"], stdout=subprocess.PIPE, text=True)
+            health = self.beside("--workload", "echo", "--rate", 100, token=os.environ["HERD_TOKEN"])
+            modest = self.beside(*self.route, "--rate", MODEST, "--seed", 7, token=self.modest)
             report = self.load("--rate", round(rate), seconds=self.options.seconds)
-            return report, json.loads(health.communicate()[0]), most
+            return report, json.loads(health.communicate()[0]), json.loads(modest.communicate()[0]), most
         finally:
             is_over.set()
             watcher.join()
@@ -68,9 +78,9 @@ class Round:
     def run(self) -> dict[str, float]:
         capacity = self.capacity()
         shed = self.shed()
-        half, _, before = self.beside_health(capacity / 2)
+        half, _, _, before = self.beside_others(capacity / 2)
         shed_at_half = self.shed() - shed
-        over, health, peak = self.beside_health(capacity * self.options.times)
+        over, health, modest, peak = self.beside_others(capacity * self.options.times)
         begin = time.monotonic()
         after = self.load("--rate", round(capacity / 2), seconds=self.options.seconds,
                           warm_up=max(0.0, 2 - (time.monotonic() - begin)))
@@ -84,6 +94,7 @@ class Round:
             "p99 ratio": over["latency_ms"]["p99"] / half["latency_ms"]["p99"],
             "health": health["latency_ms"]["max"],
             "health failed": health["failed"],
+            "modest": modest["failed"] / max(1, modest["requests"] + modest["failed"]),
             "memory": peak - before,
             "shed at half load": shed_at_half,
             "failed after": after["failed"],
@@ -121,11 +132,18 @@ def main() -> int:
     figures.add(f"p99 of admitted calls {times}, of that at half load", median["p99 ratio"], "x", at_most=3)
     figures.add(f"Health {times}: slowest", median["health"], "ms", at_most=50)
     figures.add(f"Health {times}: failed", sum(row["health failed"] for row in rounds), "", at_most=0)
+    figures.add(f"{MODEST} calls a second of another token {times}: shed", median["modest"], "", at_most=0.01)
     figures.add(f"memory {times} over that at half load", median["memory"], "MB", at_most=20)
     figures.add("shed at half load", median["shed at half load"], "", at_most=0)
     figures.add("failed, from 2 s after the load's end", median["failed after"], "", at_most=0)
     figures.add("p99 from 2 s after the load's end, of that before it", median["p99 after"], "x", at_most=3)
     return figures.end(options.json, rounds=rounds)
+
+
+def token(options: argparse.Namespace, data: Path, role: str) -> str:
+    """A new one of a herd that does not run."""
+    return subprocess.run([str(options.bin / "herdd"), "token", "create", "--role", role, "--data", str(data)], check=True,
+                          capture_output=True, text=True).stdout.strip()
 
 
 def measured(options: argparse.Namespace, folder: Path) -> list[dict[str, float]]:
@@ -141,10 +159,11 @@ def measured(options: argparse.Namespace, folder: Path) -> list[dict[str, float]
     for number in range(options.rounds):
         copy = folder / f"round-{number}"
         subprocess.run(["cp", "-r", str(data), str(copy)], check=True)
+        os.environ["HERD_TOKEN"], modest = (token(options, copy, role) for role in ("admin", "client"))
         with herd.running(herd.herd_all(options.bin, copy), folder, measure.SERVER_CORE) as process:
             tool = herd.Tool(options.bin, process.addresses["router"], measure.LOAD_CORE)
             tool.wait_for_predictor(prompts.read_text().splitlines()[0])
-            rounds.append(Round(options, process, prompts, 100 * number).run())
+            rounds.append(Round(options, process, prompts, modest, 100 * number).run())
         print("round", number + 1, {name: round(value, 2) for name, value in rounds[-1].items()}, file=sys.stderr)
     return rounds
 

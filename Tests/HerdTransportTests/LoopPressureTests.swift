@@ -69,6 +69,17 @@ import Testing
         #expect(Double(loop.callers[0].answered) > 0.8 * Double(loop.callers[1].answered))
     }
 
+    @Test func `a thousand connections of one caller do not leave it, and another one, next to nothing`() {
+        var loop = SimulatedLoop()
+        loop.callers = [.init(rate: 170_000, connections: 1_000), .init(rate: 100)]
+        loop.run(for: .milliseconds(500))
+        loop.forget()
+        loop.run(for: .seconds(4))
+        #expect(loop.goodput > 6_000, "\(loop.goodput)")
+        let modest = loop.callers[1]
+        #expect(Double(modest.answered) > 0.95 * Double(modest.answered + modest.shed))
+    }
+
     @Test func `calls that cost ten times as much get as much time`() {
         var loop = SimulatedLoop()
         loop.callers = [.init(rate: 50_000, cost: .microseconds(30)), .init(rate: 10_000, cost: .microseconds(300))]
@@ -125,14 +136,15 @@ import Testing
         let pressure = LoopPressure(limit: .milliseconds(20))
         let (own, interrupted) = (pressure.join("own"), pressure.join("interrupted"))
         var now = overload(pressure)
-        var round: UInt64 = 0
-        _ = pressure.called(lastIn: &round, now: now)
+        var rounds: (own: UInt64, interrupted: UInt64) = (0, 0)
+        _ = pressure.called(own, lastIn: &rounds.own, now: now)
+        _ = pressure.called(interrupted, lastIn: &rounds.interrupted, now: now)
         #expect(pressure.admits(own) && pressure.admits(interrupted))
         pressure.handled(own, in: .milliseconds(6)) { ThreadUse(busy: 6_000_000, sleeps: 0) }
-        pressure.handled(interrupted, in: .milliseconds(6)) { ThreadUse(busy: 6_020_000, sleeps: 0, preemptions: 1) }
+        pressure.handled(interrupted, in: .milliseconds(6)) { ThreadUse(busy: 6_020_000, sleeps: 0) }
         now = now + .milliseconds(12)
-        pressure.roundEnded(use: ThreadUse(busy: 6_030_000, sleeps: 0, preemptions: 1), now: now)
-        _ = pressure.called(lastIn: &round, now: now)
+        pressure.roundEnded(use: ThreadUse(busy: 6_030_000, sleeps: 0), now: now)
+        _ = pressure.called(own, lastIn: &rounds.own, now: now)
         #expect(!pressure.admits(own))
         #expect(pressure.admits(interrupted))
     }
@@ -142,7 +154,7 @@ import Testing
         let share = pressure.join("a")
         var now = overload(pressure)
         var round: UInt64 = 0
-        #expect(pressure.called(lastIn: &round, now: now))
+        #expect(pressure.called(share, lastIn: &round, now: now))
         #expect(pressure.admits(share))
         pressure.handled(share, in: .seconds(10)) { ThreadUse(busy: 0, sleeps: 0) }
         #expect(!pressure.admits(share))
@@ -150,7 +162,7 @@ import Testing
         pressure.roundEnded(use: ThreadUse(busy: 0, sleeps: 0), now: now)
         // Nobody calls any more, so that no round ends, until somebody does.
         now = now + .minutes(10)
-        _ = pressure.called(lastIn: &round, now: now)
+        _ = pressure.called(share, lastIn: &round, now: now)
         #expect(pressure.admits(share))
         #expect(!pressure.isShedding)
     }
@@ -324,7 +336,7 @@ private struct SimulatedLoop {
                     if isShedding {
                         begins =
                             pressure.called(
-                                lastIn: &callers[index].rounds[connection], now: now) || begins
+                                callers[index].share!, lastIn: &callers[index].rounds[connection], now: now) || begins
                         guard pressure.admits(callers[index].share!) else {
                             pressure.shed(now: now)
                             callers[index].shed += 1

@@ -120,14 +120,26 @@ package struct ChatRequest: Sendable {
         written = try bodyBehindName()
     }
 
-    /// About how many bytes of text the model has to read; the base of estimates.
+    /// About how many bytes of text the model has to read; the base of estimates. An image counts as `imageBytes`.
     package var promptBytes: Int {
         var bytes = 0
         for message in messages {
-            for case .text(let text) in message.parts { bytes += text.utf8.count }
+            bytes += message.name?.utf8.count ?? 0
+            for part in message.parts {
+                switch part {
+                case .text(let text): bytes += text.utf8.count
+                case .imageURL: bytes += Self.imageBytes
+                }
+            }
             for call in message.toolCalls { bytes += call.name.utf8.count + call.arguments.utf8.count }
         }
-        for tool in tools { bytes += tool.name.utf8.count + tool.parametersJSON.count }
+        for tool in tools {
+            bytes += tool.name.utf8.count + (tool.description?.utf8.count ?? 0) + tool.parametersJSON.count
+        }
+        if case .jsonSchema(_, let schema, _)? = responseFormat { bytes += schema.count }
         return bytes
     }
+
+    /// A thousand tokens: between what models take for a small and for a large image.
+    package static let imageBytes = 4_000
 }

@@ -51,6 +51,8 @@ struct HealthChecks {
         case .end(.failure(let error, let progress)):
             switch error.code {
             case .cancelled: return nil
+            // It waited for room behind this client's own calls.
+            case .deadlineExceeded where progress == .neverStarted: return nil
             case .deadlineExceeded: return .unresponsive
             case .unavailable: return progress == .turnedDown ? .draining : nil
             // It answers, if strangely.

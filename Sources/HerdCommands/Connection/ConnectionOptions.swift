@@ -59,6 +59,16 @@ package struct ConnectionOptions: ParsableArguments {
         return text.flatMap { TraceContext(traceparent: $0) }
     }
 
+    /// Says where a token is readable on its way; `HERD_TLS=0` says that the network is safe.
+    private func warnOfToken(in configuration: ClientConfiguration, to addresses: [String]) {
+        let hasToken = !configuration.authorization.isEmpty || !configuration.tokenFile.isEmpty
+        guard hasToken, configuration.transportSecurity == nil, ProcessEnvironment.value("HERD_TLS") != "0",
+            let open = addresses.first(where: { !Addresses.isLocal($0) })
+        else { return }
+        StandardError.print(
+            "herdctl: the token goes to \(open) in clear; use --tls or --ca-file, or set HERD_TLS=0 where that is meant")
+    }
+
     /// Runs `body` with a client of the router, and closes it.
     func withClient<Result>(_ body: (HerdClient) async throws -> Result) async throws -> Result {
         let addresses = Addresses.resolve(address)
@@ -66,6 +76,7 @@ package struct ConnectionOptions: ParsableArguments {
         configuration.defaultTimeout = .milliseconds(Int64((timeout ?? 30) * 1_000))
         configuration.name = "herdctl"
         credentials.apply(to: &configuration)
+        warnOfToken(in: configuration, to: addresses)
         let client = try HerdClient(addresses: addresses, configuration: configuration)
         defer { client.close() }
         do {
@@ -89,6 +100,11 @@ extension CallError {
 
 /// The addresses to call, as text.
 enum Addresses {
+    /// Whether what is sent there stays on this machine; not, for a name but `localhost`.
+    static func isLocal(_ address: String) -> Bool {
+        ["unix:", "127.", "localhost:", "[::1]:"].contains { address.hasPrefix($0) }
+    }
+
     static let standard = "127.0.0.1:7601"
 
     /// What was given, else the environment's, else the standard one; never empty.

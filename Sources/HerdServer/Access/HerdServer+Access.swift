@@ -49,6 +49,6 @@ extension HerdServer {
             .unimplemented,
             isKnown
                 ? "the \(name) does not serve \(path)"
-                : "there is no method \(path.prefix(200)); Admin/Describe lists what there is")
+                : "there is no method \(path.shortened(toBytes: 200)); Admin/Describe lists what there is")
     }
 }

@@ -7,6 +7,8 @@ import NIOCore
 final class RefusalStatistics: Sendable {
     /// Lines in `period`; what comes on top is counted in the next line that is written.
     private static let burst = 20
+    /// Of what a client says, in bytes.
+    private static let longestText = 200
     private static let period = TimeAmount.seconds(10)
 
     private struct State {
@@ -30,7 +32,8 @@ final class RefusalStatistics: Sendable {
     }
 
     func connectionRefused(peer: String, client: String, _ why: CallError, _ logger: Logger) {
-        log("connection refused", ["peer": "\(peer)", "client": "\(client.prefix(200))", "why": "\(why)"], logger)
+        let client = client.shortened(toBytes: Self.longestText)
+        log("connection refused", ["peer": "\(peer)", "client": "\(client)", "why": "\(why)"], logger)
     }
 
     func sentAway(_ principal: Principal, peer: String, _ why: CallError, _ logger: Logger) {
@@ -44,7 +47,8 @@ final class RefusalStatistics: Sendable {
         log(
             "call denied",
             [
-                "peer": "\(peer)", "principal": "\(principal.id)", "name": "\(principal.name)", "method": "\(method)",
+                "peer": "\(peer)", "principal": "\(principal.id)", "name": "\(principal.name)",
+                "method": "\(method.shortened(toBytes: Self.longestText))",
             ], logger)
     }
 

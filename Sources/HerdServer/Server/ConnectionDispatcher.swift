@@ -98,6 +98,10 @@ final class ConnectionDispatcher: CallDispatcher {
         return method.standing != nil || method.servesOthers && isOwnService
     }
 
+    func isStanding(_ request: FrameView) -> Bool {
+        request.payload.isEmpty && method(at: request.method)?.standing != nil
+    }
+
     private var isOwnService: Bool {
         session.map { !$0.principal.id.isEmpty && $0.principal.roles.contains(.service) } ?? false
     }
@@ -237,6 +241,7 @@ final class ConnectionDispatcher: CallDispatcher {
     func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool {
         guard mayStay(at: arrival, connection) else { return false }
         refused(request, .resourceExhausted)
+        server.noteShed()
         return true
     }
 
@@ -244,7 +249,6 @@ final class ConnectionDispatcher: CallDispatcher {
         let found = method(at: request.method) ?? tables.all.method(at: request.method)
         let counters = found?.counters ?? server.unknownMethods
         counters.record(refused: code, shard: shard)
-        if code == .resourceExhausted { server.noteShed() }
     }
 }
 

@@ -16,9 +16,14 @@ struct AccessUpkeep: Sendable {
     /// Until the task is cancelled.
     func run() async {
         var round = 0
+        var credentialVersion = access.credential?.version
         var checked = WallClock.milliseconds()
         while (try? await Task.sleep(for: Self.interval)) != nil {
             reloadCredential()
+            if let version = access.credential?.version, version != credentialVersion {
+                credentialVersion = version
+                access.changed()
+            }
             reloadCertificate()
             let now = WallClock.milliseconds()
             round += 1
@@ -33,7 +38,6 @@ struct AccessUpkeep: Sendable {
         do throws(ConfigurationError) {
             guard try credential.reload() else { return }
             logger.notice("the service credential was replaced", metadata: ["file": "\(credential.path)"])
-            access.changed()
         } catch {
             logger.error(
                 "the service credential stays as it was, because its file can't be used",

@@ -12,6 +12,10 @@ final class ServiceCredential: Sendable {
         var secret = ""
         var digests: [SecretDigest] = []
         var signature: FileSignature?
+        /// Moves on with every new secret, and every one that is gone.
+        var version = 0
+        /// Whether the file could not be used the last time, which was told then.
+        var hasFailed = false
     }
 
     /// Empty where there is no file.
@@ -54,23 +58,35 @@ final class ServiceCredential: Sendable {
         state.withLockedValue { state in state.digests.contains { Self.name($0) == name } }
     }
 
+    /// Moves on with every change: several services of a process have one credential, and each is to notice.
+    var version: Int { state.withLockedValue { $0.version } }
+
     /// Reads the file again where it has changed: true where it did and there is something new in it.
     ///
-    /// - Throws: what is wrong with it; the secrets stay as they were, and it is read again when it changes.
+    /// - Throws: what is wrong with it, once; the secrets stay as they were, and it is tried again.
     func reload() throws(ConfigurationError) -> Bool {
-        guard !path.isEmpty, let signature = FileSignature(path: path) else { return false }
-        let (before, digests) = state.withLockedValue { state in
+        guard !path.isEmpty else { return false }
+        let signature = FileSignature(path: path)
+        let (before, digests, version, hadFailed) = state.withLockedValue { state in
             defer { state.signature = signature }
-            return (state.signature, state.digests)
+            return (state.signature, state.digests, state.version, state.hasFailed)
         }
-        guard signature != before else { return false }
-        var fresh = try Reading(path)
+        guard signature != before || hadFailed else { return false }
+        var fresh: Reading
+        do throws(ConfigurationError) {
+            fresh = try Reading(path)
+        } catch {
+            state.withLockedValue { $0.hasFailed = true }
+            guard signature != before || !hadFailed else { return false }
+            throw error
+        }
         // Those that were there keep their names, and with them the connections that came with them.
         fresh.digests = fresh.digests.enumerated().map { index, digest in
             digests.first { $0.matches(fresh.secrets[index]) } ?? digest
         }
         let isNew = fresh.digests != digests
-        let loaded = fresh.state
+        var loaded = fresh.state
+        loaded.version = isNew ? version + 1 : version
         state.withLockedValue { $0 = loaded }
         return isNew
     }

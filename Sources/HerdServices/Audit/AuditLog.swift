@@ -71,7 +71,7 @@ final class AuditLog: AuditRecorder {
         record.actor = context.principal.id
         record.actorName = context.principal.name
         record.peer = context.peer
-        record.method = String(method.prefix(200))
+        record.method = method.shortened(toBytes: 200)
         record.subject = AuditSubject.of(method, payload: payload)
         return record
     }

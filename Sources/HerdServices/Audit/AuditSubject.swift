@@ -5,7 +5,7 @@ enum AuditSubject {
     private static let longest = 200
 
     static func of(_ method: String, payload: [UInt8]) -> String {
-        String((text(method, payload) ?? "").prefix(longest))
+        (text(method, payload) ?? "").shortened(toBytes: longest)
     }
 
     private static func text(_ method: String, _ payload: [UInt8]) -> String? {

@@ -29,11 +29,12 @@ package enum HerdProcess {
         // A peer that hangs up must not end the process.
         signal(SIGPIPE, SIG_IGN)
         MessageMemory.keepSmall()
+        // From now on SIGHUP does not end the process, which may wait for another one to end, and waits until there is
+        // something to reload.
+        let hangups = load == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
         let beginning = try await Beginning.make(role, configuration, readyFile: readyFile)
         // One that an earlier process left names addresses nobody listens on.
         if let readyFile { unlink(readyFile) }
-        // From now on SIGHUP does not end the process, and waits until there is something to reload.
-        let hangups = load == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
         let monitors = try await ProcessMonitors.start(role, configuration, inheriting: beginning.sockets)
         do {
             try await serve(

@@ -100,7 +100,9 @@ struct Successor {
                 try checkFree(address, service.name, options, inherited)
             }
             for address in service.http.isDefault ? [] : service.http.parsed {
-                try checkFree(address, "\(service.name)-http", mode, inherited)
+                var options = mode
+                options.isIPv6Only = service.http.parsed.contains { address.overlaps($0) }
+                try checkFree(address, "\(service.name)-http", options, inherited)
             }
         }
     }

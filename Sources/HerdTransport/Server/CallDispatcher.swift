@@ -16,6 +16,9 @@ package protocol CallDispatcher: AnyObject {
     /// Whether an overloaded server answers the request all the same.
     func isAlwaysAnswered(_ request: FrameView) -> Bool
 
+    /// Whether the request is answered at once, whatever else goes on.
+    func isStanding(_ request: FrameView) -> Bool
+
     /// Answers `request` at once with `connection.reply` or `connection.fail`, or starts it with `connection.open`;
     /// exactly one of them, before it returns, unless `connection.recheckAccess` ended the connection. The request's bytes
     /// are valid until then.

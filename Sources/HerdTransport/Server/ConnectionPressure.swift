@@ -41,7 +41,9 @@ struct ConnectionPressure {
     // MARK: - Calls
 
     /// Whether a call begins a round of the loop; see `LoopPressure.called`.
-    mutating func beginsRound(at now: NIODeadline) -> Bool { loop.called(lastIn: &lastRound, now: now) }
+    mutating func beginsRound(at now: NIODeadline) -> Bool {
+        share.map { loop.called($0, lastIn: &lastRound, now: now) } ?? false
+    }
 
     /// Whether the caller has some of its share left.
     func admits() -> Bool { share.map(loop.admits) ?? true }
@@ -51,6 +53,14 @@ struct ConnectionPressure {
     }
 
     // MARK: - Input
+
+    /// How long a turn may take: while calls are shed, long enough that reading them is worth it, but not for each of many
+    /// connections of one caller, for all of whose turns the others wait.
+    var turnTime: TimeAmount {
+        guard isShedding, let share else { return ConnectionLimits.turnTime }
+        let part = ConnectionLimits.sheddingTurnTime.nanoseconds / Int64(max(1, share.connections))
+        return max(.nanoseconds(part), ConnectionLimits.shortestTurnTime)
+    }
 
     mutating func turnBegan() { turn = (0, 0) }
 

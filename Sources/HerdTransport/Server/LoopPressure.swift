@@ -18,9 +18,11 @@ package final class LoopPressure: @unchecked Sendable {
     /// What one caller, a token or a connection without one, has of this loop.
     package final class Share {
         fileprivate let key: String
-        fileprivate var connections = 0
-        /// In which it called last.
+        package fileprivate(set) var connections = 0
+        /// In which it got its part last.
         fileprivate var round: UInt64 = 0
+        /// In which it called last.
+        fileprivate var lastCalled: UInt64 = 0
         /// Nanoseconds that it may still take; the last call that it pays for overdraws it.
         fileprivate var credit: Int64 = 0
 
@@ -45,12 +47,13 @@ package final class LoopPressure: @unchecked Sendable {
 
     private var round: UInt64 = 0
     private var isInRound = false
-    /// Connections that call in it.
+    /// Connections that call in it, and the callers whose they are.
+    private var connections = 0
     private var callers = 0
     /// What the loop's thread had used when the last round ended; nil when that is not known.
     private var use: ThreadUse?
-    /// How often the thread had been taken off its processor when that was last looked at.
-    private var preemptions = 0
+    /// The same when it was last looked at.
+    private var lastUse: ThreadUse?
     /// Somebody waited for its turn since the last round, which a loop may well sleep over.
     private var hadBacklog = false
     /// In how many rounds it slept, since when.
@@ -141,7 +144,7 @@ package final class LoopPressure: @unchecked Sendable {
         shedSince = now
         lastShed = now
         lastRound = now
-        use = nil
+        (use, lastUse) = (nil, nil)
         sleeps = (0, now)
         level = Double(Self.roundTime.nanoseconds) / Double(max(1, backlogged))
     }
@@ -164,21 +167,25 @@ package final class LoopPressure: @unchecked Sendable {
 
     // MARK: - While calls are shed
 
-    /// A connection calls that did so last in `round`, which becomes the one that there is.
+    /// A connection of a caller calls that did so last in `round`, which becomes the one that there is.
     ///
     /// - Returns: whether the round begins with this call; whoever is told so tells of the round's end when the event loop
     ///   has come round to all its connections.
-    package func called(lastIn round: inout UInt64, now: NIODeadline) -> Bool {
+    package func called(_ share: Share, lastIn round: inout UInt64, now: NIODeadline) -> Bool {
         let begins = !isInRound
         if begins {
             // Nobody called for long.
             if now - lastRound > Self.calm { end() }
             isInRound = true
-            callers = 0
+            (connections, callers) = (0, 0)
             self.round &+= 1
         }
         if round != self.round {
             round = self.round
+            connections += 1
+        }
+        if share.lastCalled != self.round {
+            share.lastCalled = self.round
             callers += 1
         }
         return begins
@@ -202,10 +209,10 @@ package final class LoopPressure: @unchecked Sendable {
     package func handled(_ share: Share, in time: TimeAmount, use: () -> ThreadUse) {
         var cost = time.nanoseconds
         if cost > Self.longCall.nanoseconds {
-            let count = use().preemptions
             // The caller does not pay for what others did with the processor meanwhile.
-            if count != preemptions { cost = min(cost, Int64(level)) }
-            preemptions = count
+            let use = use()
+            if let lastUse { cost = min(cost, use.busy - lastUse.busy) }
+            lastUse = use
         }
         share.credit -= cost
     }
@@ -219,13 +226,13 @@ package final class LoopPressure: @unchecked Sendable {
     package func roundEnded(use: ThreadUse, now: NIODeadline) {
         isInRound = false
         lastRound = now
-        preemptions = use.preemptions
+        lastUse = use
         defer { self.use = use }
         guard let last = self.use else { return }
         let busy = use.busy - last.busy
         // Down at once, since calls wait; up in steps, since what comes next may be more.
         let target = Double(
-            min(Self.roundTime + Self.connectionTime * callers, Self.longestRound).nanoseconds)
+            min(Self.roundTime + Self.connectionTime * connections, Self.longestRound).nanoseconds)
         level *= min(max(target / Double(max(1, busy)), 1 / 16), 1.25)
         // Whatever else takes the loop's time, callers get half of it.
         level = min(max(level, target / 2 / Double(max(1, callers))), target)

@@ -191,6 +191,9 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             }
         case .authorize:
             greet(frame)
+        case .refuse(.tooManyCalls) where dispatcher.isStanding(frame):
+            // Answered at once, it opens nothing.
+            dispatcher.dispatch(frame, arrival: arrival, on: self)
         case .refuse(let refusal):
             let error = refusal.error
             dispatcher.refused(frame, error.code)
@@ -224,8 +227,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         // Looking at the clock costs as much as a short call.
         guard framesOfTurn & 15 == 0, let turnStart, !machine.hasEnded else { return }
         let now = NIODeadline.now()
-        let turnTime = pressure?.isShedding == true ? ConnectionLimits.sheddingTurnTime : ConnectionLimits.turnTime
-        guard now - turnStart > turnTime else { return }
+        guard now - turnStart > pressure?.turnTime ?? ConnectionLimits.turnTime else { return }
         isTurnOver = true
         isReading = false
     }

@@ -6,13 +6,10 @@ package struct ThreadUse: Sendable, Equatable {
     package var busy: Int64
     /// How often it waited of its own accord, as an event loop does that has nothing to do.
     package var sleeps: Int
-    /// How often others were given its processor in the middle of what it did.
-    package var preemptions: Int
 
-    package init(busy: Int64, sleeps: Int, preemptions: Int = 0) {
+    package init(busy: Int64, sleeps: Int) {
         self.busy = busy
         self.sleeps = sleeps
-        self.preemptions = preemptions
     }
 
     /// That of the calling thread; see clock_gettime(2) and getrusage(2).
@@ -23,8 +20,6 @@ package struct ThreadUse: Sendable, Equatable {
         var usage = rusage()
         // RUSAGE_THREAD, which the module of the C library leaves out.
         getrusage(__rusage_who_t(1), &usage)
-        return ThreadUse(
-            busy: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec), sleeps: usage.ru_nvcsw,
-            preemptions: usage.ru_nivcsw)
+        return ThreadUse(busy: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec), sleeps: usage.ru_nvcsw)
     }
 }

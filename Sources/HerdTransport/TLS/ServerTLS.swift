@@ -14,6 +14,8 @@ package final class ServerTLS: Sendable {
         /// When the certificate expires, in seconds since 1970.
         var expiry: Int64
         var signatures: [FileSignature?]
+        /// Whether the files could not be used the last time, which was told then.
+        var hasFailed = false
     }
 
     private let state: NIOLockedValueBox<State>
@@ -34,16 +36,23 @@ package final class ServerTLS: Sendable {
     /// Reads the files again where one has changed; true where new connections have what is new from now on. Those that
     /// are open keep what they began with.
     ///
-    /// - Throws: what is wrong with the new files; the old ones stay in force until they change again.
+    /// - Throws: what is wrong with the new files, once; the old ones stay in force, and it is tried again.
     package func reload() throws(TLSFileError) -> Bool {
         let files = files
         let signatures = Self.signatures(files)
-        let isChanged = state.withLockedValue { state in
+        let (isChanged, hadFailed) = state.withLockedValue { state in
             defer { state.signatures = signatures }
-            return state.signatures != signatures
+            return (state.signatures != signatures, state.hasFailed)
         }
-        guard isChanged else { return false }
-        let fresh = try Self.read(files)
+        guard isChanged || hadFailed else { return false }
+        let fresh: State
+        do throws(TLSFileError) {
+            fresh = try Self.read(files)
+        } catch {
+            state.withLockedValue { $0.hasFailed = true }
+            guard isChanged else { return false }
+            throw error
+        }
         return state.withLockedValue { state in
             // Other files were named meanwhile.
             guard state.files == files else { return false }

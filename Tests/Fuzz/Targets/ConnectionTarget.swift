@@ -58,6 +58,8 @@ private final class ScriptedServer: CallDispatcher {
 
     func isAlwaysAnswered(_ request: FrameView) -> Bool { false }
 
+    func isStanding(_ request: FrameView) -> Bool { false }
+
     func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool { true }
 
     init() {

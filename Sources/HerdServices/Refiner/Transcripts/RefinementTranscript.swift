@@ -6,6 +6,6 @@ package protocol RefinementTranscript: Sendable {
     func begin(_ plan: RefinementPlan)
     func add(_ step: RefinementStepKind, round: Int, text: String, finished: RefinementStep)
     func end(_ result: RefinementResult)
-    /// Returns once all of it is on disk, or the disk takes nothing: true; or after `limit`: false.
+    /// Whether all of it is on disk, for which it waits until `limit` at most; false also where the disk takes nothing.
     func isKept(within limit: Duration) async -> Bool
 }

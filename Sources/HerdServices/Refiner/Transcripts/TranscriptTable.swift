@@ -123,8 +123,11 @@ package final class TranscriptTable: Sendable {
     }
 
     /// What was added is on disk afterwards, unless the disk takes nothing: then what is there is read all the same.
-    func untilWritten() async {
-        try? await store.write { _ in }
+    ///
+    /// - Returns: false where the store takes nothing.
+    @discardableResult
+    func untilWritten() async -> Bool {
+        (try? await store.write { _ in }) != nil
     }
 
     // MARK: - Expiry

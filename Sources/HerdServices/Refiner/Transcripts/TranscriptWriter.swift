@@ -57,9 +57,9 @@ package struct TranscriptWriter: RefinementTranscript {
                 end(false)
             }
             Task {
-                await table.untilWritten()
+                let isWritten = await table.untilWritten()
                 timer.cancel()
-                end(true)
+                end(isWritten)
             }
         }
     }

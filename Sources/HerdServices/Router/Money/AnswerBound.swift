@@ -25,11 +25,9 @@ struct AnswerBound {
         var prompt = request.promptBytes + request.extraJSON.count + Self.template
         prompt += Self.perMessage * (request.messages.count + request.tools.count)
         for message in request.messages {
-            prompt += message.name?.utf8.count ?? 0
-            prompt += Self.perImage * message.parts.count { if case .imageURL = $0 { true } else { false } }
+            let images = message.parts.count { if case .imageURL = $0 { true } else { false } }
+            prompt += max(0, Self.perImage - ChatRequest.imageBytes) * images
         }
-        for tool in request.tools { prompt += tool.description?.utf8.count ?? 0 }
-        if case .jsonSchema(_, let schema, _)? = request.responseFormat { prompt += schema.count }
         self.prompt = prompt
         if let longest = request.maxTokens {
             answer = longest...longest
@@ -37,10 +35,10 @@ struct AnswerBound {
             let declared =
                 model.outputTokens > 0
                 ? Int(min(model.outputTokens.rounded(.up), 1_000_000)) : CostEstimate.undeclaredOutputTokens
-            // Servers refuse what does not fit into the context beside the prompt: some four bytes are a token.
-            let room =
-                model.context > 0 ? max(1, Int(model.context) - request.promptBytes / 3 - Self.template) : Int.max
-            answer = min(declared, room)...min(declared * CostEstimate.mostTimesDeclared, room)
+            // Servers refuse what does not fit into the context beside the prompt: some four bytes are a token. Where less
+            // seems to be left than the model declares, the server knows better.
+            let room = model.context > 0 ? Int(model.context) - request.promptBytes / 4 - Self.template : Int.max
+            answer = declared...max(declared, min(declared * CostEstimate.mostTimesDeclared, room))
         }
     }
 

@@ -13,16 +13,10 @@ package struct Payer: Sendable, Hashable {
 
     init(_ context: CallContext) {
         self.init(
-            token: Self.shortened(context.account, toBytes: Self.longestToken),
-            tenant: Self.shortened(context.tenant, toBytes: Check.longestName))
+            token: context.account.shortened(toBytes: Self.longestToken),
+            tenant: context.tenant.shortened(toBytes: Check.longestName))
     }
 
     /// A key of the store holds both; what is longer is a certificate's name.
     private static let longestToken = 90
-
-    private static func shortened(_ text: String, toBytes limit: Int) -> String {
-        var text = text
-        while text.utf8.count > limit { text.removeLast() }
-        return text
-    }
 }

@@ -26,6 +26,8 @@ struct ModelRun {
     var failure: Failure?
     /// Whether anything was passed on.
     var hasOutput: Bool
+    /// How many servers were at work when their time was over.
+    var givenUp = 0
 
     /// Whether the caller took it back, or has run out of time.
     var isEndedByCaller: Bool {

@@ -94,15 +94,20 @@ final class ModelRunner: Sendable {
                 unpaid = CallError(handlerError: error)
                 throw BackendError(.cancelled, "What \(model.name) may cost could not be stored.")
             }, send: send)
-        if run.isEndedByCaller, !run.hasOutput {
-            // The model has read the prompt by then, and whoever runs it wants to be paid for that.
-            let prompt = TokenUsage(prompt: asked * request.promptBytes / 4, completion: 0, isEstimated: true)
+        // Whose time was over, the caller's or that of its turn, has read the prompt, and whoever runs it wants to be paid
+        // for that.
+        let readings = run.hasOutput ? 0 : run.isEndedByCaller ? asked : run.givenUp
+        if readings > 0 {
+            let prompt = TokenUsage(prompt: readings * request.promptBytes / 4, completion: 0, isEstimated: true)
             run.finish.usage = price.usage(prompt)
         }
         let usage = run.finish.usage ?? Usage()
+        var cost = price.nanoUSD(usage)
+        // What is only estimated is not to take more than was set aside.
+        if readings > 0, let hold { cost = min(cost, hold.amount) }
         let isAnswer = run.failure == nil || usage.promptTokens > 0 || usage.completionTokens > 0
         ledger.settle(
-            hold, of: payer, cost: price.nanoUSD(usage), answers: isAnswer ? 1 : 0,
+            hold, of: payer, cost: cost, answers: isAnswer ? 1 : 0,
             promptTokens: UInt64(usage.promptTokens), completionTokens: UInt64(usage.completionTokens))
         return unpaid.map { Self.unpaid(model, $0) } ?? run
     }
@@ -196,7 +201,10 @@ final class ModelRunner: Sendable {
                 finish: finish(
                     "error", hasOutput ? stream?.usageSoFar : nil, attempts,
                     endpoint: stream?.endpoint ?? error.endpoint ?? ""),
-                failure: .backend(failure), hasOutput: hasOutput)
+                failure: .backend(failure), hasOutput: hasOutput,
+                givenUp: error.attempts.count { attempt in
+                    if case .timeout(let limit)? = attempt.failure { limit != .connect } else { false }
+                })
         }
     }
 
