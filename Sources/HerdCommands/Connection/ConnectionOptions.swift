@@ -66,7 +66,8 @@ package struct ConnectionOptions: ParsableArguments {
             let open = addresses.first(where: { !Addresses.isLocal($0) })
         else { return }
         StandardError.print(
-            "herdctl: the token goes to \(open) in clear; use --tls or --ca-file, or set HERD_TLS=0 where that is meant")
+            "herdctl: the token goes to \(open) in clear; use --tls or --ca-file, or set HERD_TLS=0 where that is meant"
+        )
     }
 
     /// Runs `body` with a client of the router, and closes it.
