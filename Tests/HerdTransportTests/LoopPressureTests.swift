@@ -75,7 +75,8 @@ import Testing
         loop.run(for: .milliseconds(500))
         loop.forget()
         loop.run(for: .seconds(4))
-        #expect(loop.goodput > 6_000, "\(loop.goodput)")
+        // Reading from so many takes the longest round there is.
+        #expect(loop.goodput > 4_000, "\(loop.goodput)")
         let modest = loop.callers[1]
         #expect(Double(modest.answered) > 0.95 * Double(modest.answered + modest.shed))
     }
@@ -343,7 +344,10 @@ private struct SimulatedLoop {
                             now = now + Self.shedCost
                             continue
                         }
-                        pressure.handled(callers[index].share!, in: callers[index].cost) { use }
+                        let cost = callers[index].cost
+                        pressure.handled(callers[index].share!, in: cost) {
+                            ThreadUse(busy: use.busy + (now - start + cost).nanoseconds, sleeps: use.sleeps)
+                        }
                     }
                     now = now + callers[index].cost
                     callers[index].answered += 1

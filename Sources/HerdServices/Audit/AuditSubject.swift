@@ -1,3 +1,4 @@
+import HerdServer
 import HerdMessages
 
 /// What a call was made about, for the audit log: a name, an id, a folder. Never a prompt, an answer or a credential.
