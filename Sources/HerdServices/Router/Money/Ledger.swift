@@ -117,6 +117,9 @@ package final class Ledger: Sendable {
     /// The day that money is spent of.
     var today: UInt64 { state.withLockedValue { $0.spending.day } }
 
+    /// How many reservations are settled and wait for their removal from the disk.
+    package var unwrittenSettlements: Int { state.withLockedValue { $0.batch.settled.count } }
+
     // MARK: - Spending
 
     /// Whether a credential's money is limited.
@@ -165,7 +168,7 @@ package final class Ledger: Sendable {
             state.spending.advance(to: time / Self.dayMilliseconds)
             let day = hold?.day ?? state.spending.day
             state.spending.settle(reserved: hold?.amount ?? 0, cost: cost, of: payer.token, day: day)
-            if let hold { state.batch.settled.append(hold.key) }
+            if let hold, !hold.hasFailed { state.batch.settled.append(hold.key) }
             if answers > 0 || cost > 0 {
                 state.batch.add(
                     LedgerBatch.Change(
@@ -268,11 +271,12 @@ package final class Ledger: Sendable {
                 for barrier in batch.barriers { barrier.finish(nil) }
                 pause = Self.pauses.first
             } catch {
+                // Before their keys are dropped: what is settled from now on adds none.
+                for (hold, _, _, _) in batch.holds { hold.finish(error) }
                 let isLeft = state.withLockedValue { state in
                     state.batch = batch.leftovers(with: state.batch)
                     return !state.batch.isEmpty
                 }
-                for (hold, _, _, _) in batch.holds { hold.finish(error) }
                 for barrier in batch.barriers { barrier.finish(error) }
                 if let error = error as? StoreError, error.code == .closed {
                     // Whoever came meanwhile, and comes later, is told the same.

@@ -56,7 +56,9 @@ struct LedgerBatch: Sendable {
     /// What has to be tried again of a batch that was not stored, with what came since. Reservations are told instead.
     func leftovers(with later: LedgerBatch) -> LedgerBatch {
         var batch = later
-        batch.settled = settled + later.settled
+        // What was never stored has not to be removed.
+        let failed = Set(holds.map(\.hold.key))
+        batch.settled = (settled + later.settled).filter { !failed.contains($0) }
         for (row, change) in changes {
             var sum = change
             if let more = later.changes[row] { sum.limit = more.limit }

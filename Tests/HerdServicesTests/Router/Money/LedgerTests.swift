@@ -229,14 +229,8 @@ import Testing
         }
     }
 
-    @Test func aFullStoreLosesNoSettlement() async throws {
-        let fixture = Fixture()
-        // Room for a while.
-        let store = try fixture.store(maxBytes: 1 << 20)
-        let ledger = try fixture.ledger(store)
-        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
-        #expect(await hold.stored() == nil)
-        // Tenants fill the store up.
+    /// More than it takes, and much more than a smaller batch would find room for.
+    private static func fill(_ ledger: Ledger) async {
         var tenant = 0
         while await ledger.flush() == nil, tenant < 100_000 {
             for _ in 0..<200 {
@@ -246,11 +240,20 @@ import Testing
                     completionTokens: 1)
             }
         }
-        // Much more than a smaller batch would find room for.
         for number in 0..<2_000 {
             ledger.settle(
                 nil, of: Payer(tenant: "late \(number)"), cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
         }
+    }
+
+    @Test func aFullStoreLosesNoSettlement() async throws {
+        let fixture = Fixture()
+        // Room for a while.
+        let store = try fixture.store(maxBytes: 1 << 20)
+        let ledger = try fixture.ledger(store)
+        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+        #expect(await hold.stored() == nil)
+        await Self.fill(ledger)
         ledger.settle(hold, of: Self.payer, cost: 3, answers: 1, promptTokens: 1, completionTokens: 1)
         await expectFailure(.resourceExhausted) {
             let next = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
@@ -265,6 +268,28 @@ import Testing
         let row = try await Self.row(try fixture.ledger(again))
         #expect(row.chargedNanoUsd == 5 && row.unsettledNanoUsd == 5)
         await again.close()
+    }
+
+    @Test func aHoldThatWasNotStoredLeavesNoKeyBehind() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store(maxBytes: 1 << 20)
+        let ledger = try fixture.ledger(store)
+        await Self.fill(ledger)
+        // Settled once the caller was told, and before.
+        for isTold in [true, false] {
+            var holds: [Hold] = []
+            for _ in 0..<50 {
+                holds.append(try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5)))
+            }
+            for hold in holds {
+                if isTold { #expect(await hold.stored() != nil) }
+                ledger.settle(hold, of: Self.payer, cost: 0, answers: 0, promptTokens: 0, completionTokens: 0)
+            }
+            for hold in holds { #expect(await hold.stored() != nil) }
+        }
+        #expect(await ledger.flush() != nil)
+        #expect(ledger.unwrittenSettlements == 0)
+        await store.close()
     }
 
     @Test func oldDaysGo() async throws {
