@@ -38,6 +38,14 @@ package final class Hold: Sendable {
         }
     }
 
+    /// Whether it was told that it is not on disk.
+    var hasFailed: Bool {
+        state.withLockedValue { state in
+            guard case .over(let error) = state else { return false }
+            return error != nil
+        }
+    }
+
     func finish(_ error: (any Error)?) {
         let waiting: [CheckedContinuation<(any Error)?, Never>] = state.withLockedValue { state in
             guard case .pending(let waiting) = state else { return [] }

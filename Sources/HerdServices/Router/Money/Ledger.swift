@@ -18,7 +18,13 @@ package final class Ledger: Sendable {
     private struct State {
         var spending: Spending
         var nextKey: UInt64
+        /// When the clock last was days off the day that money is spent of, or the process began.
+        var steadySince: ContinuousClock.Instant
+        /// Holds that are not settled, by their keys.
+        var open: [UInt64: Hold] = [:]
         var batch = LedgerBatch()
+        /// Changes of the batch that is being written.
+        var underWay: [LedgerBatch.Row: LedgerBatch.Change] = [:]
         /// Answers that were not paid for.
         var refused: UInt64 = 0
         /// Whether somebody writes now.
@@ -30,11 +36,11 @@ package final class Ledger: Sendable {
     let store: StoreEnvironment
     let limit: @Sendable (_ token: String) -> Double
     private let now: @Sendable () -> UInt64
+    private let uptime: @Sendable () -> ContinuousClock.Instant
     private let logger: Logger
     /// Of this process: it settles no other's reservations.
     let run: UInt64
     private let state: NIOLockedValueBox<State>
-    private let started = ContinuousClock.now
     private let removalAge: Duration
 
     /// How far a clock is set back at most, in days, as against one that was ahead before.
@@ -52,10 +58,12 @@ package final class Ledger: Sendable {
     /// - Parameters:
     ///   - limit: US dollars a day of a token; 0 = none.
     ///   - now: milliseconds since 1970.
-    ///   - removalAge: how long the process has to run until it removes what is old: not in the time of a clock that is
-    ///     still wrong.
+    ///   - uptime: a clock that nobody sets.
+    ///   - removalAge: how long the process has to run, and the clock to go without a jump, until it removes what is old:
+    ///     not in the time of a clock that is wrong.
     package init(
         store: StoreEnvironment, logger: Logger, now: (@Sendable () -> UInt64)? = nil,
+        uptime: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now },
         removalAge: Duration = .seconds(3_600),
         limit: @escaping @Sendable (_ token: String) -> Double
     ) throws {
@@ -65,44 +73,32 @@ package final class Ledger: Sendable {
         self.limit = limit
         let now = now ?? { WallClock.milliseconds() }
         self.now = now
-        run = .random(in: 1 ... .max)
+        self.uptime = uptime
+        let run = UInt64.random(in: 1 ... .max)
+        self.run = run
         let today = now() / Self.dayMilliseconds
+        var latest = today
+        var nextKey = now() << 16
+        try store.read { transaction in
+            try transaction.scan(Self.reservations) { record in
+                nextKey = max(nextKey, try record.key() + 1)
+                if let reservation = try? ReservationRecord(stored: try record.value()) {
+                    if reservation.day <= today + Self.mostDaysAhead { latest = max(latest, reservation.day) }
+                } else {
+                    logger.error("a reservation is damaged: what it set aside is not known")
+                }
+                return .next
+            }
+            // Days further ahead are of a clock that was wrong.
+            let end = OrderedBytes().adding(today + Self.mostDaysAhead + 1).bytes
+            if let last = try transaction.firstKey(of: Self.accounts, .all.reversed().starting(at: end)) {
+                latest = max(latest, Self.day(ofKey: last) ?? 0)
+            }
+        }
+        var accounts: [String: Spending.Account] = [:]
+        try Self.read(latest, of: store, except: run, logger, into: &accounts)
         state = NIOLockedValueBox(
-            try store.read { transaction in
-                var left: [ReservationRecord] = []
-                var latest = today
-                var nextKey = now() << 16
-                try transaction.scan(Self.reservations) { record in
-                    nextKey = max(nextKey, try record.key() + 1)
-                    if let reservation = try? ReservationRecord(stored: try record.value()) {
-                        left.append(reservation)
-                        if reservation.day <= today + Self.mostDaysAhead { latest = max(latest, reservation.day) }
-                    } else {
-                        logger.error("a reservation is damaged: what it set aside is not known")
-                    }
-                    return .next
-                }
-                // Days further ahead are of a clock that was wrong.
-                let end = OrderedBytes().adding(today + Self.mostDaysAhead + 1).bytes
-                if let last = try transaction.firstKey(of: Self.accounts, .all.reversed().starting(at: end)) {
-                    latest = max(latest, Self.day(ofKey: last) ?? 0)
-                }
-                var spending = Spending(day: latest)
-                try transaction.scan(Self.accounts, .prefix(OrderedBytes().adding(latest).bytes)) { record in
-                    if let account = try? AccountRecord(stored: try record.value()) {
-                        spending.load(account.chargedNanoUsd, of: account.token, day: account.day)
-                    } else {
-                        logger.error(
-                            "an account is damaged: what it was charged for today is not known",
-                            metadata: ["day": "\(latest)"])
-                    }
-                    return .next
-                }
-                for reservation in left {
-                    spending.load(reservation.nanoUsd, of: reservation.token, day: reservation.day)
-                }
-                return State(spending: spending, nextKey: nextKey)
-            })
+            State(spending: Spending(day: latest, accounts: accounts), nextKey: nextKey, steadySince: uptime()))
     }
 
     /// Of an account's key.
@@ -116,6 +112,69 @@ package final class Ledger: Sendable {
 
     /// The day that money is spent of.
     var today: UInt64 { state.withLockedValue { $0.spending.day } }
+
+    /// How many reservations are settled and wait for their removal from the disk.
+    package var unwrittenSettlements: Int { state.withLockedValue { $0.batch.settled.count } }
+
+    // MARK: - Days
+
+    /// Goes on to the clock's day. Waits for the disk where that is another one than before.
+    private func advance(_ state: inout State, to day: UInt64) {
+        let current = state.spending.day
+        guard day != current else { return }
+        if max(day, current) - min(day, current) > 1 { state.steadySince = uptime() }
+        let known = state
+        state.spending.advance(to: day) { charged(of: $0, known) }
+    }
+
+    /// What is spent of a day that is not in memory: nothing, unless a clock that was wrong has been there.
+    private func charged(of day: UInt64, _ known: State) -> [String: Spending.Account] {
+        var accounts: [String: Spending.Account] = [:]
+        do {
+            try Self.read(day, of: store, except: run, logger, into: &accounts)
+        } catch {
+            logger.error(
+                "what was charged for a day can't be read; what is known of it counts",
+                metadata: ["day": "\(day)", "error": "\(error)"])
+        }
+        // Whether the disk has what is being written is not known: money counts rather twice than not at all.
+        for changes in [known.batch.changes, known.underWay] {
+            for (row, change) in changes where row.day == day {
+                accounts[row.payer.token, default: Spending.Account()].charge(change.charged)
+            }
+        }
+        for hold in known.open.values where hold.day == day {
+            accounts[hold.payer.token, default: Spending.Account()].reserve(hold.amount)
+        }
+        return accounts
+    }
+
+    /// Adds what is on disk of a day: what is charged, and what other processes have set aside.
+    private static func read(
+        _ day: UInt64, of store: StoreEnvironment, except run: UInt64, _ logger: Logger,
+        into sums: inout [String: Spending.Account]
+    ) throws {
+        try store.read { transaction in
+            try transaction.scan(accounts, .prefix(OrderedBytes().adding(day).bytes)) { record in
+                if let account = try? AccountRecord(stored: try record.value()) {
+                    sums[account.token, default: Spending.Account()].charge(account.chargedNanoUsd)
+                } else {
+                    logger.error(
+                        "an account is damaged: what it was charged for a day is not known",
+                        metadata: ["day": "\(day)"])
+                }
+                return .next
+            }
+            try transaction.scan(reservations) { record in
+                if let reservation = try? ReservationRecord(stored: try record.value()), reservation.day == day,
+                    reservation.run != run
+                {
+                    sums[reservation.token, default: Spending.Account()].charge(reservation.nanoUsd)
+                }
+                return .next
+            }
+        }
+    }
 
     // MARK: - Spending
 
@@ -134,7 +193,7 @@ package final class Ledger: Sendable {
         guard limit > 0, most > 0 else { return nil }
         let time = now()
         let (verdict, hold, day): (Spending.Verdict, Hold?, UInt64) = state.withLockedValue { state in
-            state.spending.advance(to: time / Self.dayMilliseconds)
+            advance(&state, to: time / Self.dayMilliseconds)
             let day = state.spending.day
             let verdict = state.spending.reserve(least: least, most: most, of: payer.token, limit: limit)
             guard case .granted(let amount) = verdict else {
@@ -143,6 +202,7 @@ package final class Ledger: Sendable {
             }
             let hold = Hold(key: state.nextKey, day: day, payer: payer, amount: amount)
             state.nextKey += 1
+            state.open[hold.key] = hold
             state.batch.holds.append((hold, model, time, limit))
             return (verdict, hold, day)
         }
@@ -162,10 +222,13 @@ package final class Ledger: Sendable {
         let limit = NanoUSD.of(usd: limit(payer.token))
         let time = now()
         let isUrgent = state.withLockedValue { state in
-            state.spending.advance(to: time / Self.dayMilliseconds)
+            advance(&state, to: time / Self.dayMilliseconds)
             let day = hold?.day ?? state.spending.day
             state.spending.settle(reserved: hold?.amount ?? 0, cost: cost, of: payer.token, day: day)
-            if let hold { state.batch.settled.append(hold.key) }
+            if let hold {
+                state.open[hold.key] = nil
+                if !hold.hasFailed { state.batch.settled.append(hold.key) }
+            }
             if answers > 0 || cost > 0 {
                 state.batch.add(
                     LedgerBatch.Change(
@@ -257,22 +320,24 @@ package final class Ledger: Sendable {
     private func writeAll() async {
         var pause = Self.pauses.first
         var isFirst = true
-        while let (batch, day) = take(evenIfNobodyWaits: isFirst) {
+        while let (batch, day, removesOld) = take(evenIfNobodyWaits: isFirst) {
             isFirst = false
             do {
-                let (run, removesOld) = (run, ContinuousClock.now - started > removalAge)
-                try await store.write { transaction in
+                try await store.write { [run] transaction in
                     try batch.apply(day: day, run: run, removesOld: removesOld, to: &transaction)
                 }
+                state.withLockedValue { $0.underWay = [:] }
                 for (hold, _, _, _) in batch.holds { hold.finish(nil) }
                 for barrier in batch.barriers { barrier.finish(nil) }
                 pause = Self.pauses.first
             } catch {
+                // Before their keys are dropped: what is settled from now on adds none.
+                for (hold, _, _, _) in batch.holds { hold.finish(error) }
                 let isLeft = state.withLockedValue { state in
                     state.batch = batch.leftovers(with: state.batch)
+                    state.underWay = [:]
                     return !state.batch.isEmpty
                 }
-                for (hold, _, _, _) in batch.holds { hold.finish(error) }
                 for barrier in batch.barriers { barrier.finish(error) }
                 if let error = error as? StoreError, error.code == .closed {
                     // Whoever came meanwhile, and comes later, is told the same.
@@ -296,16 +361,18 @@ package final class Ledger: Sendable {
     }
 
     /// Nil where nothing is left to write at once.
-    private func take(evenIfNobodyWaits: Bool) -> (LedgerBatch, day: UInt64)? {
-        let (batch, day, isLeft): (LedgerBatch?, UInt64, Bool) = state.withLockedValue { state in
+    private func take(evenIfNobodyWaits: Bool) -> (LedgerBatch, day: UInt64, removesOld: Bool)? {
+        let time = uptime()
+        let (batch, day, removesOld, isLeft): (LedgerBatch?, UInt64, Bool, Bool) = state.withLockedValue { state in
             guard state.batch.isUrgent || evenIfNobodyWaits && !state.batch.isEmpty else {
                 state.isWriting = false
-                return (nil, 0, !state.batch.isEmpty)
+                return (nil, 0, false, !state.batch.isEmpty)
             }
             defer { state.batch = LedgerBatch() }
-            return (state.batch, state.spending.day, false)
+            state.underWay = state.batch.changes
+            return (state.batch, state.spending.day, time - state.steadySince >= removalAge, false)
         }
         if isLeft { writeSoon() }
-        return batch.map { ($0, day) }
+        return batch.map { ($0, day, removesOld) }
     }
 }

@@ -56,7 +56,9 @@ struct LedgerBatch: Sendable {
     /// What has to be tried again of a batch that was not stored, with what came since. Reservations are told instead.
     func leftovers(with later: LedgerBatch) -> LedgerBatch {
         var batch = later
-        batch.settled = settled + later.settled
+        // What was never stored has not to be removed.
+        let failed = Set(holds.map(\.hold.key))
+        batch.settled = (settled + later.settled).filter { !failed.contains($0) }
         for (row, change) in changes {
             var sum = change
             if let more = later.changes[row] { sum.limit = more.limit }
@@ -78,7 +80,9 @@ struct LedgerBatch: Sendable {
         }
         for key in settled { _ = try transaction.remove(key, in: Ledger.reservations) }
         for (row, change) in changes { try Self.add(change, to: row, in: &transaction) }
-        if removesOld, day > Self.keptDays { try Self.removeOld(before: day - Self.keptDays, in: &transaction) }
+        if removesOld, day > Self.keptDays {
+            try Self.removeOld(before: day - Self.keptDays, run: run, in: &transaction)
+        }
     }
 
     private static func add(_ change: Change, to row: Row, in transaction: inout WriteTransaction) throws {
@@ -119,16 +123,36 @@ struct LedgerBatch: Sendable {
     }
 
     /// A few at a time, so that no write takes long.
-    private static func removeOld(before day: UInt64, in transaction: inout WriteTransaction) throws {
+    private static func removeOld(
+        before day: UInt64, run: UInt64, in transaction: inout WriteTransaction
+    ) throws {
         for _ in 0..<removedAtOnce {
             guard let first = try transaction.firstKey(of: Ledger.accounts), let of = Ledger.day(ofKey: first), of < day
             else { break }
             _ = try transaction.remove(first, in: Ledger.accounts)
         }
-        for _ in 0..<removedAtOnce {
-            guard let first = try transaction.firstKey(of: Ledger.reservations), Ledger.day(ofReservation: first) < day
-            else { break }
-            _ = try transaction.remove(first, in: Ledger.reservations)
+        for key in try oldReservations(before: day, run: run, in: transaction) {
+            _ = try transaction.remove(key, in: Ledger.reservations)
         }
+    }
+
+    /// Keys of reservations that earlier processes left behind. This one's stay, however old: they are settled yet.
+    private static func oldReservations(
+        before day: UInt64, run: UInt64, in transaction: borrowing WriteTransaction
+    ) throws -> [UInt64] {
+        var keys: [UInt64] = []
+        var visited = 0
+        try transaction.scan(Ledger.reservations) { record in
+            visited += 1
+            guard visited <= removedAtOnce else { return .stop }
+            let key = try record.key()
+            let reservation = try? ReservationRecord(stored: try record.value())
+            // The keys of a process are behind those of all before it.
+            if reservation?.run == run { return .stop }
+            // Of a damaged one no more is known than its key.
+            if (reservation?.day ?? Ledger.day(ofReservation: key)) < day { keys.append(key) }
+            return .next
+        }
+        return keys
     }
 }

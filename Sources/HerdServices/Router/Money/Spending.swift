@@ -2,9 +2,18 @@
 package struct Spending: Sendable {
     package struct Account: Sendable, Equatable {
         /// For answers that are over, and for those of which nobody knows what they cost.
-        package var charged: UInt64 = 0
+        package var charged: UInt64
         /// For answers under way.
-        package var reserved: UInt64 = 0
+        package var reserved: UInt64
+
+        package init(charged: UInt64 = 0, reserved: UInt64 = 0) {
+            self.charged = charged
+            self.reserved = reserved
+        }
+
+        mutating func charge(_ amount: UInt64) { charged = NanoUSD.sum(charged, amount) }
+
+        mutating func reserve(_ amount: UInt64) { reserved = NanoUSD.sum(reserved, amount) }
     }
 
     package enum Verdict: Sendable, Equatable {
@@ -16,47 +25,56 @@ package struct Spending: Sendable {
         case spent(left: UInt64)
     }
 
-    /// Days since 1970-01-01 UTC.
-    package private(set) var day: UInt64
-    private var accounts: [String: Account] = [:]
-    /// The day before the clock went ahead by more than one, should that be mended.
-    private var left: (day: UInt64, accounts: [String: Account])?
+    private struct Day: Sendable {
+        let number: UInt64
+        var accounts: [String: Account]
 
-    package init(day: UInt64) {
-        self.day = day
+        mutating func settle(reserved: UInt64, cost: UInt64, of token: String) {
+            var account = accounts[token] ?? Account()
+            account.reserved -= min(account.reserved, reserved)
+            account.charge(cost)
+            accounts[token] = account
+        }
     }
+
+    private var current: Day
+    /// The day before the clock went ahead by more than one, should that be mended.
+    private var left: Day?
+
+    /// - Parameters:
+    ///   - day: days since 1970-01-01 UTC.
+    ///   - accounts: what is spent of it already.
+    package init(day: UInt64, accounts: [String: Account] = [:]) {
+        current = Day(number: day, accounts: accounts)
+    }
+
+    /// Days since 1970-01-01 UTC.
+    package var day: UInt64 { current.number }
 
     /// Begins another day. An earlier one, as of a clock that was set back, changes nothing, unless it was ahead by days
     /// before: then the day that it left goes on.
-    package mutating func advance(to day: UInt64) {
-        if day > self.day {
-            if day > self.day + 1, left == nil { left = (self.day, accounts) }
-            if let left, day <= left.day + 1 { self.left = nil }
-            self.day = day
-            accounts = [:]
-        } else if day + 1 < self.day, let left, day >= left.day {
-            self.day = day
-            accounts = day == left.day ? left.accounts : [:]
+    ///
+    /// - Parameter load: what is spent of a day already; asked of every day that begins, since a clock that was wrong may
+    ///   have been there before.
+    package mutating func advance(to day: UInt64, load: (UInt64) -> [String: Account]) {
+        if day > current.number {
+            if day > current.number + 1, left == nil { left = current }
+            current = Day(number: day, accounts: load(day))
+        } else if day + 1 < current.number, let left, day >= left.number {
+            current = day == left.number ? left : Day(number: day, accounts: load(day))
             self.left = nil
         }
     }
 
     /// Of all credentials.
     package var total: Account {
-        accounts.values.reduce(into: Account()) { sum, account in
-            sum.charged = NanoUSD.sum(sum.charged, account.charged)
-            sum.reserved = NanoUSD.sum(sum.reserved, account.reserved)
+        current.accounts.values.reduce(into: Account()) { sum, account in
+            sum.charge(account.charged)
+            sum.reserve(account.reserved)
         }
     }
 
-    package func account(of token: String) -> Account { accounts[token] ?? Account() }
-
-    /// Adds what is charged already, by an earlier process.
-    package mutating func load(_ amount: UInt64, of token: String, day: UInt64) {
-        guard day == self.day else { return }
-        let charged = accounts[token, default: Account()].charged
-        accounts[token, default: Account()].charged = NanoUSD.sum(charged, amount)
-    }
+    package func account(of token: String) -> Account { current.accounts[token] ?? Account() }
 
     /// Sets money aside: all of `most`, or what is left of the limit if that is at least `least`.
     package mutating func reserve(least: UInt64, most: UInt64, of token: String, limit: UInt64) -> Verdict {
@@ -69,17 +87,18 @@ package struct Spending: Sendable {
             return NanoUSD.sum(account.charged, least) <= limit ? .later(left: left) : .spent(left: left)
         }
         account.reserved += amount
-        accounts[token] = account
+        current.accounts[token] = account
         return .granted(amount)
     }
 
     /// Puts what an answer cost in the place of what was set aside for it, 0 if nothing was.
     package mutating func settle(reserved: UInt64, cost: UInt64, of token: String, day: UInt64) {
-        // The day before is over: nobody spends of it any more.
-        guard day == self.day else { return }
-        var account = account(of: token)
-        account.reserved -= min(account.reserved, reserved)
-        account.charged = NanoUSD.sum(account.charged, cost)
-        accounts[token] = account
+        if day == current.number {
+            current.settle(reserved: reserved, cost: cost, of: token)
+        } else if day == left?.number {
+            // It goes on when the clock is mended.
+            left?.settle(reserved: reserved, cost: cost, of: token)
+        }
+        // Any other day is over: nobody spends of it, unless it is loaded again.
     }
 }

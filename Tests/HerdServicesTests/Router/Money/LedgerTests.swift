@@ -13,10 +13,13 @@ import Testing
     private static let day: UInt64 = 20_000
     private static let limit: UInt64 = 100_000_000_000
 
-    /// A store in a folder of its own, and a clock.
+    /// A store in a folder of its own, and clocks.
     private final class Fixture: Sendable {
         let folder = FileManager.default.temporaryDirectory.appending(path: "ledger-\(UUID().uuidString)")
         let day = Mutex(LedgerTests.day)
+        /// What a clock says that nobody sets.
+        let uptime = Mutex(Duration.zero)
+        private let start = ContinuousClock.now
 
         func store(maxBytes: Int = 1 << 30) throws -> StoreEnvironment {
             var options = StoreOptions()
@@ -25,11 +28,16 @@ import Testing
             return try StoreEnvironment(path: folder.path, tables: Ledger.tables, options: options)
         }
 
-        func ledger(_ store: StoreEnvironment, usdPerDay: Double = 100) throws -> Ledger {
+        func ledger(
+            _ store: StoreEnvironment, usdPerDay: Double = 100, removalAge: Duration = .zero
+        ) throws -> Ledger {
             try Ledger(
                 store: store, logger: Self.logger, now: { [self] in day.withLock { $0 * 86_400_000 + 1_000 } },
-                removalAge: .zero, limit: { $0 == "token" ? usdPerDay : 0 })
+                uptime: { [self] in start + uptime.withLock { $0 } }, removalAge: removalAge,
+                limit: { $0 == "token" ? usdPerDay : 0 })
         }
+
+        func set(day number: UInt64) { day.withLock { $0 = number } }
 
         static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
@@ -229,14 +237,123 @@ import Testing
         }
     }
 
-    @Test func aFullStoreLosesNoSettlement() async throws {
-        let fixture = Fixture()
-        // Room for a while.
-        let store = try fixture.store(maxBytes: 1 << 20)
-        let ledger = try fixture.ledger(store)
-        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+    /// Until it is on disk.
+    private static func spend(_ amount: UInt64, of ledger: Ledger) async throws {
+        let hold = try #require(try ledger.reserve(payer, model: "m", least: amount, most: amount))
         #expect(await hold.stored() == nil)
-        // Tenants fill the store up.
+        ledger.settle(hold, of: payer, cost: amount, answers: 1, promptTokens: 1, completionTokens: 1)
+        #expect(await ledger.flush() == nil)
+    }
+
+    @Test(arguments: [0, 19_970] as [UInt64])
+    func aClockThatIsSetRightAfterTheStartOpensNoSpentDay(wrong: UInt64) async throws {
+        let fixture = Fixture()
+        let before = try fixture.store()
+        let earlier = try fixture.ledger(before, usdPerDay: 1)
+        try await Self.spend(900_000_000, of: earlier)
+        let unsettled = try #require(
+            try earlier.reserve(Self.payer, model: "m", least: 60_000_000, most: 60_000_000))
+        #expect(await unsettled.stored() == nil)
+        await before.close()
+        fixture.set(day: wrong)
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        try await Self.spend(1_000_000_000, of: ledger)
+        fixture.set(day: Self.day)
+        let rest = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(rest.amount == 40_000_000)
+        #expect(await rest.stored() == nil)
+        await store.close()
+    }
+
+    @Test func whatWasSpentOfADayAheadIsCountedWhenThatDayComes() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        try await Self.spend(1_000, of: ledger)
+        fixture.set(day: Self.day + 3)
+        try await Self.spend(600_000_000, of: ledger)
+        var open: [Hold] = []
+        for _ in 0..<2 {
+            let hold = try #require(
+                try ledger.reserve(Self.payer, model: "m", least: 100_000_000, most: 100_000_000))
+            #expect(await hold.stored() == nil)
+            open.append(hold)
+        }
+        fixture.set(day: Self.day)
+        try await Self.spend(1_000, of: ledger)
+        ledger.settle(open[0], of: Self.payer, cost: 50_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        #expect(await ledger.flush() == nil)
+        for day in Self.day + 1...Self.day + 2 {
+            fixture.set(day: day)
+            try await Self.spend(1_000_000_000, of: ledger)
+        }
+        fixture.set(day: Self.day + 3)
+        // 650 million are charged, and 100 million are set aside for the answer under way.
+        let rest = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(rest.amount == 250_000_000)
+        ledger.settle(open[1], of: Self.payer, cost: 30_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        let freed = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(freed.amount == 70_000_000)
+        await store.close()
+    }
+
+    @Test func whatIsNotOnDiskYetIsCountedToo() async throws {
+        let fixture = Fixture()
+        // Nothing can be written.
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        await store.close()
+        fixture.set(day: Self.day + 3)
+        ledger.settle(nil, of: Self.payer, cost: 400_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        #expect(await ledger.flush() != nil)
+        fixture.set(day: Self.day)
+        ledger.settle(nil, of: Self.payer, cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
+        fixture.set(day: Self.day + 3)
+        let rest = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(rest.amount == 600_000_000)
+        #expect(await rest.stored() != nil)
+    }
+
+    @Test func whatIsSettledWhileTheClockIsAheadIsFreeWhenItIsBack() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        let hold = try #require(
+            try ledger.reserve(Self.payer, model: "m", least: 1_000_000_000, most: 1_000_000_000))
+        #expect(await hold.stored() == nil)
+        fixture.set(day: Self.day + 3)
+        ledger.settle(hold, of: Self.payer, cost: 400_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        fixture.set(day: Self.day)
+        let rest = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(rest.amount == 600_000_000)
+        await store.close()
+    }
+
+    @Test func midnightCountsNothingTwice() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        let yesterdays = try #require(
+            try ledger.reserve(Self.payer, model: "m", least: 1_000_000_000, most: 1_000_000_000))
+        fixture.set(day: Self.day + 1)
+        let all = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(all.amount == 1_000_000_000)
+        for hold in [yesterdays, all] {
+            #expect(await hold.stored() == nil)
+            ledger.settle(
+                hold, of: Self.payer, cost: 300_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        }
+        let rest = try #require(try ledger.reserve(Self.payer, model: "m", least: 1, most: 1_000_000_000))
+        #expect(rest.amount == 700_000_000)
+        #expect(await rest.stored() == nil)
+        let days = try await ledger.usage(GetUsageRequest()).days
+        #expect(days.map(\.chargedNanoUsd) == [300_000_000, 1_000_000_000])
+        await store.close()
+    }
+
+    /// More than it takes, and much more than a smaller batch would find room for.
+    private static func fill(_ ledger: Ledger) async {
         var tenant = 0
         while await ledger.flush() == nil, tenant < 100_000 {
             for _ in 0..<200 {
@@ -246,11 +363,20 @@ import Testing
                     completionTokens: 1)
             }
         }
-        // Much more than a smaller batch would find room for.
         for number in 0..<2_000 {
             ledger.settle(
                 nil, of: Payer(tenant: "late \(number)"), cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
         }
+    }
+
+    @Test func aFullStoreLosesNoSettlement() async throws {
+        let fixture = Fixture()
+        // Room for a while.
+        let store = try fixture.store(maxBytes: 1 << 20)
+        let ledger = try fixture.ledger(store)
+        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+        #expect(await hold.stored() == nil)
+        await Self.fill(ledger)
         ledger.settle(hold, of: Self.payer, cost: 3, answers: 1, promptTokens: 1, completionTokens: 1)
         await expectFailure(.resourceExhausted) {
             let next = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
@@ -265,6 +391,69 @@ import Testing
         let row = try await Self.row(try fixture.ledger(again))
         #expect(row.chargedNanoUsd == 5 && row.unsettledNanoUsd == 5)
         await again.close()
+    }
+
+    @Test func aHoldThatWasNotStoredLeavesNoKeyBehind() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store(maxBytes: 1 << 20)
+        let ledger = try fixture.ledger(store)
+        await Self.fill(ledger)
+        // Settled once the caller was told, and before.
+        for isTold in [true, false] {
+            var holds: [Hold] = []
+            for _ in 0..<50 {
+                holds.append(try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5)))
+            }
+            for hold in holds {
+                if isTold { #expect(await hold.stored() != nil) }
+                ledger.settle(hold, of: Self.payer, cost: 0, answers: 0, promptTokens: 0, completionTokens: 0)
+            }
+            for hold in holds { #expect(await hold.stored() != nil) }
+        }
+        #expect(await ledger.flush() != nil)
+        #expect(ledger.unwrittenSettlements == 0)
+        await store.close()
+    }
+
+    @Test func aClockThatIsFarAheadForAMomentRemovesNothing() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, removalAge: .seconds(3_600))
+        let open = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+        #expect(await open.stored() == nil)
+        fixture.uptime.withLock { $0 = .seconds(7_200) }
+        for day in [Self.day, Self.day + 500, Self.day] {
+            fixture.set(day: day)
+            ledger.settle(nil, of: Self.payer, cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
+            #expect(await ledger.flush() == nil)
+        }
+        let first = try #require(try await ledger.usage(GetUsageRequest()).days.first)
+        #expect(first.day == "2024-10-04" && first.answers == 2)
+        #expect(first.reservedNanoUsd == 5 && first.chargedNanoUsd == 7)
+        await store.close()
+    }
+
+    @Test func reservationsOfALongRunStayUntilTheyAreSettled() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, removalAge: .seconds(3_600))
+        let old = try #require(try ledger.reserve(Self.payer, model: "m", least: 5, most: 5))
+        #expect(await old.stored() == nil)
+        fixture.set(day: Self.day + 500)
+        let new = try #require(try ledger.reserve(Self.payer, model: "m", least: 6, most: 6))
+        #expect(await new.stored() == nil)
+        fixture.uptime.withLock { $0 = .seconds(7_200) }
+        ledger.settle(nil, of: Self.payer, cost: 1, answers: 1, promptTokens: 1, completionTokens: 1)
+        #expect(await ledger.flush() == nil)
+        // The old day is gone.
+        #expect(try await ledger.usage(GetUsageRequest()).days.map(\.day) == ["2026-02-16"])
+        // To a later process they are an earlier one's, which go by their day, not by when that began.
+        let next = try fixture.ledger(store, removalAge: .seconds(3_600))
+        let request = GetUsageRequest(unsettled: true)
+        #expect(try await next.usage(request).unsettled.map(\.nanoUsd) == [5, 6])
+        fixture.uptime.withLock { $0 = .seconds(14_400) }
+        #expect(try await next.usage(request).unsettled.map(\.nanoUsd) == [6])
+        await store.close()
     }
 
     @Test func oldDaysGo() async throws {

@@ -3,6 +3,9 @@ import Testing
 
 /// The sums of one day, against a plain model of them.
 @Suite struct SpendingTests {
+    /// No clock has been there before.
+    private static func nothing(of day: UInt64) -> [String: Spending.Account] { [:] }
+
     @Test func whatIsSetAsideNeverPassesTheLimit() {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("spending: seed \(seed)")
@@ -42,10 +45,10 @@ import Testing
     @Test func aDayThatIsOverOpensNoMore() {
         var spending = Spending(day: 7)
         #expect(spending.reserve(least: 10, most: 10, of: "t", limit: 10) == .granted(10))
-        spending.advance(to: 6)
+        spending.advance(to: 6, load: Self.nothing)
         #expect(spending.day == 7)
         #expect(spending.reserve(least: 1, most: 1, of: "t", limit: 10) == .later(left: 0))
-        spending.advance(to: 8)
+        spending.advance(to: 8, load: Self.nothing)
         // What was set aside yesterday is yesterday's.
         spending.settle(reserved: 10, cost: 10, of: "t", day: 7)
         #expect(spending.account(of: "t").charged == 0 && spending.account(of: "t").reserved == 0)
@@ -56,15 +59,44 @@ import Testing
         var spending = Spending(day: 7)
         #expect(spending.reserve(least: 10, most: 10, of: "t", limit: 10) == .granted(10))
         spending.settle(reserved: 10, cost: 10, of: "t", day: 7)
-        spending.advance(to: 40)
+        spending.advance(to: 40, load: Self.nothing)
         #expect(spending.reserve(least: 1, most: 1, of: "t", limit: 10) == .granted(1))
-        spending.advance(to: 7)
+        spending.advance(to: 7, load: Self.nothing)
         #expect(spending.day == 7)
         #expect(spending.reserve(least: 1, most: 1, of: "t", limit: 10) == .spent(left: 0))
         // Days go on as ever.
-        spending.advance(to: 8)
-        spending.advance(to: 7)
+        spending.advance(to: 8, load: Self.nothing)
+        spending.advance(to: 7, load: Self.nothing)
         #expect(spending.day == 8 && spending.account(of: "t").charged == 0)
+    }
+
+    @Test func whatIsSettledWhileTheClockIsAheadIsOfTheDayThatItLeft() {
+        var spending = Spending(day: 7)
+        #expect(spending.reserve(least: 10, most: 10, of: "t", limit: 10) == .granted(10))
+        spending.advance(to: 40, load: Self.nothing)
+        spending.settle(reserved: 10, cost: 4, of: "t", day: 7)
+        #expect(spending.account(of: "t") == Spending.Account())
+        spending.advance(to: 7, load: Self.nothing)
+        #expect(spending.account(of: "t") == Spending.Account(charged: 4))
+        #expect(spending.reserve(least: 1, most: 10, of: "t", limit: 10) == .granted(6))
+    }
+
+    @Test func everyDayThatBeginsIsLoadedAndTheOneThatWasLeftIsKept() {
+        var spending = Spending(day: 7, accounts: ["t": Spending.Account(charged: 7)])
+        var loaded: [UInt64] = []
+        func stored(of day: UInt64) -> [String: Spending.Account] {
+            loaded.append(day)
+            return ["t": Spending.Account(charged: day, reserved: 1)]
+        }
+        for (clock, day) in [(10, 10), (10, 10), (9, 10), (8, 8), (7, 8), (9, 9), (10, 10)] as [(UInt64, UInt64)] {
+            spending.advance(to: clock, load: stored)
+            #expect(spending.day == day && spending.account(of: "t") == Spending.Account(charged: day, reserved: 1))
+        }
+        #expect(loaded == [10, 8, 9, 10])
+        spending.advance(to: 20, load: stored)
+        spending.advance(to: 10, load: stored)
+        #expect(spending.account(of: "t") == Spending.Account(charged: 10, reserved: 1))
+        #expect(loaded == [10, 8, 9, 10, 20])
     }
 
     @Test func sumsDoNotOverflow() {
