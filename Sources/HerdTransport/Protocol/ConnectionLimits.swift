@@ -54,7 +54,10 @@ package struct ConnectionLimits: Sendable {
     /// The same while calls are shed, which goes fast: what is not looked at waits.
     static let sheddingTurnTime = TimeAmount.milliseconds(2)
 
-    /// The least of that for one of many connections of a caller: reading costs as much by then.
+    /// How many connections that always have more to say may have such turns; more of them have shorter ones.
+    static let longTurns = 8
+
+    /// The least of that for one of many: reading costs as much by then.
     static let shortestTurnTime = TimeAmount.microseconds(100)
 
     /// How long others have before the connection goes on.

@@ -55,10 +55,11 @@ struct ConnectionPressure {
     // MARK: - Input
 
     /// How long a turn may take: while calls are shed, long enough that reading them is worth it, but not for each of many
-    /// connections of one caller, for all of whose turns the others wait.
+    /// connections, of one caller or of all, for all of whose turns the others wait.
     var turnTime: TimeAmount {
         guard isShedding, let share else { return ConnectionLimits.turnTime }
-        let part = ConnectionLimits.sheddingTurnTime.nanoseconds / Int64(max(1, share.connections))
+        let sharing = max(share.connections, loop.backlogged / ConnectionLimits.longTurns, 1)
+        let part = ConnectionLimits.sheddingTurnTime.nanoseconds / Int64(sharing)
         return max(.nanoseconds(part), ConnectionLimits.shortestTurnTime)
     }
 

@@ -35,7 +35,7 @@ package final class LoopPressure: @unchecked Sendable {
     private let limit: Int64
     private var shares: [String: Share] = [:]
     /// Connections that have more than one turn's worth waiting.
-    private var backlogged = 0
+    private(set) var backlogged = 0
 
     /// Bytes that were read before it was their connection's turn.
     private var bytesAhead = 0
