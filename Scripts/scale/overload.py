@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import herd
@@ -40,9 +41,9 @@ class Round:
         return self.tool.load(*self.route, "--connections", self.options.connections, *arguments, "--seconds", seconds, "--warm-up", warm_up, "--seed", self.seed,
                               may_fail=True)
 
-    def beside(self, *arguments: object, token: str) -> subprocess.Popen:
-        """A load of few calls, which gets its core whenever it wants it."""
-        command = ["taskset", "-c", measure.LOAD_CORE, *herd.at_once(), self.options.bin / "herd-load", "--server",
+    def beside(self, *arguments: object, token: str, prefix: Sequence[str] = ()) -> subprocess.Popen:
+        """A load of few calls."""
+        command = ["taskset", "-c", measure.LOAD_CORE, *prefix, self.options.bin / "herd-load", "--server",
                    self.tool.address, "--json", *arguments, "--connections", 1, "--seconds", self.options.seconds,
                    "--warm-up", 1]
         return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -60,7 +61,9 @@ class Round:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            health = self.beside("--workload", "echo", "--rate", 100, token=os.environ["HERD_TOKEN"])
+            # Its latencies count, so it does not wait for its core.
+            health = self.beside("--workload", "echo", "--rate", 100, token=os.environ["HERD_TOKEN"],
+                                 prefix=herd.at_once())
             modest = self.beside(*self.route, "--rate", MODEST, "--seed", 7, token=self.modest)
             report = self.load("--rate", round(rate), seconds=self.options.seconds)
             return report, json.loads(health.communicate()[0]), json.loads(modest.communicate()[0]), most

@@ -54,6 +54,8 @@ package final class LoopPressure: @unchecked Sendable {
     private var use: ThreadUse?
     /// The same when it was last looked at.
     private var lastUse: ThreadUse?
+    /// Nanoseconds that callers were charged since then.
+    private var charged: Int64 = 0
     /// Somebody waited for its turn since the last round, which a loop may well sleep over.
     private var hadBacklog = false
     /// In how many rounds it slept, since when.
@@ -144,7 +146,7 @@ package final class LoopPressure: @unchecked Sendable {
         shedSince = now
         lastShed = now
         lastRound = now
-        (use, lastUse) = (nil, nil)
+        (use, lastUse, charged) = (nil, nil, 0)
         sleeps = (0, now)
         level = Double(Self.roundTime.nanoseconds) / Double(max(1, backlogged))
     }
@@ -211,8 +213,10 @@ package final class LoopPressure: @unchecked Sendable {
         if cost > Self.longCall.nanoseconds {
             // The caller does not pay for what others did with the processor meanwhile.
             let use = use()
-            if let lastUse { cost = min(cost, use.busy - lastUse.busy) }
-            lastUse = use
+            if let lastUse { cost = min(cost, max(0, use.busy - lastUse.busy - charged)) }
+            (lastUse, charged) = (use, 0)
+        } else {
+            charged += cost
         }
         share.credit -= cost
     }
@@ -226,7 +230,7 @@ package final class LoopPressure: @unchecked Sendable {
     package func roundEnded(use: ThreadUse, now: NIODeadline) {
         isInRound = false
         lastRound = now
-        lastUse = use
+        (lastUse, charged) = (use, 0)
         defer { self.use = use }
         guard let last = self.use else { return }
         let busy = use.busy - last.busy
