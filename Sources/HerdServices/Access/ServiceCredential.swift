@@ -77,7 +77,7 @@ final class ServiceCredential: Sendable {
             fresh = try Reading(path)
         } catch {
             state.withLockedValue { $0.hasFailed = true }
-            guard signature != before || !hadFailed else { return false }
+            guard signature != before else { return false }
             throw error
         }
         // Those that were there keep their names, and with them the connections that came with them.
