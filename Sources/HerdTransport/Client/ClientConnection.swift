@@ -25,8 +25,8 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     package let eventLoop: any EventLoop
-    private let peer: String
-    private let outbox = Outbox<ClientInput>()
+    let peer: String
+    let outbox = Outbox<ClientInput>()
     private let callCounter = Atomic<Int>(0)
     private let greetedFlag = Atomic<Bool>(false)
     private let limits: ConnectionLimits
@@ -35,22 +35,22 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     private let onEvent: @Sendable (ClientConnection, Event) -> Void
 
     // Everything below is touched on the event loop only; that is what makes the class Sendable.
-    private var machine = ClientStateMachine<ClientCall>()
+    var machine = ClientStateMachine<ClientCall>()
     private var input: FrameInput
-    private var output = FrameOutput()
-    private var taken: [ClientInput] = []
+    var output = FrameOutput()
+    var taken: [ClientInput] = []
     private var timer = WakeTimer()
-    private var keepAlive: KeepAlive
-    private var context: ChannelHandlerContext?
+    var keepAlive: KeepAlive
+    var context: ChannelHandlerContext?
     private var helloDeadline = NIODeadline.distantFuture
     private var closeDeadline = NIODeadline.distantFuture
     /// Calls that wait for the connection or for others to end, because the server takes so many at once.
-    private var waiting = WaitingCalls()
-    private var isLeaving = false
+    var waiting = WaitingCalls()
+    var isLeaving = false
     /// Waiting calls are being sent, which flushing may ask for anew.
-    private var isSending = false
+    var isSending = false
     /// No call is sent any more.
-    private var hasFailed = false
+    var hasFailed = false
     /// What the newest PING came with that is not answered, because the server does not take what it is sent.
     private var owedPong: [UInt8]?
     /// What went wrong with the channel, to be told when it closes.
@@ -296,110 +296,14 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         return .success([UInt8](end.payload))
     }
 
-    private func finish(_ call: ClientCall, _ outcome: ClientOutcome) {
+    func finish(_ call: ClientCall, _ outcome: ClientOutcome) {
         // Whoever sees the call ended has room for another one.
         call.finish(outcome) { callCounter.wrappingSubtract(1, ordering: .relaxed) }
     }
 
-    // MARK: - Calls
-
-    private func receiveInput() {
-        outbox.takeAll(&taken)
-        for item in taken {
-            switch item {
-            case .start(let call):
-                if !call.isFinished { waiting.append(call) }
-            case .cancel(let call): cancelCall(call)
-            case .credit(let call, let credit):
-                guard let token = call.token, machine.addCredit(credit, to: token) else { continue }
-                output.append(Frame(.credit, call: token.id, credit: credit))
-            case .handBack:
-                if machine.isAwaitingHello {
-                    failWaiting(CallError(.unavailable, "\(peer) has not answered yet, another server has"))
-                }
-            case .retire: leave(isStopping: false)
-            case .close:
-                fail(CallError(.cancelled, "the client was closed"))
-                context?.close(promise: nil)
-            }
-        }
-        taken.removeAll(keepingCapacity: taken.count <= 1024)
-        sendWaiting()
-        flush()
-        setTimer()
-        retireIfDone()
-    }
-
-    /// Sends the calls that wait, as many as the server takes.
-    private func sendWaiting() {
-        if hasFailed || isLeaving {
-            return failWaiting(CallError(.unavailable, "the connection to \(peer) takes no more calls"))
-        }
-        sendAsManyAsTaken()
-        guard keepAlive.isResting, machine.openCalls > 0 else { return }
-        if keepAlive.callOpened(at: .now()) == .ping { output.append(Frame(.ping)) }
-    }
-
-    /// No more than the socket takes, too: requests wait as they are, rather than a second time in its buffers.
-    private func sendAsManyAsTaken() {
-        guard !isSending, !waiting.isEmpty, let channel = context?.channel, channel.isWritable else { return }
-        isSending = true
-        while machine.hasRoom, let call = waiting.popFirst() {
-            send(call)
-            if output.count > Self.longestBurst {
-                flush()
-                if !channel.isWritable { break }
-            }
-        }
-        isSending = false
-    }
-
-    /// In bytes, give or take a frame.
-    private static let longestBurst = 256 << 10
-
-    private func send(_ call: ClientCall) {
-        guard !call.isCancelled else { return finish(call, .cancelled(.neverStarted)) }
-        var frame = Frame(.request, method: call.method, metadata: call.metadata, credit: call.credit)
-        if call.deadline != .distantFuture {
-            frame.timeoutMicroseconds = UInt64(clamping: (call.deadline - .now()).nanoseconds / 1000)
-            // A call with nothing left is never sent: 0 would ask for the server's default.
-            if frame.timeoutMicroseconds == 0 { return finish(call, .expired(.neverStarted)) }
-        }
-        // With the longest id, so that the check does not depend on it.
-        frame.call = .max
-        let length = frame.packedSize(payloadCount: call.payload.count)
-        guard length <= machine.maximumFrameLength else {
-            let error = CallError.overFrameLimit(length, limit: machine.maximumFrameLength)
-            return finish(call, .failure(error, .neverStarted))
-        }
-        let token = machine.start(deadline: call.deadline, credit: call.credit) { _ in call }
-        call.sent(as: token)
-        frame.call = token.id
-        output.append(frame, payloadCount: call.payload.count) { target in
-            call.payload.withUnsafeBytes { target.copyMemory(from: $0) }
-        }
-    }
-
-    private func cancelCall(_ call: ClientCall) {
-        guard let token = call.token else {
-            // It still waits here, or is about to be started and will be found to have its outcome.
-            finish(call, .cancelled(.neverStarted))
-            waiting.wasTakenBack()
-            return
-        }
-        if machine.cancel(token) {
-            output.append(Frame(.cancel, call: token.id))
-            finish(call, .cancelled(.possiblyStarted))
-        }
-    }
-
-    private func failWaiting(_ error: CallError) {
-        while let call = waiting.popFirst() { finish(call, .failure(error, .neverStarted)) }
-    }
-
     // MARK: - Time
 
-    private func setTimer() {
+    func setTimer() {
         let calls = min(machine.earliestDeadline, waiting.earliestDeadline)
         let due = min(min(calls, keepAlive.deadline), min(helloDeadline, closeDeadline))
         timer.wake(at: due, on: eventLoop, self)
@@ -433,7 +337,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
         retireIfDone()
     }
 
-    private func flush() {
+    func flush() {
         guard !output.isEmpty, let context, context.channel.isActive else { return }
         let bytes = output.take()
         context.writeAndFlush(NIOAny(bytes), promise: nil)
@@ -442,14 +346,14 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
 
     // MARK: - The end
 
-    private func leave(isStopping: Bool) {
+    func leave(isStopping: Bool) {
         guard !isLeaving, !hasFailed else { return }
         isLeaving = true
         onEvent(self, .leaving(isStopping: isStopping))
     }
 
     /// A connection that takes no calls is closed with its last one.
-    private func retireIfDone() {
+    func retireIfDone() {
         guard isLeaving, !hasFailed, machine.openCalls == 0, waiting.isEmpty else { return }
         fail(CallError(.unavailable, "the connection to \(peer) is closed"))
         timer.cancel()
@@ -457,7 +361,7 @@ package final class ClientConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     /// Fails everything: the sent calls with `error`, the others as never started.
-    private func fail(_ error: CallError) {
+    func fail(_ error: CallError) {
         guard !hasFailed else { return }
         hasFailed = true
         output.discard()

@@ -15,52 +15,52 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     let outbox = Outbox<ServerOutput>()
 
     // Everything below is touched on the event loop only; that is what makes the class Sendable.
-    private let dispatcher: any CallDispatcher
+    let dispatcher: any CallDispatcher
     private let greeting: [String: String]
-    private let statistics: ConnectionStatistics
+    let statistics: ConnectionStatistics
     /// Nil where nothing is shed.
     private var pressure: ConnectionPressure?
     /// Bytes that came while others were handled.
     private var lateBytes = ByteBuffer()
     /// Why the connection is not to be served at all.
     private let refusal: GoAway?
-    private var machine: ServerStateMachine<ServerCall>
-    private var liveness: Liveness
-    private var input: FrameInput
-    private var output = FrameOutput()
-    private var taken: [ServerOutput] = []
-    private var timer = WakeTimer()
-    private var context: ChannelHandlerContext?
-    private var helloDeadline = NIODeadline.distantFuture
+    var machine: ServerStateMachine<ServerCall>
+    var liveness: Liveness
+    var input: FrameInput
+    var output = FrameOutput()
+    var taken: [ServerOutput] = []
+    var timer = WakeTimer()
+    var context: ChannelHandlerContext?
+    var helloDeadline = NIODeadline.distantFuture
     /// When a drain ends the calls that are still open.
-    private var abandonDeadline = NIODeadline.distantFuture
+    var abandonDeadline = NIODeadline.distantFuture
     /// When a drained connection stops waiting for the client to close it.
-    private var lingerDeadline = NIODeadline.distantFuture
+    var lingerDeadline = NIODeadline.distantFuture
     /// When the connection is closed whether or not the client has seen all of it.
-    private var closeDeadline = NIODeadline.distantFuture
+    var closeDeadline = NIODeadline.distantFuture
     /// When the last bytes came, be they handled or kept.
     private var lastRead = NIODeadline.uptimeNanoseconds(0)
     /// Whether input is handled; if not, it is kept, and the channel is not read.
-    private var isReading = true
-    private var isChannelRead = true
-    private var isHandling = false
+    var isReading = true
+    var isChannelRead = true
+    var isHandling = false
     /// When the connection's turn began: input is handled for a while only, then other connections are looked at.
     private var turnStart: NIODeadline?
     private var framesOfTurn = 0
     /// The turn is over; the connection is not read until `nextTurn`, which is set when all was sent.
-    private var isTurnOver = false
-    private var nextTurn = NIODeadline.distantFuture
-    private var isFlushing = false
+    var isTurnOver = false
+    var nextTurn = NIODeadline.distantFuture
+    var isFlushing = false
     /// A frame ended in the bytes that are handled now.
     private var hasEndedFrame = false
     /// Bytes were moved since memory was last given back.
-    private var isWarm = false
+    var isWarm = false
     /// All bytes handed to the channel.
-    private var bytesWritten: UInt64 = 0
+    var bytesWritten: UInt64 = 0
     /// What the statistics do not know yet.
-    private var uncounted = (received: 0, sent: 0)
+    var uncounted = (received: 0, sent: 0)
     /// Bytes moved since the dispatcher was last told of freed memory.
-    private var bytesMoved = 0
+    var bytesMoved = 0
 
     /// - Parameters:
     ///   - name: What the server's HELLO calls it.
@@ -232,7 +232,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         isReading = false
     }
 
-    private func endTurn() {
+    func endTurn() {
         turnStart = nil
         pressure?.turnBegan()
     }
@@ -287,7 +287,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     }
 
     /// Whether the channel is read while it is not the connection's turn: only what is here can be seen to wait.
-    private var readsAhead: Bool {
+    var readsAhead: Bool {
         guard let loop = pressure?.loop, isTurnOver, context?.channel.isWritable == true else { return false }
         return loop.mayReadAhead(input.byteCount)
     }
@@ -295,7 +295,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     // MARK: - Input
 
     /// Handles frames, which count as having come when the last bytes did, however long they were held back.
-    private func handleInput(
+    func handleInput(
         at now: NIODeadline, byteCount: Int,
         _ body: (inout FrameInput, (FrameView) -> FrameInput.Continuation) -> FrameInput.Outcome
     ) {
@@ -359,328 +359,12 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             return false
         }
     }
-
-    // MARK: - Answers on the event loop
-
-    /// Answers a dispatched request with one packed message of `payloadCount` bytes.
-    package func reply(to id: UInt64, payloadCount: Int, _ writePayload: (UnsafeMutableRawBufferPointer) -> Void) {
-        // A few bytes of header at most: exact only where it matters.
-        if payloadCount > limits.maximumFrameLength - 64 {
-            let length = Frame.endWireSize(call: id, payloadCount: payloadCount) - Frame.lengthPrefixSize
-            if length > limits.maximumFrameLength {
-                return fail(id, .overFrameLimit(length, limit: limits.maximumFrameLength))
-            }
-        }
-        output.appendEnd(call: id, payloadCount: payloadCount, writePayload)
-    }
-
-    /// Answers a dispatched request with an error.
-    package func fail(_ id: UInt64, _ error: CallError) {
-        output.append(limits.endFrame(call: id, error))
-    }
-
-    /// Opens a dispatched request that is answered later; `start` begins its work and gives it to `ServerCall.run`.
-    ///
-    /// - Parameters:
-    ///   - credit: The request's; 0 stands for 64.
-    ///   - endsWithDrain: Whether the call ends as soon as the server drains, as a watch does, which never ends itself.
-    ///   - onEnd: Called once when the call is over, before its client can know.
-    package func open(
-        _ id: UInt64, deadline: NIODeadline, credit: UInt32, endsWithDrain: Bool,
-        onEnd: (@Sendable () -> Void)? = nil, start: (ServerCall) -> Void
-    ) {
-        var opened: ServerCall?
-        _ = machine.open(id, deadline: deadline) { token in
-            let call = ServerCall(
-                token: token, credit: credit == 0 ? Frame.defaultCredit : credit, endsWithDrain: endsWithDrain,
-                onEnd: onEnd, connection: self)
-            opened = call
-            return call
-        }
-        if let opened { start(opened) }
-        setTimer()
-    }
-
-    private func stop(_ call: ServerCall, _ reason: CallError) {
-        if machine.openCalls == 0 { liveness.called(at: .now()) }
-        call.stop(reason)
-        fail(call.token.id, reason)
-    }
-
-    // MARK: - Answers from other threads
-
-    /// Asks the event loop to send what is in the outbox.
-    func emptyOutbox() {
-        eventLoop.execute { self.sendOutbox() }
-    }
-
-    /// Asks it to do so at `due`, where nothing makes it do so before.
-    func emptyOutbox(at due: NIODeadline) {
-        eventLoop.scheduleTask(deadline: due) { [weak self] in
-            self?.outbox.lookIsDue()
-            self?.sendOutbox()
-        }
-    }
-
-    private func sendOutbox() {
-        outbox.takeAll(&taken)
-        for item in taken {
-            switch item {
-            case .message(let token, let bytes):
-                if machine.isOpen(token) { output.append(wireBytes: bytes) }
-            case .end(let token, let bytes):
-                if machine.finish(token) { output.append(wireBytes: bytes) }
-            }
-            // In pieces: a thousand long answers at once must not make one buffer.
-            if output.count > ConnectionLimits.maximumUnsentBytes { write() }
-        }
-        taken.removeAll(keepingCapacity: taken.count <= 1024)
-        if machine.openCalls == 0 {
-            liveness.called(at: .now())
-            setTimer()
-        }
-        flush()
-        warmUp()
-    }
-
-    // MARK: - Back-pressure
-
-    private func flush() {
-        if abandonDeadline != .distantFuture, machine.openCalls == 0, lingerDeadline == .distantFuture { part() }
-        write()
-        resolveCongestion()
-    }
-
-    private func write() {
-        guard let context else { return output.discard() }
-        guard !output.isEmpty else { return }
-        let bytes = output.take()
-        let count = bytes.readableBytes
-        bytesWritten += UInt64(count)
-        uncounted.sent += count
-        if uncounted.received + uncounted.sent >= 64 << 10 { publishTransfer() }
-        isFlushing = true
-        context.writeAndFlush(NIOAny(bytes), promise: nil)
-        isFlushing = false
-        output.reuse(bytes)
-    }
-
-    private func publishTransfer() {
-        statistics.transferred(received: uncounted.received, sent: uncounted.sent)
-        bytesMoved += uncounted.received + uncounted.sent
-        uncounted = (0, 0)
-    }
-
-    /// Reads on, and lets streams go on, if and only if the socket keeps up with what is to be sent; does not read while
-    /// it is not the connection's turn.
-    private func resolveCongestion() {
-        guard let context else { return }
-        let isWritable = context.channel.isWritable
-        if outbox.resolveCongestion(isStalled: !isWritable) {
-            machine.forEachCall { $0.wake() }
-        }
-        guard !machine.hasEnded else { return }
-        let isToRead = isWritable && !isTurnOver
-        if isToRead != isReading {
-            isReading = isToRead
-            if isReading && !isHandling {
-                // Frames that were held back; in the middle of handling that goes on by itself.
-                handleInput(at: .now(), byteCount: input.byteCount) { input, handle in input.resume(handle) }
-                endTurn()
-                write()
-                return resolveCongestion()
-            }
-        }
-        guard !isHandling else { return }
-        readChannel(isReading || readsAhead)
-        if isTurnOver && nextTurn == .distantFuture {
-            // Counted from here, lest it be due at once, in the same round of the event loop.
-            nextTurn = .now() + ConnectionLimits.turnPause
-            timer.wake(at: nextTurn, on: eventLoop, self)
-        }
-    }
-
-    private func readChannel(_ isRead: Bool) {
-        guard isRead != isChannelRead else { return }
-        isChannelRead = isRead
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: isRead)
-    }
-
-    // MARK: - Time
-
-    private func setTimer() {
-        let ending = min(abandonDeadline, min(lingerDeadline, closeDeadline))
-        var due = min(min(machine.earliestDeadline, nextTurn), min(helloDeadline, ending))
-        if !machine.hasEnded {
-            due = min(due, liveness.due(hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello))
-            if isWarm { due = min(due, liveness.quietAt) }
-        }
-        timer.wake(at: due, on: eventLoop, self)
-    }
-
-    private func timerRang() {
-        timer.rang()
-        let now = NIODeadline.now()
-        if closeDeadline <= now {
-            context?.close(promise: nil)
-            return
-        }
-        if nextTurn <= now {
-            nextTurn = .distantFuture
-            isTurnOver = false
-        }
-        checkLiveness(at: now)
-        if helloDeadline <= now {
-            helloDeadline = .distantFuture
-            if let reason = machine.helloTimedOut() { end(reason) }
-        }
-        for (_, call) in machine.expire(at: now) {
-            stop(call, CallError(.deadlineExceeded, "the deadline passed before the call was done"))
-        }
-        if abandonDeadline <= now { abandon { _ in true } }
-        if lingerDeadline <= now && unsentBytes > 0 {
-            // It still takes answers, or pauses: the drain's own end and keep-alive say how long that may go on.
-            lingerDeadline = now + ConnectionLimits.lingerTime
-        }
-        if lingerDeadline <= now || abandonDeadline <= now { close() }
-        flush()
-        setTimer()
-    }
-
-    private func checkLiveness(at now: NIODeadline) {
-        guard !machine.hasEnded else { return }
-        // Before anything is concluded from silence.
-        let due = liveness.due(hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello)
-        if due <= now || liveness.isQuiet(at: now) { noteProgress(at: now) }
-        while !machine.hasEnded {
-            switch liveness.check(at: now, hasCalls: machine.openCalls > 0, isGreeted: !machine.isAwaitingHello) {
-            case .none:
-                if isWarm && liveness.isQuiet(at: now) { giveMemoryBack() }
-                return
-            case .ping: ping()
-            case .giveUp: end(.halfOpen(after: (limits.keepaliveInterval + limits.keepaliveTimeout).text))
-            case .frameOverdue: end(.frameTimeout(after: limits.frameTimeout.text))
-            case .sendAway:
-                guard let goAway = machine.sendAway(after: limits.idleTimeout.text) else { continue }
-                statistics.ended(.idle)
-                output.append(goAway.frame)
-                part()
-            }
-        }
-    }
-
-    private func ping() {
-        machine.pinged()
-        output.append(Frame(.ping))
-    }
-
-    /// How many bytes the system has not taken yet.
-    private var unsentBytes: Int {
-        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
-    /// Notes how much of what was sent the peer's system has taken.
-    private func noteProgress(at now: NIODeadline) {
-        guard let context else { return }
-        let unsent = unsentBytes
-        let inFlight = SocketQueue.unacknowledgedBytes(of: context.channel)
-        let rest = UInt64(clamping: unsent + inFlight)
-        liveness.took(bytes: bytesWritten - min(bytesWritten, rest), rest: rest, at: now)
-    }
-
-    /// Bytes were moved: sees to it that the memory they took is given back once it is quiet.
-    private func warmUp() {
-        guard !isWarm else { return }
-        isWarm = true
-        setTimer()
-    }
-
-    /// Gives back what was kept so that the next burst finds it.
-    private func giveMemoryBack() {
-        isWarm = false
-        publishTransfer()
-        input.giveMemoryBack()
-        output.giveMemoryBack()
-        taken = []
-        outbox.giveMemoryBack()
-        tellOfFreedMemory()
-    }
-
-    private func tellOfFreedMemory() {
-        guard bytesMoved > ConnectionLimits.minimumFreedBytes else { return }
-        bytesMoved = 0
-        dispatcher.freedMemory()
-    }
-
-    // MARK: - The end
-
-    /// Takes no more calls, lets the open ones end, closes: with the client where it closes when it has no open call,
-    /// else once it has answered a PING sent after the last call, so that late requests get to know that they were not
-    /// started.
-    ///
-    /// - Parameter timeout: When calls still open get END UNAVAILABLE.
-    package func drain(timeout: TimeAmount) {
-        guard !machine.hasEnded else { return }
-        if let goAway = machine.drain() { output.append(goAway.frame) }
-        abandonDeadline = min(abandonDeadline, .now() + timeout)
-        abandon { $0.endsWithDrain }
-        flush()
-        setTimer()
-    }
-
-    /// The last call of a connection that takes no more has ended: waits for what the client sent before it knew.
-    private func part() {
-        if machine.beginParting() { ping() }
-        lingerDeadline =
-            .now() + (machine.isAwaitingHello ? ConnectionLimits.silentLingerTime : ConnectionLimits.lingerTime)
-        setTimer()
-    }
-
-    /// Ends open calls with END UNAVAILABLE, because the server stops.
-    private func abandon(_ isMeant: (ServerCall) -> Bool) {
-        for (_, call) in machine.abandon(isMeant) {
-            stop(call, CallError(.unavailable, "the server stopped before the call was done"))
-        }
-    }
-
-    /// Sends what is to be sent, lets the client see it, closes.
-    private func close() {
-        if machine.isAwaitingHello { output.append(GoAway.stopped.frame) }
-        _ = machine.end()
-        write()
-        context?.close(mode: .output, promise: nil)
-        helloDeadline = .distantFuture
-        abandonDeadline = .distantFuture
-        lingerDeadline = .distantFuture
-        closeDeadline = .now() + ConnectionLimits.discardTime
-        setTimer()
-    }
-
-    /// Ends the connection for a reason: GOAWAY, no more writing, input thrown away for a second, close.
-    ///
-    /// Closing with unread input would reset the connection, and the client would never see the GOAWAY.
-    private func end(_ reason: GoAway) {
-        for (_, call) in machine.end() {
-            call.stop(CallError(.cancelled, "the connection ended: \(reason.message)"))
-        }
-        statistics.ended(reason.cause)
-        output.append(reason.frame)
-        isReading = true
-        readChannel(true)
-        close()
-    }
 }
 
 /// What a call asks its connection to send.
 enum ServerOutput: Sendable {
     case message(CallToken, [UInt8])
     case end(CallToken, [UInt8])
-}
-
-extension ServerConnection: NIOScheduledCallbackHandler {
-    package func handleScheduledCallback(eventLoop: some EventLoop) {
-        timerRang()
-    }
 }
 
 extension ServerStateMachine.Refusal {

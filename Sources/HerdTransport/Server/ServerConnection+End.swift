@@ -1,0 +1,61 @@
+import HerdFrames
+package import NIOCore
+
+/// Draining, parting and closing.
+extension ServerConnection {
+    /// Takes no more calls, lets the open ones end, closes: with the client where it closes when it has no open call,
+    /// else once it has answered a PING sent after the last call, so that late requests get to know that they were not
+    /// started.
+    ///
+    /// - Parameter timeout: When calls still open get END UNAVAILABLE.
+    package func drain(timeout: TimeAmount) {
+        guard !machine.hasEnded else { return }
+        if let goAway = machine.drain() { output.append(goAway.frame) }
+        abandonDeadline = min(abandonDeadline, .now() + timeout)
+        abandon { $0.endsWithDrain }
+        flush()
+        setTimer()
+    }
+
+    /// The last call of a connection that takes no more has ended: waits for what the client sent before it knew.
+    func part() {
+        if machine.beginParting() { ping() }
+        lingerDeadline =
+            .now() + (machine.isAwaitingHello ? ConnectionLimits.silentLingerTime : ConnectionLimits.lingerTime)
+        setTimer()
+    }
+
+    /// Ends open calls with END UNAVAILABLE, because the server stops.
+    func abandon(_ isMeant: (ServerCall) -> Bool) {
+        for (_, call) in machine.abandon(isMeant) {
+            stop(call, CallError(.unavailable, "the server stopped before the call was done"))
+        }
+    }
+
+    /// Sends what is to be sent, lets the client see it, closes.
+    func close() {
+        if machine.isAwaitingHello { output.append(GoAway.stopped.frame) }
+        _ = machine.end()
+        write()
+        context?.close(mode: .output, promise: nil)
+        helloDeadline = .distantFuture
+        abandonDeadline = .distantFuture
+        lingerDeadline = .distantFuture
+        closeDeadline = .now() + ConnectionLimits.discardTime
+        setTimer()
+    }
+
+    /// Ends the connection for a reason: GOAWAY, no more writing, input thrown away for a second, close.
+    ///
+    /// Closing with unread input would reset the connection, and the client would never see the GOAWAY.
+    func end(_ reason: GoAway) {
+        for (_, call) in machine.end() {
+            call.stop(CallError(.cancelled, "the connection ended: \(reason.message)"))
+        }
+        statistics.ended(reason.cause)
+        output.append(reason.frame)
+        isReading = true
+        readChannel(true)
+        close()
+    }
+}
