@@ -1,6 +1,7 @@
 package import ArgumentParser
 package import HerdClient
 import HerdMessages
+import HerdPolicy
 
 package struct UsageCommand: ServiceCommand {
     package static let configuration = CommandConfiguration(
@@ -34,6 +35,9 @@ package struct UsageCommand: ServiceCommand {
 
     package func validate() throws {
         guard day == nil || days == nil else { throw ValidationError("give --day or --days, not both") }
+        guard day.map({ CalendarDay($0) == nil }) != true else {
+            throw ValidationError("--day must be a day written YYYY-MM-DD, not '\(day?.prefix(40) ?? "")'")
+        }
         guard (1...400).contains(days ?? 1) else {
             throw ValidationError("--days must be 1 to 400, not \(days ?? 0)")
         }

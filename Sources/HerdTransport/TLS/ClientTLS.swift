@@ -54,13 +54,13 @@ package final class ClientTLS: Sendable {
         TLSPolicy.apply(to: &configuration)
         if !files.authorities.isEmpty {
             configuration.trustRoots = .certificates(
-                try TLSPolicy.certificates(at: files.authorities, called: "the servers' authority"))
+                try TLSPolicy.authorities(at: files.authorities, called: "the servers' authority"))
         }
         guard files.certificate.isEmpty == files.key.isEmpty else {
             throw TLSFileError("a client certificate and its key go together; name both files or none")
         }
         if !files.certificate.isEmpty {
-            configuration.certificateChain = try TLSPolicy.certificates(
+            configuration.certificateChain = try TLSPolicy.chain(
                 at: files.certificate, called: "the client's certificate"
             ).map { .certificate($0) }
             configuration.privateKey = .privateKey(try TLSPolicy.key(at: files.key, called: "the client's key"))

@@ -83,14 +83,14 @@ package final class ServerTLS: Sendable {
     private static func read(_ files: ServerTLSFiles) throws(TLSFileError) -> State {
         // Before they are read: what is written meanwhile is read the next time.
         let signatures = signatures(files)
-        let certificates = try TLSPolicy.certificates(at: files.certificate, called: "the server's certificate")
+        let certificates = try TLSPolicy.chain(at: files.certificate, called: "the server's certificate")
         let key = try TLSPolicy.key(at: files.key, called: "the server's key")
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
         TLSPolicy.apply(to: &configuration)
         if !files.clientAuthorities.isEmpty {
             configuration.trustRoots = .certificates(
-                try TLSPolicy.certificates(at: files.clientAuthorities, called: "the clients' authority"))
+                try TLSPolicy.authorities(at: files.clientAuthorities, called: "the clients' authority"))
             // A client without a certificate may have a token.
             configuration.certificateVerification = .optionalVerification
         }

@@ -18,22 +18,31 @@ enum TLSPolicy {
         configuration.shutdownTimeout = ConnectionLimits.discardTime
     }
 
-    /// The certificates of a file, the first of which is in force now.
-    static func certificates(at path: String, called name: String) throws(TLSFileError) -> [NIOSSLCertificate] {
-        let certificates: [NIOSSLCertificate]
-        do {
-            certificates = try NIOSSLCertificate.fromPEMFile(path)
-        } catch {
+    /// The certificates of a file, the first of which, the owner's, is in force now.
+    static func chain(at path: String, called name: String) throws(TLSFileError) -> [NIOSSLCertificate] {
+        let certificates = try certificates(at: path, called: name)
+        guard certificates[0].isInForce else { throw notInForce(path, name, certificates[0]) }
+        return certificates
+    }
+
+    /// Those of a file that are in force now: a bundle of many authorities is likely to hold one that has expired.
+    static func authorities(at path: String, called name: String) throws(TLSFileError) -> [NIOSSLCertificate] {
+        let certificates = try certificates(at: path, called: name)
+        let inForce = certificates.filter(\.isInForce)
+        guard !inForce.isEmpty else { throw notInForce(path, name, certificates[0]) }
+        return inForce
+    }
+
+    private static func certificates(at path: String, called name: String) throws(TLSFileError) -> [NIOSSLCertificate] {
+        guard let certificates = try? NIOSSLCertificate.fromPEMFile(path), !certificates.isEmpty else {
             throw unreadable(path, name, "certificate")
         }
-        guard let first = certificates.first else { throw unreadable(path, name, "certificate") }
-        let now = time(nil)
-        guard first.notValidBefore <= now, now < first.notValidAfter else {
-            throw TLSFileError(
-                "\(name) '\(path)' is not in force now: it \(now < first.notValidAfter ? "begins later" : "has expired"); "
-                    + "put a new one there")
-        }
         return certificates
+    }
+
+    private static func notInForce(_ path: String, _ name: String, _ certificate: NIOSSLCertificate) -> TLSFileError {
+        let what = time(nil) < certificate.notValidAfter ? "begins later" : "has expired"
+        return TLSFileError("\(name) '\(path)' is not in force now: it \(what); put a new one there")
     }
 
     static func key(at path: String, called name: String) throws(TLSFileError) -> NIOSSLPrivateKey {
@@ -59,6 +68,13 @@ enum TLSPolicy {
                 "the certificate '\(certificate)' and its key can't be used together: \(error); is the key the "
                     + "certificate's own?")
         }
+    }
+}
+
+extension NIOSSLCertificate {
+    fileprivate var isInForce: Bool {
+        let now = time(nil)
+        return notValidBefore <= now && now < notValidAfter
     }
 }
 #endif

@@ -104,9 +104,19 @@ private struct EncryptedServer {
             let untrusting = try TestAuthority(
                 in: FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).made())
             defer { try? FileManager.default.removeItem(at: untrusting.folder) }
+            // As bundles of many authorities are: the first of them has expired.
+            let expired = try server.authority.sign("expired", for: "DNS:expired.test", isExpired: true).certificate
+            let bundle = server.authority.path("bundle.pem")
+            try [expired, server.authority.authority].map { try String(contentsOfFile: $0, encoding: .utf8) }.joined()
+                .write(toFile: bundle, atomically: true, encoding: .utf8)
             let cases: [(String, StatusCode, (inout TransportSecurity) -> Void)] = [
                 ("by an address that the certificate is not for", .unavailable, { _ in }),
                 ("by name", .ok, { $0.serverName = "herd.test" }),
+                (
+                    "a bundle with one that has expired", .ok,
+                    { ($0.serverName, $0.authorityFile) = ("herd.test", bundle) }
+                ),
+                ("none that has not", .failedPrecondition, { $0.authorityFile = expired }),
                 ("by another name", .unavailable, { $0.serverName = "other.test" }),
                 ("another authority", .unavailable, { $0.authorityFile = untrusting.authority }),
                 ("the system's authorities", .unavailable, { $0.authorityFile = "" }),

@@ -89,7 +89,7 @@ import Testing
                 #expect(refused.status == 64, "\(wrong): \(refused.errors)")
             }
             let day = try await money.herd.ctl(["usage", "--day", "today"])
-            #expect(day.status == 64 && day.errors.contains("YYYY-MM-DD"), "\(day.errors)")
+            #expect(day.status == 64 && day.errors.contains("--day must be a day written YYYY-MM-DD"), "\(day.errors)")
         }
     }
 

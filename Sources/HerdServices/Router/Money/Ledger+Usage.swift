@@ -35,8 +35,9 @@ extension Ledger {
     ) throws -> GetUsageResponse {
         var held: [LedgerBatch.Row: Held] = [:]
         try transaction.scan(Self.reservations) { record in
+            try Self.checkCancellation()
             guard let reservation = try? ReservationRecord(stored: try record.value()),
-                days.contains(reservation.day)
+                days.contains(reservation.day), request.token.isEmpty || reservation.token == request.token
             else { return .next }
             let row = LedgerBatch.Row(
                 day: reservation.day, payer: Payer(token: reservation.token, tenant: reservation.tenant))
@@ -58,7 +59,7 @@ extension Ledger {
         var spent: (day: UInt64, token: String, amount: UInt64)?
         var response = GetUsageResponse()
         var last: [UInt8] = []
-        try transaction.scan(Self.accounts, range) { record in
+        try Self.scanAccounts(of: request.token, range, in: transaction) { record in
             let key = try record.key()
             guard let day = Self.day(ofKey: key), day <= days.upperBound else { return .stop }
             guard var account = try? AccountRecord(stored: try record.value()),
@@ -80,6 +81,35 @@ extension Ledger {
             return .next
         }
         return response
+    }
+
+    /// Visits everybody's rows, or those of one token, which are few among them: day by day, only they are read.
+    private static func scanAccounts(
+        of token: String, _ range: ScanRange, in transaction: borrowing some ReadableTransaction & ~Copyable,
+        _ body: (borrowing Record<[UInt8]>) throws -> ScanStep
+    ) throws {
+        var isOver = false
+        func visit(_ record: borrowing Record<[UInt8]>) throws -> ScanStep {
+            try checkCancellation()
+            let step = try body(record)
+            isOver = step == .stop
+            return step
+        }
+        guard !token.isEmpty else { return try transaction.scan(accounts, range, visit) }
+        var range = range
+        while !isOver, let key = try transaction.firstKey(of: accounts, range), let day = day(ofKey: key), day < .max {
+            var rows = range
+            rows.prefix = OrderedBytes().adding(day).adding(token).bytes
+            // Where the range begins before them.
+            if rows.start?.starts(with: rows.prefix) == false { rows.start = nil }
+            try transaction.scan(accounts, rows, visit)
+            range = try .from(OrderedBytes().adding(day + 1))
+        }
+    }
+
+    /// Who took the call back, or had it end, does not have everything read.
+    private static func checkCancellation() throws(CallError) {
+        if Task.isCancelled { throw CallError(.cancelled, "the caller took the call back") }
     }
 
     private static func spent(
@@ -110,6 +140,7 @@ extension Ledger {
         }
         var response = GetUsageResponse()
         try transaction.scan(Self.reservations, range) { record in
+            try Self.checkCancellation()
             guard let stored = try? ReservationRecord(stored: try record.value()), stored.run != run,
                 days.contains(stored.day), request.token.isEmpty || stored.token == request.token,
                 request.tenant.isEmpty || stored.tenant == request.tenant

@@ -9,12 +9,12 @@ import Testing
 
 /// The ledger on a real store, which is left as it is at any moment and opened again.
 @Suite struct LedgerTests {
-    private static let payer = Payer(token: "token", tenant: "acme")
-    private static let day: UInt64 = 20_000
+    static let payer = Payer(token: "token", tenant: "acme")
+    static let day: UInt64 = 20_000
     private static let limit: UInt64 = 100_000_000_000
 
     /// A store in a folder of its own, and clocks.
-    private final class Fixture: Sendable {
+    final class Fixture: Sendable {
         let folder = FileManager.default.temporaryDirectory.appending(path: "ledger-\(UUID().uuidString)")
         let day = Mutex(LedgerTests.day)
         /// What a clock says that nobody sets.
@@ -170,27 +170,6 @@ import Testing
         // Others, and what costs nothing, go on.
         #expect(try ledger.reserve(Payer(token: "other"), model: "m", least: 1 << 60, most: 1 << 60) == nil)
         #expect(try ledger.reserve(Self.payer, model: "m", least: 0, most: 0) == nil)
-        await store.close()
-    }
-
-    @Test func theTenantsOfATokenShareItsDay() async throws {
-        let fixture = Fixture()
-        let store = try fixture.store()
-        let ledger = try fixture.ledger(store, usdPerDay: 1)
-        for (tenant, cost) in [("a", UInt64(300_000_000)), ("b", 500_000_000)] {
-            let payer = Payer(token: "token", tenant: tenant)
-            let hold = try #require(try ledger.reserve(payer, model: "m", least: cost, most: cost))
-            #expect(await hold.stored() == nil)
-            ledger.settle(hold, of: payer, cost: cost, answers: 1, promptTokens: 1, completionTokens: 1)
-        }
-        let open = try #require(
-            try ledger.reserve(Payer(token: "token", tenant: "b"), model: "m", least: 1, most: 150_000_000))
-        #expect(await open.stored() == nil)
-        let days = try await ledger.usage(GetUsageRequest()).days
-        #expect(days.map(\.tenant) == ["a", "b"] && days.map(\.chargedNanoUsd) == [300_000_000, 650_000_000])
-        #expect(days.map(\.reservedNanoUsd) == [0, 150_000_000])
-        #expect(days.map(\.remainingNanoUsd) == [50_000_000, 50_000_000])
-        #expect(try await ledger.usage(GetUsageRequest(tenant: "a")).days.map(\.remainingNanoUsd) == [50_000_000])
         await store.close()
     }
 
