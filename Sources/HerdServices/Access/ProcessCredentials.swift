@@ -22,6 +22,7 @@ package struct ProcessCredentials: Sendable {
         service = try Self.configured(configuration)
         routerGuard = nil
         tls = try configuration.tls.server()
+        try configuration.links.check()
         linkSecurity = configuration.links.security
     }
 
@@ -97,6 +98,8 @@ package struct ProcessCredentials: Sendable {
         let rules = try CertificateRules(new.access.clientCertificates)
         _ = try Self.configured(new)
         let fresh = try new.tls.server()
+        // Of services in one process nobody dials another over TLS.
+        if routerGuard == nil { try new.links.check() }
         let (tls, limits) = (tls, new.server)
         // Where clients can't show certificates before the next start, nobody is to be asked for one.
         let asksForCertificates = tls != nil && fresh != nil

@@ -63,6 +63,16 @@ package struct LinkSettings: Sendable, Equatable {
         }
     }
 
+    /// Reads the files, to see whether they are right; nothing is kept of them.
+    func check() throws(ConfigurationError) {
+        guard !caFile.isEmpty else { return }
+        do throws(TLSFileError) {
+            try ClientTLS(ClientTLSFiles(authorities: caFile, certificate: certificateFile, key: keyFile)).prepare()
+        } catch {
+            throw ConfigurationError("links: \(error)")
+        }
+    }
+
     var security: TransportSecurity? {
         guard !caFile.isEmpty else { return nil }
         var security = TransportSecurity()

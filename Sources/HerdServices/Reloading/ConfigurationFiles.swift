@@ -5,6 +5,8 @@ package enum ConfigurationFiles {
     /// - Throws: what is wrong, naming the key or the file.
     package static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
         _ = try ProcessCredentials.of(role, configuration)
+        // The same file may be for services in processes of their own, too.
+        if role == .all { try configuration.links.check() }
         if role == .all || role == .scorer {
             _ = try judgePrompt(configuration.scorer.promptsDir)
             if !configuration.embeddingTable.isEmpty {

@@ -155,6 +155,7 @@ import Testing
             ("router:\n  http_listen: [\"0.0.0.0:7611\"]\n", "server.http_public"),
             ("tls:\n  certificate_file: /nonexistent\n  key_file: /nonexistent\n", "/nonexistent"),
             ("access:\n  service_credential_file: /nonexistent\n", "/nonexistent"),
+            ("links:\n  ca_file: /nonexistent\n", "links: the servers' authority '/nonexistent'"),
             ("refiner:\n  prompts_dir: /nonexistent\n", "/nonexistent"),
             ("embedding:\n  table: /nonexistent\n", "embedding.table"),
         ] {

@@ -1,5 +1,7 @@
+import HerdFrames
 import HerdMessages
 import HerdServices
+import HerdStore
 import Testing
 
 /// Reports of what was used.
@@ -59,7 +61,7 @@ extension LedgerTests {
                         "2024-10-04 x", "2024-10-04 y", "2024-10-06 x", "2024-10-06 y", "2024-10-07 x", "2024-10-07 y",
                     ], "pages of \(size)")
         }
-        let some = GetUsageRequest(firstDay: "2024-10-05", lastDay: "2024-10-06", tenant: "y", token: "token")
+        let some = GetUsageRequest(tenant: "y", token: "token", firstDay: "2024-10-05", lastDay: "2024-10-06")
         #expect(try await ledger.usage(some).days.map(\.day) == ["2024-10-06"])
         #expect(try await ledger.usage(GetUsageRequest(token: "nobody")).days.isEmpty)
         #expect(try await ledger.usage(GetUsageRequest()).days.count == 18)
