@@ -155,7 +155,9 @@ package final class RouterProcess: Service, Reloadable {
             return try router.routeCached(request, tenant: context.tenant)
         } _: { request, context in
             if !context.tenant.isEmpty { try Check.name(context.tenant, field: "the metadata 'tenant'") }
-            return try await answering { try await router.route(request, tenant: context.tenant) }
+            return try await answering {
+                try await router.route(request, tenant: context.tenant, remaining: context.remaining)
+            }
         }
         server.unary(Router.feedback) { request, context in
             try await answering {

@@ -110,7 +110,9 @@ final class RouterService: Sendable {
                 packed.withUnsafeBytes(reply)
                 return .answered
             }
-            return .later { _ in try await answering { try await self.route(missed) } }
+            return .later { context in
+                try await answering { try await self.route(missed, remaining: context.remaining) }
+            }
         }
     }
 
@@ -125,10 +127,11 @@ final class RouterService: Sendable {
 
     /// Answers a request whose prediction is not cached from its bytes, with the scorer's; the long way where the herd has
     /// changed meanwhile, and as the policy says where the scorer can't tell.
-    private func route(_ missed: MissedRoute) async throws -> [UInt8] {
+    private func route(_ missed: MissedRoute, remaining: Duration) async throws -> [UInt8] {
         let record: [UInt8]
         do {
-            record = try await predictedRecord(of: missed.text, under: missed.fingerprint, with: missed.predictor)
+            record = try await predictedRecord(
+                of: missed.text, under: missed.fingerprint, with: missed.predictor, remaining: remaining)
         } catch let error as CallError {
             try Task.checkCancellation()
             let view = view.current
@@ -141,7 +144,7 @@ final class RouterService: Sendable {
         // What cannot be ranked from the bytes has a prediction of its own all the same.
         guard let predictor = view.predictor, let prediction = CachedPrediction(record: record, of: predictor),
             cache.fingerprint(tenant: tenant, predictor: predictor, text: plan.prompt.text) == missed.fingerprint
-        else { return try await route(request, tenant: tenant).pack() }
+        else { return try await route(request, tenant: tenant, remaining: remaining).pack() }
         let decision = try RoutedDecision(plan, view: view, predictor: predictor, prediction: prediction)
         return log(
             made(decision, plan: plan, fingerprint: missed.fingerprint, tenant: tenant, cached: false)
@@ -150,14 +153,14 @@ final class RouterService: Sendable {
 
     /// Asks the scorer for a prediction, once for all who ask at the same time, and keeps it.
     private func predictedRecord(
-        of text: String, under fingerprint: UInt128, with predictor: FollowedPredictor
+        of text: String, under fingerprint: UInt128, with predictor: FollowedPredictor, remaining: Duration
     ) async throws -> [UInt8] {
         let (cache, follower) = (cache, follower)
         if let record = try recordHere(of: text, under: fingerprint, with: predictor) { return record }
         return try await predictions.value(for: fingerprint) {
             // Landed between the look into the cache and here.
             if let landed = cache.recent(fingerprint) { return landed }
-            let record = try await follower.predict(text, with: predictor).record
+            let record = try await follower.predict(text, with: predictor, remaining: remaining).record
             cache.put(record, under: fingerprint)
             return record
         }
@@ -191,19 +194,21 @@ final class RouterService: Sendable {
         return response
     }
 
-    /// Asks the scorer and, where it can't tell, falls back as the policy says.
-    func route(_ request: RouteRequest, tenant: String) async throws -> RouteResponse {
-        let decided = log(try await decide(request, tenant: tenant))
+    /// Asks the scorer and, where it can't tell in the time that is left, falls back as the policy says.
+    func route(_ request: RouteRequest, tenant: String, remaining: Duration) async throws -> RouteResponse {
+        let decided = log(try await decide(request, tenant: tenant, remaining: remaining))
         if !request.session.isEmpty { keepSession(request.session, with: decided.response.model, tenant: tenant) }
         return decided.response
     }
 
     /// Decides; `log` gives the decision its id. Whoever runs the model tells the session which one that was.
     ///
-    /// - Parameter needs: what running the chosen model asks of it.
-    func decide(_ request: RouteRequest, needs: RequestNeeds = RequestNeeds(), tenant: String) async throws
-        -> MadeDecision
-    {
+    /// - Parameters:
+    ///   - needs: what running the chosen model asks of it.
+    ///   - remaining: what is left of the call's time.
+    func decide(
+        _ request: RouteRequest, needs: RequestNeeds = RequestNeeds(), tenant: String, remaining: Duration
+    ) async throws -> MadeDecision {
         let view = view.current
         let plan = try RoutePlan(request, needs: needs, view: view)
         guard let predictor = view.predictor else {
@@ -218,7 +223,8 @@ final class RouterService: Sendable {
         }
         let record: [UInt8]
         do {
-            record = try await predictedRecord(of: text, under: fingerprint, with: predictor)
+            record = try await predictedRecord(
+                of: text, under: fingerprint, with: predictor, remaining: remaining)
         } catch let error as CallError {
             // A call taken back or out of time is not worth an answer that nobody waits for.
             try Task.checkCancellation()

@@ -89,6 +89,42 @@ struct ScorerFaultTests {
         }
     }
 
+    @Test("frozen or slow, for callers in a hurry", .timeLimit(.minutes(1)), arguments: [true, false])
+    func slow(isFrozen: Bool) async throws {
+        let model = try await ModelServer.scripted("one two three four")
+        try await RestartHerd.with(model: model) { herd in
+            let client = try herd.client()
+            defer { client.close() }
+            _ = try await client.call(Router.route, Self.known)
+            herd.signal(SIGSTOP, .scorer)
+            // Slow: it gets on for a moment after each 700 ms.
+            let pace = Task {
+                while !isFrozen, !Task.isCancelled {
+                    try? await Task.sleep(for: .milliseconds(700))
+                    herd.signal(SIGCONT, .scorer)
+                    try? await Task.sleep(for: .milliseconds(10))
+                    herd.signal(SIGSTOP, .scorer)
+                }
+            }
+            // Nobody else tells the router that it is slow: each gets the fallback in the time it has.
+            for (number, milliseconds) in [200, 1_000, 300, 1_000, 1_000, 300].enumerated() {
+                let reply = try await client.call(
+                    Router.route, RouteRequest(prompt: "in a hurry \(number) \(isFrozen)"),
+                    timeout: .milliseconds(milliseconds))
+                #expect(isFrozen ? reply.degraded : !reply.model.isEmpty, "number \(number)")
+            }
+            try await eventually("the router finds out") {
+                let new = RouteRequest(prompt: "another \(UInt64.random(in: 0...UInt64.max))")
+                _ = try await client.call(Router.route, new, timeout: .seconds(1))
+                return try await client.call(Admin.health, HealthRequest()).reasons == ["the scorer does not answer"]
+            }
+            pace.cancel()
+            await pace.value
+            herd.signal(SIGCONT, .scorer)
+            try await Self.hasRecovered(herd)
+        }
+    }
+
     @Test("restarted with an older predictor version", .timeLimit(.minutes(1)))
     func older() async throws {
         let model = try await ModelServer.scripted("one two three four")

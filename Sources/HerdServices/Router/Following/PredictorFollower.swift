@@ -14,8 +14,12 @@ final class PredictorFollower: Sendable {
     private static let table = Table<String>("followed_predictor")
     static let tables = [table.id]
     private static let key = "in_force"
-    /// A prediction takes well under a millisecond; a scorer that needs this long is away.
-    private static let predictionTimeout = Duration.seconds(2)
+    /// A prediction takes well under a millisecond; nobody waits longer for one, nor for more than half of the time that a
+    /// call has left, so that there is some for the policy's fallback.
+    private static let longestPatience = Duration.seconds(2)
+    private static let leastPatience = Duration.milliseconds(50)
+    /// A scorer that needs this long is as good as away.
+    private static let silence = Duration.milliseconds(500)
     private static let watchTimeout = Duration.seconds(3_600)
     private static let longestPause = Duration.milliseconds(500)
 
@@ -28,7 +32,9 @@ final class PredictorFollower: Sendable {
     private let logger: Logger
     private let connected = Atomic<Bool>(false)
     /// Whether it let a prediction wait too long and has not answered since: it is slow, or frozen, or its machine is gone.
+    /// Changed while `isProbed` is held, so that no scorer is held for silent that nobody looks after.
     private let silent = Atomic<Bool>(false)
+    private let isProbed = NIOLockedValueBox(false)
     private let followed: NIOLockedValueBox<FollowedPredictor?>
     private let changed: @Sendable (FollowedPredictor?) -> Void
 
@@ -111,45 +117,61 @@ final class PredictorFollower: Sendable {
         connected.store(false, ordering: .relaxed)
     }
 
+    /// - Parameter remaining: What is left of the time of whoever asks.
     /// - Throws: `CallError`; UNAVAILABLE at once while the scorer is away.
-    func predict(_ text: String, with predictor: FollowedPredictor) async throws -> CachedPrediction {
+    func predict(
+        _ text: String, with predictor: FollowedPredictor, remaining: Duration
+    ) async throws -> CachedPrediction {
         guard isScorerAvailable else { throw Self.isAway }
+        let patience = min(Self.longestPatience, max(Self.leastPatience, remaining / 2))
         let reply: PredictResponse
         do throws(CallError) {
-            reply = try await client.call(
-                Scorer.predict, Self.request(text, predictor), timeout: Self.predictionTimeout)
+            reply = try await client.call(Scorer.predict, Self.request(text, predictor), timeout: patience)
         } catch {
-            if error.code == .deadlineExceeded, !Task.isCancelled { isSilent(predictor) }
+            if error.code == .deadlineExceeded, !Task.isCancelled { doubt(predictor, after: patience) }
             throw error
         }
         return try Self.prediction(reply, of: predictor)
     }
 
     /// One prediction that came too late is enough: no other call waits for the scorer until it answers again, which is found
-    /// out beside them.
-    private func isSilent(_ predictor: FollowedPredictor) {
-        guard !silent.exchange(true, ordering: .relaxed) else { return }
-        logger.warning(
-            "the scorer does not answer; cached predictions and fallbacks are served",
-            metadata: ["version": "\(predictor.version)", "seconds": "\(Self.predictionTimeout.components.seconds)"])
+    /// out beside them. After a short wait that is first found out, too.
+    private func doubt(_ predictor: FollowedPredictor, after wait: Duration) {
+        let isFirst = isProbed.withLockedValue { isProbed in
+            if wait >= Self.silence { fallSilent(predictor) }
+            defer { isProbed = true }
+            return !isProbed
+        }
+        guard isFirst else { return }
         Task { [weak self] in
             while let self {
                 do throws(CallError) {
                     _ = try await client.call(
-                        Scorer.predict, Self.request("probe", predictor), timeout: Self.predictionTimeout)
+                        Scorer.predict, Self.request("probe", predictor), timeout: Self.silence)
                     return answersAgain()
                 } catch {
                     // Whatever else it says, it answers; where it is gone the watch finds out when it is back.
                     if error.code != .deadlineExceeded { return answersAgain() }
                 }
+                isProbed.withLockedValue { _ in fallSilent(predictor) }
                 try? await Task.sleep(for: Self.longestPause)
             }
         }
     }
 
+    private func fallSilent(_ predictor: FollowedPredictor) {
+        guard !silent.exchange(true, ordering: .relaxed) else { return }
+        logger.warning(
+            "the scorer does not answer; cached predictions and fallbacks are served",
+            metadata: ["version": "\(predictor.version)"])
+    }
+
     private func answersAgain() {
-        silent.store(false, ordering: .relaxed)
-        logger.notice("the scorer answers again, or its connection has ended")
+        let wasSilent = isProbed.withLockedValue { isProbed in
+            isProbed = false
+            return silent.exchange(false, ordering: .relaxed)
+        }
+        if wasSilent { logger.notice("the scorer answers again, or its connection has ended") }
     }
 
     /// Whether `predictHere` is for a text of that length.

@@ -47,7 +47,8 @@ struct RefineCall {
         if request.model.isEmpty {
             let decided = router.log(
                 try await router.decide(
-                    route, needs: RequestNeeds(running: request.options), tenant: context.tenant))
+                    route, needs: RequestNeeds(running: request.options), tenant: context.tenant,
+                    remaining: context.remaining))
             route = route.withoutFlags(decided.plan)
             refinement.prompt = route.prompt
             refinement.messages = route.messages

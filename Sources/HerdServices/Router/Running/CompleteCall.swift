@@ -58,7 +58,8 @@ struct CompleteCall {
         }
         let asWritten = try ChatRequest(prompt: route.prompt, messages: route.messages, options: request.options)
         made = try await router.decide(
-            route, needs: RequestNeeds(running: request.options), tenant: context.tenant)
+            route, needs: RequestNeeds(running: request.options), tenant: context.tenant,
+            remaining: context.remaining)
         self.route = route.withoutFlags(made.plan)
         var chat =
             made.plan.prompt.flags == nil
