@@ -97,10 +97,10 @@ struct ScorerFaultTests {
             defer { client.close() }
             _ = try await client.call(Router.route, Self.known)
             herd.signal(SIGSTOP, .scorer)
-            // Slow: it gets on for a moment after each 700 ms.
+            // Slow: it gets on for a moment after each 1.5 s.
             let pace = Task {
                 while !isFrozen, !Task.isCancelled {
-                    try? await Task.sleep(for: .milliseconds(700))
+                    try? await Task.sleep(for: .milliseconds(1_500))
                     herd.signal(SIGCONT, .scorer)
                     try? await Task.sleep(for: .milliseconds(10))
                     herd.signal(SIGSTOP, .scorer)
