@@ -14,6 +14,7 @@ package struct UsageCommand: ServiceCommand {
 
             EXAMPLES
               herdctl usage --days 7 --tenant acme
+              herdctl usage --days 31 --by tenant
               herdctl usage --day 2026-11-22 --json
               herdctl usage --unsettled
             """)
@@ -26,6 +27,8 @@ package struct UsageCommand: ServiceCommand {
     var day: String?
     @Option(help: "So many days up to today; 30 if nothing else is said.")
     var days: Int?
+    @Option(help: "Sum up all the days by tenant or by token.")
+    var by: UsageGrouping?
     @Flag(help: "List what was set aside for answers of which nobody knows what they cost.")
     var unsettled = false
     @OptionGroup package var connection: ConnectionOptions
@@ -34,6 +37,7 @@ package struct UsageCommand: ServiceCommand {
     package init() {}
 
     package func validate() throws {
+        guard by == nil || !unsettled else { throw ValidationError("--by sums up days, not what --unsettled lists") }
         guard day == nil || days == nil else { throw ValidationError("give --day or --days, not both") }
         guard day.map({ CalendarDay($0) == nil }) != true else {
             throw ValidationError("--day must be a day written YYYY-MM-DD, not '\(day?.prefix(40) ?? "")'")
@@ -58,8 +62,32 @@ package struct UsageCommand: ServiceCommand {
             all.unsettled += page.unsettled
             all.next = page.next
         } while !all.next.isEmpty
+        if let by { all.days = by.sums(of: all.days) }
         let found = all
-        try output.print(found) { unsettled ? Self.text(found.unsettled) : Self.text(found.days) }
+        try output.print(found) {
+            if let by { return Self.text(found.days, by: by) }
+            return unsettled ? Self.text(found.unsettled) : Self.text(found.days)
+        }
+    }
+
+    private static func text(_ sums: [UsageOfDay], by grouping: UsageGrouping) -> String {
+        if sums.isEmpty { return "Nothing was used.\n" }
+        var table = TextTable([
+            (grouping.rawValue.uppercased(), .left), ("ANSWERS", .right), ("TOKENS IN", .right), ("TOKENS OUT", .right),
+            ("CHARGED $", .right), ("OPEN $", .right), ("UNSETTLED $", .right),
+        ])
+        func add(_ name: String, _ sum: UsageOfDay) {
+            table.add([
+                name, "\(sum.answers)", "\(sum.promptTokens)", "\(sum.completionTokens)", dollars(sum.chargedNanoUsd),
+                dollars(sum.reservedNanoUsd), dollars(sum.unsettledNanoUsd),
+            ])
+        }
+        for sum in sums {
+            let name = grouping.name(of: sum)
+            add(name.isEmpty ? (grouping == .tenant ? "-" : "anybody") : name, sum)
+        }
+        add("ALL", sums.dropFirst().reduce(sums[0]) { $0.adding($1) })
+        return table.text
     }
 
     private static func text(_ days: [UsageOfDay]) -> String {
@@ -104,5 +132,39 @@ package struct UsageCommand: ServiceCommand {
         var digits = "\(1_000_000_000 + rest)".dropFirst()
         while digits.count > 2, digits.last == "0" { digits.removeLast() }
         return "\(whole).\(digits)"
+    }
+}
+
+/// What rows of usage are summed up by.
+enum UsageGrouping: String, ExpressibleByArgument, CaseIterable {
+    case tenant
+    case token
+
+    func name(of row: UsageOfDay) -> String { self == .tenant ? row.tenant : row.token }
+
+    /// One row for each name, in the order of the names; what does not hold for all of its days is left out.
+    func sums(of days: [UsageOfDay]) -> [UsageOfDay] {
+        var sums: [String: UsageOfDay] = [:]
+        for day in days {
+            var row = day
+            (row.day, row.limitNanoUsd, row.remainingNanoUsd) = ("", 0, 0)
+            if self == .tenant { row.token = "" } else { row.tenant = "" }
+            let name = name(of: day)
+            sums[name] = sums[name]?.adding(row) ?? row
+        }
+        return sums.sorted { $0.key < $1.key }.map(\.value)
+    }
+}
+
+extension UsageOfDay {
+    fileprivate func adding(_ other: UsageOfDay) -> UsageOfDay {
+        var sum = self
+        sum.answers += other.answers
+        sum.promptTokens += other.promptTokens
+        sum.completionTokens += other.completionTokens
+        sum.chargedNanoUsd += other.chargedNanoUsd
+        sum.reservedNanoUsd += other.reservedNanoUsd
+        sum.unsettledNanoUsd += other.unsettledNanoUsd
+        return sum
     }
 }

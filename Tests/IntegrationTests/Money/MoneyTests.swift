@@ -66,6 +66,10 @@ import Testing
             #expect(days.count == 1)
             #expect("\(days[0]["charged_nano_usd"] ?? "")" == "12000000", "\(own.output)")
             #expect("\(days[0]["remaining_nano_usd"] ?? "")" == "388000000", "\(own.output)")
+            let sums = try await money.herd.ctl(["usage", "--by", "token"])
+            let rows = sums.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            #expect(rows.map(\.first) == ["TOKEN", money.id, "ALL"], "\(sums.output)\(sums.errors)")
+            #expect(rows.dropFirst().allSatisfy { $0.contains("0.012") }, "\(sums.output)")
             let none = try await money.herd.ctl(["usage", "--unsettled"])
             #expect(none.output == "Nothing is unsettled.\n", "\(none.output)\(none.errors)")
             let limited = try await money.herd.ctl(
@@ -83,7 +87,8 @@ import Testing
             #expect(made.output.contains(#""calls_per_second": 2.5"#), "\(made.output)\(made.errors)")
             for wrong in [
                 ["token", "create", "--role", "client", "--usd-per-day", "-1"], ["token", "limit", money.id],
-                ["usage", "--days", "7", "--day", "2026-11-22"],
+                ["usage", "--days", "7", "--day", "2026-11-22"], ["usage", "--by", "tenant", "--unsettled"],
+                ["usage", "--by", "model"],
             ] {
                 let refused = try await money.herd.ctl(wrong)
                 #expect(refused.status == 64, "\(wrong): \(refused.errors)")
