@@ -9,6 +9,10 @@ package struct StatusCommand: ServiceCommand {
             Everything the server tells of itself: the service, its connections, its store, its calls by method with their
             errors by code. Its HTTP port (router.http_listen, 127.0.0.1:7611) has the same for Prometheus at /metrics.
 
+            Scorer and refiner tell the same of themselves. In a herd with tokens they answer only the service credential:
+            where `herdd all` makes that up for itself, their figures are at /metrics (scorer.http_listen, 127.0.0.1:7612;
+            refiner.http_listen, 127.0.0.1:7613), which asks for none.
+
             EXAMPLES
               herdctl status
               herdctl status --address 127.0.0.1:7602   # the scorer
