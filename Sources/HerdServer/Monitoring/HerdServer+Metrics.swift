@@ -56,6 +56,9 @@ extension HerdServer {
             "herd_denied_calls_total", "Calls turned away because the caller has not the role.", Double(refusals.denied)
         )
         writer.counter(
+            "herd_calls_over_limit_total", "Calls turned away because the caller's credential allows no more.",
+            Double(refusals.limited))
+        writer.counter(
             "herd_texts_with_nul_total", "Texts in which a U+0000 became U+FFFD on output, in the whole process.",
             Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL))
     }
