@@ -50,6 +50,11 @@ extension HerdServer {
             "herd_queue_delay_seconds",
             "From a request's last byte to the start of its handler, of calls run as tasks.",
             queueDelay.counts)
+        writer.histogram(
+            "herd_loop_delay_seconds",
+            "For how long calls wait until an event loop begins them, as measured to decide on shedding.",
+            pressures.delay.counts)
+        writer.gauge("herd_shedding", "Event loops that turn calls away now.", Double(pressures.sheddingCount))
         writer.gauge("herd_open_calls", "Calls whose handlers run as tasks.", Double(runningCallCount))
         writer.counter("herd_shed_calls_total", "Calls turned away unworked, because of overload.", Double(shedCalls))
         writer.counter(
