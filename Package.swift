@@ -255,7 +255,10 @@ let package = Package(
         .testTarget(name: "RepositoryTests"),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets", "PlantedGains"]),
+            dependencies: [
+                "HerdClient", "HerdMessages", "HerdFrames", "HerdDatasets", "PlantedGains",
+                .product(name: "Yams", package: "Yams", condition: server),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -132,6 +132,10 @@ import Testing
             try await within { while limiter.open > 1 { await Task.yield() } }
             let figures = try await connection.call(Admin.status, StatusRequest(), id: 11).figures
             #expect(figures["calls_over_limit"] == 2)
+            var writer = MetricsWriter(.text)
+            server.server.writeMetrics(to: &writer)
+            let metrics = String(decoding: writer.finish(), as: UTF8.self)
+            #expect(metrics.contains("\nherd_calls_over_limit_total 2\n"))
             try await connection.close()
             try await within { while limiter.open > 0 { await Task.yield() } }
             release.fire()

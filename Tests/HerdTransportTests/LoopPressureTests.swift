@@ -1,5 +1,6 @@
 import HerdTransport
 import NIOCore
+import Synchronization
 import Testing
 
 /// Who is served by a loop that more is asked of than it can do; all times are made up.
@@ -200,6 +201,41 @@ import Testing
             pressure.waited(.milliseconds(40), now: now)
         }
         #expect(!pressure.isShedding)
+    }
+
+    @Test func `what is measured is told, and others see for how long calls are shed`() {
+        let told = Told()
+        let pressure = LoopPressure(limit: .milliseconds(20)) {
+            told.sum.wrappingAdd($0.nanoseconds, ordering: .relaxed)
+        }
+        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        for _ in 0..<4 {
+            now = now + .milliseconds(18)
+            #expect(!pressure.sheds(at: now))
+            pressure.passEnded(in: .milliseconds(30), now: now)
+        }
+        #expect(told.sum.load(ordering: .relaxed) == 120_000_000)
+        #expect(pressure.sheds(at: now) && pressure.sheds(at: now + LoopPressure.calm))
+        // Calls that run as tasks tell of their own delays, which are counted elsewhere.
+        pressure.waited(.milliseconds(30), now: now)
+        let share = pressure.join("a")
+        var round: UInt64 = 0
+        #expect(pressure.called(share, lastIn: &round, now: now))
+        pressure.shed(now: now)
+        now = now + .milliseconds(5)
+        pressure.roundEnded(use: ThreadUse(busy: 0, sleeps: 0), now: now)
+        #expect(told.sum.load(ordering: .relaxed) == 125_000_000)
+        #expect(pressure.sheds(at: now + LoopPressure.calm))
+        // Nobody calls any more, which the loop itself does not notice.
+        now = now + LoopPressure.calm + .milliseconds(1)
+        #expect(pressure.isShedding && !pressure.sheds(at: now))
+        _ = pressure.called(share, lastIn: &round, now: now)
+        #expect(!pressure.isShedding && !pressure.sheds(at: now))
+    }
+
+    /// Nanoseconds.
+    private final class Told: Sendable {
+        let sum = Atomic<Int64>(0)
     }
 
     @Test func `a caller that left is forgotten`() {

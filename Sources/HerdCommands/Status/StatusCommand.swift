@@ -7,7 +7,8 @@ package struct StatusCommand: ServiceCommand {
         commandName: "status", abstract: "How the router is doing.",
         discussion: """
             Everything the server tells of itself: the service, its connections, its store, its calls by method with their
-            errors by code. Its HTTP port (router.http_listen, 127.0.0.1:7611) has the same for Prometheus at /metrics.
+            errors by code. Its HTTP port (router.http_listen, 127.0.0.1:7611) has what is counted for Prometheus at
+            /metrics, by model and endpoint and with histograms.
 
             Scorer and refiner tell the same of themselves. In a herd with tokens they answer only the service credential:
             where `herdd all` makes that up for itself, their figures are at /metrics (scorer.http_listen, 127.0.0.1:7612;

@@ -14,12 +14,14 @@ extension HerdServer {
     /// - `calls_over_limit`: over what the caller's credential allows per second, or at once;
     /// - `shed_calls`: calls turned away because of overload; `unknown_methods`: calls of what there is not;
     /// - `queue_delay_p50_ms`, `queue_delay_p99_ms`: until the handler of a call that is run as a task begins;
+    /// - `loop_delay_p50_ms`, `loop_delay_p99_ms`: for how long calls wait until an event loop begins them;
+    /// - `shedding`: event loops that turn calls away now;
     /// - `protocol_errors`, and each kind that occurred as `protocol_errors_KIND`;
     /// - `bytes_received`, `bytes_sent`: of each open connection up to 64 KiB less;
     /// - `texts_with_nul`: texts in which a U+0000 became U+FFFD on output, in the whole process.
     var connectionFigures: [String: Double] {
         let ended = connectionStatistics.endedConnections
-        let delays = queueDelay.counts
+        let (delays, loopDelays) = (queueDelay.counts, pressures.delay.counts)
         var figures: [String: Double] = [
             "connections_limit": Double(maximumConnections),
             "connections_accepted": Double(connectionStatistics.accepted),
@@ -35,6 +37,9 @@ extension HerdServer {
             "unknown_methods": Double(unknownMethods.snapshot.calls),
             "queue_delay_p50_ms": delays.quantile(0.5) / 1e6,
             "queue_delay_p99_ms": delays.quantile(0.99) / 1e6,
+            "loop_delay_p50_ms": loopDelays.quantile(0.5) / 1e6,
+            "loop_delay_p99_ms": loopDelays.quantile(0.99) / 1e6,
+            "shedding": Double(pressures.sheddingCount),
             "bytes_received": Double(connectionStatistics.bytesReceived),
             "bytes_sent": Double(connectionStatistics.bytesSent),
             "texts_with_nul": Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL),

@@ -50,11 +50,19 @@ extension HerdServer {
             "herd_queue_delay_seconds",
             "From a request's last byte to the start of its handler, of calls run as tasks.",
             queueDelay.counts)
+        writer.histogram(
+            "herd_loop_delay_seconds",
+            "For how long calls wait until an event loop begins them, as measured to decide on shedding.",
+            pressures.delay.counts)
+        writer.gauge("herd_shedding", "Event loops that turn calls away now.", Double(pressures.sheddingCount))
         writer.gauge("herd_open_calls", "Calls whose handlers run as tasks.", Double(runningCallCount))
         writer.counter("herd_shed_calls_total", "Calls turned away unworked, because of overload.", Double(shedCalls))
         writer.counter(
             "herd_denied_calls_total", "Calls turned away because the caller has not the role.", Double(refusals.denied)
         )
+        writer.counter(
+            "herd_calls_over_limit_total", "Calls turned away because the caller's credential allows no more.",
+            Double(refusals.limited))
         writer.counter(
             "herd_texts_with_nul_total", "Texts in which a U+0000 became U+FFFD on output, in the whole process.",
             Double(MessageStatistics.textsWithNUL + FrameStatistics.textsWithNUL))

@@ -30,6 +30,7 @@ package final class HerdServer: Service {
     let streamGate = StreamGate()
     /// From a request's last byte to the start of its handler, of calls that run as tasks.
     let queueDelay: DurationHistogram
+    let pressures: LoopPressures
     /// Calls of methods that there are not.
     let unknownMethods: MethodCounters
     /// How many event loops its connections run on.
@@ -56,8 +57,6 @@ package final class HerdServer: Service {
         /// Whether another process goes on to listen on the files of Unix sockets.
         var leavesSocketFiles = false
         var connections: [ObjectIdentifier: ServerConnection] = [:]
-        /// By event loop.
-        var pressures: [ObjectIdentifier: LoopPressure] = [:]
         /// Those of `connections` that are told that there are too many, and are gone a second later.
         var refused: Set<ObjectIdentifier> = []
         /// How many connections may be served; as configured unless the process may not open so many files.
@@ -101,6 +100,7 @@ package final class HerdServer: Service {
         shards = Dictionary(
             loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
         queueDelay = DurationHistogram(shards: loops.count)
+        pressures = LoopPressures(loops: loops.count)
         unknownMethods = MethodCounters(shards: loops.count)
         registerAdmin()
     }
@@ -415,12 +415,8 @@ package final class HerdServer: Service {
 
     /// What is known of an event loop; nil where nothing is shed.
     private func pressure(on eventLoop: any EventLoop) -> LoopPressure? {
-        guard let limit = configuration.maximumQueueDelay else { return nil }
-        return state.withLockedValue { state in
-            let id = ObjectIdentifier(eventLoop)
-            let pressure = state.pressures[id] ?? LoopPressure(limit: limit.timeAmount)
-            state.pressures[id] = pressure
-            return pressure
+        configuration.maximumQueueDelay.map {
+            pressures.pressure(on: eventLoop, shard: shard(of: eventLoop), limit: $0.timeAmount)
         }
     }
 

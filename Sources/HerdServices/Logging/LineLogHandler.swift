@@ -38,23 +38,35 @@ package struct LineLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
-        var line: String
-        switch ownFormat ?? LogSettings.shared.format {
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        let line = Self.line(
+            event.level, label, "\(event.message)", all, format: ownFormat ?? LogSettings.shared.format)
+        LineOutput.standardError.add(line)
+    }
+
+    /// Says that so many lines were not written.
+    static func line(ofDropped lines: Int) -> String {
+        line(
+            .warning, "log", "lines were dropped, because whatever reads them was too slow", ["lines": "\(lines)"],
+            format: LogSettings.shared.format)
+    }
+
+    private static func line(
+        _ level: Logger.Level, _ label: String, _ message: String, _ metadata: Logger.Metadata, format: Format
+    ) -> String {
+        let all = metadata.sorted { $0.key < $1.key }
+        switch format {
         case .json:
             var members: [(key: String, value: JSONNode)] = [
-                ("time", .string(Self.timestamp())), ("level", .string(event.level.rawValue)),
-                ("logger", .string(label)), ("message", .string("\(event.message)")),
+                ("time", .string(timestamp())), ("level", .string(level.rawValue)), ("logger", .string(label)),
+                ("message", .string(message)),
             ]
             members += all.map { ($0.key, .string("\($0.value)")) }
-            line = JSONNode.object(members).text(onOneLine: true) + "\n"
+            return JSONNode.object(members).text(onOneLine: true) + "\n"
         case .text:
             let fields = all.map { " \($0.key)=\($0.value)" }.joined()
-            line =
-                Self.printable("\(Self.timestamp()) \(event.level.rawValue) \(label): \(event.message)\(fields)") + "\n"
+            return printable("\(timestamp()) \(level.rawValue) \(label): \(message)\(fields)") + "\n"
         }
-        // One write a line, so that lines of several threads do not mix.
-        line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 
     /// Without line ends and terminal codes, which somebody else's text may have.

@@ -12,8 +12,18 @@ enum PredictorMetrics {
         }
         writer.gauge("herd_predictor_age_seconds", "Since it was trained; missing where that is not known.") {
             samples in
-            guard version != nil, createdMs > 0 else { return }
-            samples.add(max(0, Double(WallClock.milliseconds()) - Double(createdMs)) / 1e3)
+            if version != nil, let age = age(createdMs: createdMs) { samples.add(age) }
         }
+    }
+
+    /// For Status: `predictor_age_seconds`, missing without a predictor, and where it is not known.
+    static func figures(createdMs: UInt64) -> [String: Double] {
+        age(createdMs: createdMs).map { ["predictor_age_seconds": $0.rounded()] } ?? [:]
+    }
+
+    /// Seconds since it was trained.
+    private static func age(createdMs: UInt64) -> Double? {
+        guard createdMs > 0 else { return nil }
+        return max(0, Double(WallClock.milliseconds()) - Double(createdMs)) / 1e3
     }
 }

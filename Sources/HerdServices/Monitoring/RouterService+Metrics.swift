@@ -3,7 +3,7 @@ import HerdServer
 import Synchronization
 
 extension RouterService {
-    /// Writes what is counted of decisions, the cache and models.
+    /// Writes what is counted of decisions, the cache, money and models.
     func writeMetrics(to writer: inout MetricsWriter) {
         let view = view.current
         writer.gauge("herd_models", "Models of the registry.", Double(view.registry.models.count))
@@ -13,6 +13,7 @@ extension RouterService {
         writer.gauge(
             "herd_scorer_connected", "Whether the scorer answers: 1, else 0.", follower.isScorerAvailable ? 1 : 0)
         writeDecisions(to: &writer)
+        ledger.writeMetrics(to: &writer)
         ModelMetrics.write(runner, to: &writer)
         StoreMetrics.write(store, to: &writer)
     }

@@ -21,6 +21,7 @@ extension HerdProcess {
             try await run(role, configuration: configuration, readyFile: readyFile) {
                 try await HerdConfiguration.load(file: file, flags: flags)
             }
+            LineOutput.standardError.flush()
             return 0
         } catch let error as ConfigurationError {
             return fail(error.description, EX_CONFIG)
@@ -60,8 +61,9 @@ extension HerdProcess {
     }
 
     private static func fail(_ message: String, _ status: Int32) -> Int32 {
-        var line = "herdd: \(message)\n"
-        line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        // Behind the lines that are logged.
+        LineOutput.standardError.add("herdd: \(message)\n", isLast: true)
+        LineOutput.standardError.flush()
         return status
     }
 }

@@ -316,6 +316,7 @@ final class RouterService: Sendable {
             "dropped_log_entries": Double(droppedCount.load(ordering: .relaxed) + hits.dropped),
         ]
         figures.merge(BackendFigures.of(runner)) { own, _ in own }
+        figures.merge(PredictorMetrics.figures(createdMs: view.predictor?.createdMs ?? 0)) { own, _ in own }
         figures.merge(ledger.figures) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures

@@ -125,6 +125,7 @@ final class ScorerService: Sendable {
             "predictions": Double(predictionCount.load(ordering: .relaxed)),
             "evaluations": Double(evaluations.count),
         ]
+        figures.merge(PredictorMetrics.figures(createdMs: versions.current?.createdMs ?? 0)) { own, _ in own }
         figures.merge(StoreFigures.of(store)) { own, _ in own }
         return figures
     }

@@ -1,4 +1,5 @@
 package import NIOCore
+import Synchronization
 
 /// Whether one event loop keeps up with its connections, and who is served while it does not.
 ///
@@ -13,7 +14,7 @@ package import NIOCore
 /// try after five seconds, ten and so on: callers who wait for their answers before they call again may keep a loop busy for
 /// ever without any call waiting for long.
 ///
-/// Used on its event loop only; every time is given by the caller.
+/// Used on its event loop only, but for `sheds(at:)`; every time is given by the caller.
 package final class LoopPressure: @unchecked Sendable {
     /// What one caller, a token or a connection without one, has of this loop.
     package final class Share {
@@ -33,6 +34,9 @@ package final class LoopPressure: @unchecked Sendable {
     package private(set) var isShedding = false
 
     private let limit: Int64
+    private let measured: (@Sendable (TimeAmount) -> Void)?
+    /// When a round of those in which calls are shed last ended, or the first began; 0 while none are. For other threads.
+    private let lastShedding = Atomic<UInt64>(0)
     private var shares: [String: Share] = [:]
     /// Connections that have more than one turn's worth waiting.
     private(set) var backlogged = 0
@@ -68,6 +72,7 @@ package final class LoopPressure: @unchecked Sendable {
     private var trial = firstTrial
     private var lastTrial = NIODeadline.uptimeNanoseconds(0)
     private var lastRound = NIODeadline.uptimeNanoseconds(0)
+    private var roundStart = NIODeadline.uptimeNanoseconds(0)
 
     /// How long calls must have waited too long: a burst is worked off in less.
     package static let patience = TimeAmount.milliseconds(50)
@@ -91,9 +96,20 @@ package final class LoopPressure: @unchecked Sendable {
     private static let mostReadAheadTogether = 32 << 20
     private static let passInterval = TimeAmount.milliseconds(10)
 
-    /// - Parameter limit: how long calls may wait.
-    package init(limit: TimeAmount) {
+    /// - Parameters:
+    ///   - limit: how long calls may wait.
+    ///   - measured: is told how long calls wait, once a pass, a turn that was too short, or a round, on the event loop.
+    package init(limit: TimeAmount, measured: (@Sendable (TimeAmount) -> Void)? = nil) {
         self.limit = max(1, limit.nanoseconds)
+        self.measured = measured
+    }
+
+    /// Whether calls beyond a caller's share are shed at that time; may be asked on any thread.
+    ///
+    /// A loop that nobody calls notices only with the next call that it no longer has to shed any.
+    package func sheds(at now: NIODeadline) -> Bool {
+        let last = lastShedding.load(ordering: .relaxed)
+        return last > 0 && now - NIODeadline.uptimeNanoseconds(last) <= Self.calm
     }
 
     // MARK: - Who calls
@@ -129,7 +145,15 @@ package final class LoopPressure: @unchecked Sendable {
         guard handled > 0 else { return }
         // The others have their turns in between.
         let turns = Double(waiting) / Double(handled) * Double(max(1, backlogged))
-        waited(.nanoseconds(Int64(min(turns * Double(time.nanoseconds), 1e15))), now: now)
+        let delay = TimeAmount.nanoseconds(Int64(min(turns * Double(time.nanoseconds), 1e15)))
+        measured?(delay)
+        waited(delay, now: now)
+    }
+
+    /// The loop has come round to all its connections, as `measuresPass` asked to be told.
+    package func passEnded(in time: TimeAmount, now: NIODeadline) {
+        measured?(time)
+        waited(time, now: now)
     }
 
     /// Calls wait for so long before they are begun.
@@ -143,6 +167,7 @@ package final class LoopPressure: @unchecked Sendable {
         lastOver = now
         guard let overSince, now - overSince > patience else { return }
         isShedding = true
+        lastShedding.store(now.uptimeNanoseconds, ordering: .relaxed)
         shedSince = now
         lastShed = now
         lastRound = now
@@ -152,7 +177,7 @@ package final class LoopPressure: @unchecked Sendable {
     }
 
     /// Whether it is time to measure how long the loop takes to come round to all its connections; whoever is told so tells
-    /// `waited` of it then.
+    /// `passEnded` of it then.
     package func measuresPass(now: NIODeadline) -> Bool {
         guard now - lastPass > Self.passInterval, !isShedding else { return false }
         lastPass = now
@@ -179,6 +204,7 @@ package final class LoopPressure: @unchecked Sendable {
             // Nobody called for long.
             if now - lastRound > Self.calm { end() }
             isInRound = true
+            roundStart = now
             (connections, callers) = (0, 0)
             self.round &+= 1
         }
@@ -230,6 +256,11 @@ package final class LoopPressure: @unchecked Sendable {
     package func roundEnded(use: ThreadUse, now: NIODeadline) {
         isInRound = false
         lastRound = now
+        if isShedding {
+            lastShedding.store(now.uptimeNanoseconds, ordering: .relaxed)
+            // Passes are not measured meanwhile.
+            measured?(now - roundStart)
+        }
         (lastUse, charged) = (use, 0)
         defer { self.use = use }
         guard let last = self.use else { return }
@@ -257,6 +288,7 @@ package final class LoopPressure: @unchecked Sendable {
 
     private func end() {
         isShedding = false
+        lastShedding.store(0, ordering: .relaxed)
         trial = Self.firstTrial
         overSince = nil
         for share in shares.values { share.credit = 0 }

@@ -272,7 +272,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         // Tasks come when the loop has looked at all its sockets.
         eventLoop.execute {
             let end = NIODeadline.now()
-            loop.waited(end - now, now: end)
+            loop.passEnded(in: end - now, now: end)
         }
     }
 

@@ -179,6 +179,10 @@ import Testing
             }
             let after = try await herd.status(herd.scorer).figures["predictions"] ?? 0
             #expect(after - before == 1)
+            for service in [herd.router, herd.scorer] {
+                let age = try #require(try await herd.status(service).figures["predictor_age_seconds"])
+                #expect((0..<3_600).contains(age))
+            }
         }
     }
 

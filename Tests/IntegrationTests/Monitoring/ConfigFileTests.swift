@@ -1,9 +1,17 @@
 import Foundation
 import Testing
+import Yams
 
 /// The files in `Config/` for those who operate a herd.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ConfigFileTests {
     private static let config = ProjectPython.root.appending(path: "Config")
+
+    /// Whether a program of that name is to be found.
+    private static func isInstalled(_ program: String) -> Bool {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains { folder in
+            FileManager.default.isExecutableFile(atPath: "\(folder)/\(program)")
+        }
+    }
 
     /// Names of metrics in a query. Those that Prometheus makes itself are none of ours.
     private static func names(in query: String) -> Set<String> {
@@ -17,6 +25,8 @@ import Testing
         let panels = try #require((dashboard as? [String: Any])?["panels"] as? [[String: Any]])
         let queries = panels.flatMap { ($0["targets"] as? [[String: Any]] ?? []).compactMap { $0["expr"] as? String } }
         #expect(queries.count > 40)
+        let identifiers = panels.compactMap { $0["id"] as? Int }
+        #expect(identifiers.count == panels.count && Set(identifiers).count == panels.count)
         let rules = alerts.split(separator: "\n").filter { !$0.contains("remedy:") && !$0.contains("summary:") }
             .filter { !$0.hasPrefix("#") }.joined(separator: "\n")
         let wanted = Self.names(in: rules).union(Self.names(in: queries.joined(separator: "\n")))
@@ -31,23 +41,41 @@ import Testing
         #expect(wanted.subtracting(exported) == [])
     }
 
-    @Test func `the rules are rules`() async throws {
-        let promtool = try await Programs.run(URL(filePath: "/usr/bin/env"), ["sh", "-c", "command -v promtool"])
-        guard promtool.status == 0 else {
-            return print("ConfigFileTests: promtool does not check the rules: apt-get install prometheus")
+    @Test func `every rule says what it is about and what to do`() throws {
+        let text = try String(contentsOf: Self.config.appending(path: "prometheus/alerts.yaml"), encoding: .utf8)
+        let file = try Yams.load(yaml: text)
+        let groups = try #require((file as? [String: Any])?["groups"] as? [[String: Any]])
+        let rules = groups.flatMap { $0["rules"] as? [[String: Any]] ?? [] }
+        #expect(rules.count > 25)
+        var names: Set<String> = []
+        for rule in rules {
+            let name = try #require(rule["alert"] as? String)
+            #expect(name.hasPrefix("Herd") && names.insert(name).inserted, "\(name)")
+            #expect(Set(rule.keys).isSubset(of: ["alert", "expr", "for", "labels", "annotations"]), "\(name)")
+            let query = try #require(rule["expr"] as? String)
+            #expect(!query.isEmpty && query.count { $0 == "(" } == query.count { $0 == ")" }, "\(name)")
+            if let time = rule["for"] {
+                #expect((time as? String)?.wholeMatch(of: /[1-9][0-9]*[smhd]/) != nil, "\(name)")
+            }
+            let labels = try #require(rule["labels"] as? [String: String])
+            #expect(labels == ["severity": "page"] || labels == ["severity": "ticket"], "\(name)")
+            let annotations = try #require(rule["annotations"] as? [String: String])
+            #expect(annotations.keys.sorted() == ["remedy", "summary"], "\(name)")
+            #expect(annotations.values.allSatisfy { !$0.isEmpty }, "\(name)")
         }
+    }
+
+    @Test(.enabled(if: Self.isInstalled("promtool"), "No promtool checks the queries; run apt-get install prometheus."))
+    func `the rules are rules`() async throws {
         let path = Self.config.appending(path: "prometheus/alerts.yaml").path
         let result = try await Programs.run(URL(filePath: "/usr/bin/env"), ["promtool", "check", "rules", path])
         #expect(result.status == 0, "\(result.output)\(result.errors)")
     }
 
-    @Test func `the unit is one, and leaves little to be attacked`() async throws {
+    @Test(.enabled(if: Self.isInstalled("systemd-analyze"), "Nobody checks the unit; run apt-get install systemd."))
+    func `the unit is one, and leaves little to be attacked`() async throws {
         let unit = Self.config.appending(path: "systemd/herd.service")
         let text = try String(contentsOf: unit, encoding: .utf8)
-        let found = try await Programs.run(URL(filePath: "/usr/bin/env"), ["sh", "-c", "command -v systemd-analyze"])
-        guard found.status == 0 else {
-            return print("ConfigFileTests: nobody checks the unit: apt-get install systemd")
-        }
         let folder = FileManager.default.temporaryDirectory.appending(path: "herd-unit-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -27,6 +27,8 @@ package final class Ledger: Sendable {
         var underWay: [LedgerBatch.Row: LedgerBatch.Change] = [:]
         /// Answers that were not paid for.
         var refused: UInt64 = 0
+        /// What earlier processes had set aside for answers of a day, and never settled.
+        var unsettled: (day: UInt64, amount: UInt64)
         /// Whether somebody writes now.
         var isWriting = false
         /// Whether somebody writes in a moment.
@@ -96,9 +98,11 @@ package final class Ledger: Sendable {
             }
         }
         var accounts: [String: Spending.Account] = [:]
-        try Self.read(latest, of: store, except: run, logger, into: &accounts)
+        let unsettled = try Self.read(latest, of: store, except: run, logger, into: &accounts)
         state = NIOLockedValueBox(
-            State(spending: Spending(day: latest, accounts: accounts), nextKey: nextKey, steadySince: uptime()))
+            State(
+                spending: Spending(day: latest, accounts: accounts), nextKey: nextKey, steadySince: uptime(),
+                unsettled: (latest, unsettled)))
     }
 
     /// Of an account's key.
@@ -124,14 +128,23 @@ package final class Ledger: Sendable {
         guard day != current else { return }
         if max(day, current) - min(day, current) > 1 { state.steadySince = uptime() }
         let known = state
-        state.spending.advance(to: day) { charged(of: $0, known) }
+        var loaded: (day: UInt64, amount: UInt64)?
+        state.spending.advance(to: day) { day in
+            let (accounts, unsettled) = charged(of: day, known)
+            loaded = (day, unsettled)
+            return accounts
+        }
+        if let loaded { state.unsettled = loaded }
     }
 
     /// What is spent of a day that is not in memory: nothing, unless a clock that was wrong has been there.
-    private func charged(of day: UInt64, _ known: State) -> [String: Spending.Account] {
+    private func charged(
+        of day: UInt64, _ known: State
+    ) -> (accounts: [String: Spending.Account], unsettled: UInt64) {
         var accounts: [String: Spending.Account] = [:]
+        var unsettled: UInt64 = 0
         do {
-            try Self.read(day, of: store, except: run, logger, into: &accounts)
+            unsettled = try Self.read(day, of: store, except: run, logger, into: &accounts)
         } catch {
             logger.error(
                 "what was charged for a day can't be read; what is known of it counts",
@@ -146,14 +159,17 @@ package final class Ledger: Sendable {
         for hold in known.open.values where hold.day == day {
             accounts[hold.payer.token, default: Spending.Account()].reserve(hold.amount)
         }
-        return accounts
+        return (accounts, unsettled)
     }
 
     /// Adds what is on disk of a day: what is charged, and what other processes have set aside.
+    ///
+    /// - Returns: the latter alone.
     private static func read(
         _ day: UInt64, of store: StoreEnvironment, except run: UInt64, _ logger: Logger,
         into sums: inout [String: Spending.Account]
-    ) throws {
+    ) throws -> UInt64 {
+        var unsettled: UInt64 = 0
         try store.read { transaction in
             try transaction.scan(accounts, .prefix(OrderedBytes().adding(day).bytes)) { record in
                 if let account = try? AccountRecord(stored: try record.value()) {
@@ -170,10 +186,12 @@ package final class Ledger: Sendable {
                     reservation.run != run
                 {
                     sums[reservation.token, default: Spending.Account()].charge(reservation.nanoUsd)
+                    unsettled = NanoUSD.sum(unsettled, reservation.nanoUsd)
                 }
                 return .next
             }
         }
+        return unsettled
     }
 
     // MARK: - Spending
@@ -243,16 +261,19 @@ package final class Ledger: Sendable {
         }
     }
 
-    /// For Status: `money_charged_usd_today` and, of it, `money_reserved_usd`; `money_refused`, answers that were not paid
-    /// for.
-    var figures: [String: Double] {
-        let (charged, reserved, refused) = state.withLockedValue { state in
-            (state.spending.total.charged, state.spending.total.reserved, state.refused)
+    /// What all credentials together have spent of the clock's day, and how many answers were not paid for.
+    package var sums: Sums {
+        let today = now() / Self.dayMilliseconds
+        return state.withLockedValue { state in
+            var sums = Sums(refused: state.refused)
+            // Of a day that nobody has spent of yet, nothing is known here, and nothing is spent.
+            guard today <= state.spending.day else { return sums }
+            let total = state.spending.total
+            sums.charged = NanoUSD.sum(total.charged, total.reserved)
+            sums.reserved = total.reserved
+            if state.unsettled.day == state.spending.day { sums.unsettled = state.unsettled.amount }
+            return sums
         }
-        return [
-            "money_charged_usd_today": Double(NanoUSD.sum(charged, reserved)) / NanoUSD.perUSD,
-            "money_reserved_usd": Double(reserved) / NanoUSD.perUSD, "money_refused": Double(refused),
-        ]
     }
 
     private func refusal(

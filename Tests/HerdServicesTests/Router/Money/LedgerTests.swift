@@ -435,6 +435,30 @@ import Testing
         await store.close()
     }
 
+    @Test func whatIsToldOfTheDayIsOfTheClocksDay() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 7, most: 7))
+        #expect(await hold.stored() == nil)
+        ledger.settle(nil, of: Self.payer, cost: 5, answers: 1, promptTokens: 1, completionTokens: 1)
+        #expect(throws: CallError.self) {
+            _ = try ledger.reserve(Self.payer, model: "m", least: 1 << 40, most: 1 << 40)
+        }
+        var sums = ledger.sums
+        #expect(sums.charged == 12 && sums.reserved == 7 && sums.unsettled == 0 && sums.refused == 1)
+        #expect(await ledger.flush() == nil)
+        // To a later process nobody settles the answer that was under way.
+        let next = try fixture.ledger(store, usdPerDay: 1)
+        sums = next.sums
+        #expect(sums.charged == 12 && sums.reserved == 0 && sums.unsettled == 7 && sums.refused == 0)
+        // Nobody has called yet on the next day.
+        fixture.set(day: Self.day + 1)
+        sums = next.sums
+        #expect(sums.charged == 0 && sums.reserved == 0 && sums.unsettled == 0)
+        await store.close()
+    }
+
     @Test func oldDaysGo() async throws {
         let fixture = Fixture()
         let store = try fixture.store()
