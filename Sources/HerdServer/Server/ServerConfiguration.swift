@@ -11,7 +11,7 @@ package struct ServerConfiguration: Sendable {
     package var plainAddresses: [EndpointAddress] = []
     /// How many event loops, one thread each, share the connections; at least 1. Default 1.
     package var eventLoops = 1
-    /// The longest packed frame, in bytes. Default 4 MiB.
+    /// The longest packed frame, in bytes; until a client's HELLO is accepted, at most 64 KiB. Default 4 MiB.
     package var maximumFrameLength = 4 << 20
     /// The most calls open or running at once on one connection. Default 1,024.
     package var maximumOpenCalls = 1024

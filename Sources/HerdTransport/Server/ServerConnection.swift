@@ -53,6 +53,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     var isFlushing = false
     /// A frame ended in the bytes that are handled now.
     private var hasEndedFrame = false
+    /// The HELLO among them was accepted, and what follows it may be longer.
+    private var hasJustGreeted = false
     /// Bytes were moved since memory was last given back.
     var isWarm = false
     /// All bytes handed to the channel.
@@ -83,7 +85,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             HelloKey.maximumOpenCalls: String(limits.maximumOpenCalls),
         ]
         machine = ServerStateMachine(maximumOpenCalls: limits.maximumOpenCalls)
-        input = FrameInput(maximumFrameLength: limits.maximumFrameLength)
+        input = FrameInput(
+            maximumFrameLength: min(limits.maximumFrameLength, ConnectionLimits.maximumFirstFrameLength))
     }
 
     /// The channel option that makes a channel unwritable at the number of unsent bytes where reading stops.
@@ -191,6 +194,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             }
         case .authorize:
             greet(frame)
+            // Frames behind it are judged by the limit it has brought.
+            return .pause
         case .refuse(.tooManyCalls) where dispatcher.isStanding(frame):
             // Answered at once, it opens nothing.
             dispatcher.dispatch(frame, arrival: arrival, on: self)
@@ -308,7 +313,12 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         isHandling = true
         hasEndedFrame = false
         burst &+= 1
-        let outcome = body(&input) { handle($0, arrival) }
+        var outcome = body(&input) { handle($0, arrival) }
+        if hasJustGreeted {
+            hasJustGreeted = false
+            input.maximumFrameLength = limits.maximumFrameLength
+            if isReading, !machine.hasEnded { outcome = input.resume { handle($0, arrival) } }
+        }
         isHandling = false
         pressure?.handled(came: byteCount, left: input.byteCount)
         if lateBytes.readableBytes > 0 {
@@ -337,6 +347,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         }
         pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
         let goAway = machine.accept()
+        hasJustGreeted = true
         helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
         setTimer()
