@@ -56,7 +56,7 @@ final class ConnectionDispatcher: CallDispatcher {
         self.logger = logger
     }
 
-    func greet(_ metadata: [String: String]) throws(CallError) {
+    func greet(_ metadata: [String: String], on connection: ServerConnection) throws(CallError) {
         let hello = Hello(
             authorization: metadata[HelloKey.authorization] ?? "", client: metadata[HelloKey.client] ?? "",
             metadata: metadata, peer: peer, certificate: peerCertificate?())
@@ -74,6 +74,10 @@ final class ConnectionDispatcher: CallDispatcher {
         } catch {
             server.refusals.connectionRefused(peer: peer, client: hello.client, error, logger)
             throw error
+        }
+        guard server.keeps(connection) else {
+            let reason = GoAway.gaveWay(server.maximumConnections)
+            throw CallError(reason.code, reason.message)
         }
     }
 

@@ -15,8 +15,9 @@ package struct ServerConfiguration: Sendable {
     package var maximumFrameLength = 4 << 20
     /// The most calls open or running at once on one connection. Default 1,024.
     package var maximumOpenCalls = 1024
-    /// The most connections served at once, on all addresses together; what is over gets GOAWAY RESOURCE_EXHAUSTED. A
-    /// process that may not open so many files serves as many as it can. Default 10,000.
+    /// The most connections served at once, on all addresses together; what is over gets GOAWAY RESOURCE_EXHAUSTED: the
+    /// oldest one that has not said HELLO, or, where all have, the new one. A process that may not open so many files
+    /// serves as many as it can. Default 10,000.
     package var maximumConnections = 10_000
     /// The permissions of a Unix socket's file. Default 0600: the server's own user may connect.
     package var unixSocketMode: UInt32 = 0o600

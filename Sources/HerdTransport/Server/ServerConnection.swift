@@ -23,7 +23,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// Bytes that came while others were handled.
     private var lateBytes = ByteBuffer()
     /// Why the connection is not to be served at all.
-    private let refusal: GoAway?
+    var refusal: GoAway?
     var machine: ServerStateMachine<ServerCall>
     var liveness: Liveness
     var input: FrameInput
@@ -66,16 +66,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// - Parameters:
     ///   - name: What the server's HELLO calls it.
-    ///   - refusal: The GOAWAY that the connection gets instead of being served.
     ///   - pressure: Of the event loop; without it nothing is shed.
     package init(
         dispatcher: any CallDispatcher, limits: ConnectionLimits, name: String, statistics: ConnectionStatistics,
-        refusal: GoAway? = nil, pressure: LoopPressure? = nil, eventLoop: any EventLoop
+        pressure: LoopPressure? = nil, eventLoop: any EventLoop
     ) {
         self.dispatcher = dispatcher
         self.limits = limits
         self.statistics = statistics
-        self.refusal = refusal
         self.pressure = pressure.map(ConnectionPressure.init)
         self.eventLoop = eventLoop
         liveness = Liveness(limits: limits, now: .now())
@@ -341,9 +339,10 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func greet(_ hello: FrameView) {
         do throws(CallError) {
-            try dispatcher.greet(hello.metadata)
+            try dispatcher.greet(hello.metadata, on: self)
         } catch {
-            return end(GoAway(error.code, error.message, cause: .unauthenticated))
+            let cause: GoAway.Cause = error.code == .resourceExhausted ? .tooManyConnections : .unauthenticated
+            return end(GoAway(error.code, error.message, cause: cause))
         }
         pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
         let goAway = machine.accept()
