@@ -26,6 +26,8 @@ package final class HerdServer: Service {
     let listenerStatistics = ListenerStatistics()
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
+    /// Of all calls that run as tasks.
+    let requestMemory = RequestMemory(limit: ServerConfiguration.maximumRequestBytes)
     /// Before streams, watches excepted.
     let streamGate = StreamGate()
     /// From a request's last byte to the start of its handler, of calls that run as tasks.

@@ -49,5 +49,8 @@ package struct ServerConfiguration: Sendable {
     /// The version that Status reports. Default "0.1.0".
     package var version = "0.1.0"
 
+    /// How many bytes of requests all calls of a server may hold until their handlers return: 512 MiB.
+    package static let maximumRequestBytes = 512 << 20
+
     package init() {}
 }

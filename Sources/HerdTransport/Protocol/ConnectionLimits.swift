@@ -38,6 +38,10 @@ package struct ConnectionLimits: Sendable {
     /// credential. Whoever has shown none must not have megabytes kept for it.
     package static let maximumFirstFrameLength = 64 << 10
 
+    /// How many bytes of requests one connection's calls may hold at a server until their handlers return: 64 MiB. A
+    /// request that is alone is always taken.
+    package static let maximumRequestBytes = 64 << 20
+
     /// Above this many unsent bytes a server's connection is not read and its streams are not resumed.
     static let maximumUnsentBytes = 1 << 20
 
