@@ -127,7 +127,7 @@ final class ConnectionDispatcher: CallDispatcher {
         var place: CallPlace?
         if let limiter, found?.isLimited ?? true {
             if let refusal = limiter.begin(at: arrival) {
-                found?.counters.record(refused: refusal.code, shard: shard)
+                refused(request, refusal.code)
                 server.refusals.callLimited()
                 return connection.fail(request.call, refusal)
             }
