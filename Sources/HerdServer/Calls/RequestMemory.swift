@@ -45,7 +45,7 @@ package final class RequestMemory: Sendable {
         let holder = server == nil ? "server" : "connection"
         return CallError(
             .resourceExhausted,
-            "the calls that run on this \(holder) hold requests of \(limit) bytes, the most they may; wait for one to end",
+            "the calls that run on this \(holder) hold requests of \(limit) bytes, their most; wait for one to end",
             metadata: [
                 "retry-after-ms": String(LoopPressure.retryAfterMilliseconds), CallError.notStartedKey: "1",
             ])

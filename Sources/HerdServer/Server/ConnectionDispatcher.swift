@@ -37,8 +37,8 @@ final class ConnectionDispatcher: CallDispatcher {
     private var untimedArrival = NIODeadline.uptimeNanoseconds(0)
     /// Where the ids of traces and spans come from.
     private var traceNumbers = TraceNumbers()
-    /// What the calls that run as tasks hold. Of the connections among Herd's own processes, over which everybody's calls
-    /// go, only the server's bound holds.
+    /// What the calls that run as tasks hold. For connections among Herd's own processes, over which everybody's calls
+    /// go, there is the server's bound alone.
     private lazy var requestMemory =
         isOwnService
         ? server.requestMemory

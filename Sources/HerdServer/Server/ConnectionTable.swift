@@ -1,7 +1,7 @@
 /// The connections of a server: those it serves, and those that end because there are too many.
 ///
-/// Where there is no more room, the oldest one that has not said HELLO gives way to a new one: whoever connects and says
-/// nothing locks nobody out. Nothing here takes longer the more connections there are.
+/// Where there is no more room, the oldest one that has not said HELLO gives way to a new one: whoever connects and
+/// says nothing locks nobody out. Nothing here takes longer the more connections there are.
 package struct ConnectionTable<Connection: AnyObject> {
     /// What becomes of a new connection.
     package enum Admission {
@@ -71,7 +71,8 @@ package struct ConnectionTable<Connection: AnyObject> {
 
 extension ConnectionTable: Sendable where Connection: Sendable {}
 
-/// The connections that have not said HELLO, in the order in which they came: a linked list, out of whose middle they go.
+/// The connections that have not said HELLO, in the order in which they came: a linked list, as most leave from its
+/// middle.
 private struct Newcomers {
     private struct Place {
         var older: ObjectIdentifier?

@@ -112,8 +112,8 @@ extension GoAway {
     package static func gaveWay(_ limit: Int) -> GoAway {
         GoAway(
             .resourceExhausted,
-            "\(limit) connections are open, as many as the server takes, and this one has not said HELLO; send it right "
-                + "after connecting",
+            "\(limit) connections are open, as many as the server takes, and this one has not said HELLO; send it "
+                + "right after connecting",
             cause: .tooManyConnections)
     }
 
