@@ -150,6 +150,29 @@ import Testing
                 #expect(try await connection.next(.end).code == code && limiter.open == 0)
             }
             #expect(try await connection.isServing())
+            // Both are in a counter, the one that was over the limit, too.
+            limiter.set(.init())
+            let figures = try await connection.call(Admin.status, StatusRequest()).figures
+            #expect(figures["unknown_methods"] == 2 && figures["calls_over_limit"] == 1)
+        }
+    }
+
+    @Test func whatACallerMayNotCallIsCountedWithItsMethod() async throws {
+        let limiter = CallLimiter(.init(callsPerSecond: 0.001))
+        try await withServer { server in
+            server.authorize(LimitedAccess(limiter: limiter, forbidden: Router.route.path))
+            server.immediate(Router.route) { _, _ in RouteResponse() }
+        } _: { server in
+            let connection = try await server.greet()
+            for code in [StatusCode.permissionDenied, .resourceExhausted] {
+                connection.send(.route(1))
+                #expect(try await connection.next(.end).code == code)
+            }
+            limiter.set(.init())
+            let status = try await connection.call(Admin.status, StatusRequest())
+            let route = try #require(status.methods.first { $0.method == Router.route.path })
+            #expect(route.errors == ["PERMISSION_DENIED": 1, "RESOURCE_EXHAUSTED": 1])
+            #expect(status.figures["unknown_methods"] == 0)
         }
     }
 
@@ -171,9 +194,11 @@ import Testing
 private struct LimitedAccess: AccessControl {
     let generation = AccessGeneration()
     let limiter: CallLimiter
+    /// A method for operators alone, whom nobody is.
+    var forbidden = ""
 
-    func admit(_ hello: Hello) throws -> Principal { Principal(id: "one") }
+    func admit(_ hello: Hello) throws -> Principal { Principal(id: "one", roles: .client) }
     func recheck(_ principal: Principal) throws(CallError) -> NIODeadline { .distantFuture }
-    func roles(for method: String) -> Roles { .all }
+    func roles(for method: String) -> Roles { method == forbidden ? .admin : .all }
     func limiter(of principal: Principal) -> CallLimiter? { limiter }
 }

@@ -33,6 +33,34 @@ import Testing
         }
     }
 
+    @Test func `those that say nothing give way to those that do, the oldest first`() async throws {
+        var configuration = ServerConfiguration()
+        configuration.maximumConnections = 4
+        try await withServer(configuration) { server in
+            var silent: [RawConnection] = []
+            for _ in 0..<4 { silent.append(try await server.connect()) }
+            // Half of a HELLO is none.
+            silent[3].send(bytes: Array(Frame(.hello, version: 1).wireBytes().dropLast()))
+            try await within { while server.server.connectionCount < 4 { await Task.yield() } }
+            var served: [RawConnection] = []
+            for connection in silent {
+                served.append(try await server.greet())
+                let goAway = try await connection.expectGoAway(.resourceExhausted)
+                #expect(goAway.message.contains("4 connections") && goAway.message.contains("HELLO"))
+                #expect(server.server.connectionCount == 4)
+            }
+            // Everybody has said HELLO: the new one is over the limit.
+            for _ in 0..<2 {
+                let refused = try await server.connect()
+                let goAway = try await refused.expectGoAway(.resourceExhausted)
+                #expect(goAway.message.contains("4 connections"))
+            }
+            for connection in served { #expect(try await connection.isServing()) }
+            let figures = try await served[0].call(Admin.status, StatusRequest()).figures
+            #expect(figures["connections_refused"] == 6 && figures["unauthenticated"] == 0)
+        }
+    }
+
     @Test func `connections are spread over the event loops`() async throws {
         var configuration = ServerConfiguration()
         configuration.eventLoops = 2

@@ -30,6 +30,40 @@ import Testing
         }
     }
 
+    @Test func `a HELLO may be 64 KiB long, and what is pipelined behind it a whole frame`() async throws {
+        try await withServer { server in
+            server.forward(prefix: "bulk/") { _, payload, _, _ in [UInt8(payload.count >> 20)] }
+        } _: { server in
+            let bare = Frame(.hello, metadata: ["filler": ""], version: 1)
+            func hello(of length: Int) -> [UInt8] {
+                var filler = length - bare.wireBytes().count - 8
+                // What the lengths inside take is found by trying.
+                while true {
+                    let frame = Frame(
+                        .hello, metadata: ["filler": String(repeating: "x", count: filler)], version: 1)
+                    let bytes = frame.wireBytes()
+                    if bytes.count - 4 >= length { return bytes }
+                    filler += 1
+                }
+            }
+            let limit = 64 << 10
+            let long = Frame(.request, call: 1, method: "bulk/x", payload: [UInt8](repeating: 0, count: 3 << 20))
+            let greeted = try await server.connect()
+            greeted.send(bytes: hello(of: limit) + long.wireBytes())
+            #expect(try await greeted.next(.hello).metadata["max-frame-bytes"] == "4194304")
+            #expect(try await greeted.next(.end).payload == [3])
+            #expect(try await greeted.isServing())
+            // The length alone is enough.
+            for bytes in [Array(hello(of: limit + 1).prefix(4)), hello(of: 1 << 20)] {
+                let refused = try await server.connect()
+                refused.send(bytes: bytes)
+                let goAway = try await refused.expectGoAway(.resourceExhausted)
+                #expect(goAway.message.contains("over the limit of 65536 bytes"))
+            }
+            #expect(try await server.figure("protocol_errors_frame_too_long") == 2)
+        }
+    }
+
     @Test func `EOF at every byte of a conversation leaves nothing behind`() async throws {
         try await withServer { server in
             server.unary(Router.route) { _, _ in

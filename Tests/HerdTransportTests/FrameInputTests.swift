@@ -44,6 +44,22 @@ import Testing
         #expect(reader.error == .tooLong(length: 4_194_305, limit: 4 << 20))
     }
 
+    @Test func `what was held back is judged by the limit of when it is handled`() {
+        var reader = Reader()
+        reader.input.maximumFrameLength = 1_000
+        let long = Frame(.request, call: 2, payload: [UInt8](repeating: 1, count: 2_000)).wireBytes()
+        reader.pausesAfter = 1
+        reader.receive(Frame.request(1).wireBytes() + long + Frame.request(3).wireBytes())
+        #expect(reader.calls == [1] && reader.error == nil)
+        reader.pausesAfter = nil
+        reader.input.maximumFrameLength = 4 << 20
+        reader.resume()
+        #expect(reader.calls == [1, 2, 3] && reader.error == nil)
+        reader.input.maximumFrameLength = 1_000
+        reader.receive(long)
+        #expect(reader.error == .tooLong(length: long.count - 4, limit: 1_000))
+    }
+
     @Test func `memory is given back without losing an unfinished frame`() {
         var reader = Reader()
         let frame = Frame(.request, call: 9, payload: [UInt8](repeating: 2, count: 1 << 20)).wireBytes()

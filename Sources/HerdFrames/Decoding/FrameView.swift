@@ -79,6 +79,9 @@ package struct FrameView {
         }
     }
 
+    /// The length of the packed frame, without its prefix.
+    package var byteCount: Int { body.count }
+
     /// REQUEST: the path `package.Service/Method`.
     package var methodName: String { String(decoding: method, as: UTF8.self) }
 

@@ -6,7 +6,7 @@ extension HerdServer {
     /// What Status tells of connections, as figures:
     ///
     /// - `connections_limit`, `connections_accepted`: how many may be open, and how many came;
-    /// - `connections_refused`: over the limit;
+    /// - `connections_refused`: over the limit, or ended without a HELLO for a new one;
     /// - `accept_failures`: how often the process had no room for a connection, which then waited;
     /// - `keepalive_closed`, `idle_closed`, `unauthenticated`: ended for silence, for idleness, for bad credentials;
     /// - `tls_handshake_failures`: connections on which no TLS came about;

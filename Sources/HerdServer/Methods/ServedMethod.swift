@@ -29,10 +29,14 @@ package final class ServedMethod: Sendable {
     let counters: MethodCounters
     /// Whether its calls count among those that a credential may make: all but what every load balancer asks.
     let isLimited: Bool
+    /// Whether it is one of those by which operators know a server, and which are answered however much it holds.
+    let isAdmin: Bool
     /// Keeps its calls; nil where they are not kept.
     private let audit: (any AuditRecorder)?
     /// Requests longer than this, in bytes, are neither unpacked nor handled on the event loop.
     static let maximumLoopRequest = 64 << 10
+    /// Requests of Admin no longer than this, in bytes, are taken whatever else is held.
+    static let maximumAdminRequest = 1 << 10
     private let answer: Answer
     /// Tried before everything else on the event loop.
     let shortcut: Shortcut?
@@ -82,6 +86,7 @@ package final class ServedMethod: Sendable {
         self.standing = standing
         self.audit = audit
         self.path = path
+        isAdmin = path.hasPrefix("herd.v1.Admin/")
         isLimited = path != Admin.health.path && path != Admin.describe.path
         self.isStreaming = isStreaming
         self.endsWithDrain = endsWithDrain

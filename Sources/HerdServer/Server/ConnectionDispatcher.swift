@@ -37,6 +37,12 @@ final class ConnectionDispatcher: CallDispatcher {
     private var untimedArrival = NIODeadline.uptimeNanoseconds(0)
     /// Where the ids of traces and spans come from.
     private var traceNumbers = TraceNumbers()
+    /// What the calls that run as tasks hold. For connections among Herd's own processes, over which everybody's calls
+    /// go, there is the server's bound alone.
+    private lazy var requestMemory =
+        isOwnService
+        ? server.requestMemory
+        : RequestMemory(limit: ConnectionLimits.maximumRequestBytes, within: server.requestMemory)
     /// The last method's standing answer in a burst.
     private var standing: (burst: UInt64, packed: [UInt8]) = (0, [])
 
@@ -56,7 +62,7 @@ final class ConnectionDispatcher: CallDispatcher {
         self.logger = logger
     }
 
-    func greet(_ metadata: [String: String]) throws(CallError) {
+    func greet(_ metadata: [String: String], on connection: ServerConnection) throws(CallError) {
         let hello = Hello(
             authorization: metadata[HelloKey.authorization] ?? "", client: metadata[HelloKey.client] ?? "",
             metadata: metadata, peer: peer, certificate: peerCertificate?())
@@ -74,6 +80,10 @@ final class ConnectionDispatcher: CallDispatcher {
         } catch {
             server.refusals.connectionRefused(peer: peer, client: hello.client, error, logger)
             throw error
+        }
+        guard server.keeps(connection) else {
+            let reason = GoAway.gaveWay(server.maximumConnections)
+            throw CallError(reason.code, reason.message)
         }
     }
 
@@ -117,7 +127,7 @@ final class ConnectionDispatcher: CallDispatcher {
         var place: CallPlace?
         if let limiter, found?.isLimited ?? true {
             if let refusal = limiter.begin(at: arrival) {
-                found?.counters.record(refused: refusal.code, shard: shard)
+                refused(request, refusal.code)
                 server.refusals.callLimited()
                 return connection.fail(request.call, refusal)
             }
@@ -157,6 +167,14 @@ final class ConnectionDispatcher: CallDispatcher {
         case .answered(let code):
             answered(method, code, arrival: arrival)
         case .later(let run):
+            let memory = requestMemory
+            let isSmall = method.isAdmin && request.byteCount <= ServedMethod.maximumAdminRequest
+            let held = isSmall ? 0 : request.byteCount
+            if let refusal = memory.take(held) {
+                place?.giveBack()
+                method.counters.record(refused: refusal.code, shard: shard)
+                return connection.fail(request.call, refusal)
+            }
             let (server, shard) = (server, shard)
             let tells = logger.logLevel <= .debug
             // A long request takes long to unpack, whatever its handler does.
@@ -177,6 +195,7 @@ final class ConnectionDispatcher: CallDispatcher {
                             nanoseconds: UInt64(clamping: (now - arrival).nanoseconds), shard: shard)
                         pressure?.waited(now - arrival, now: now)
                         let code = await run(call)
+                        memory.giveBack(held)
                         let end = call.stopReason?.code ?? code
                         let nanoseconds = (NIODeadline.now() - arrival).nanoseconds
                         method.counters.record(end, nanoseconds: nanoseconds, shard: shard)

@@ -26,6 +26,8 @@ package final class HerdServer: Service {
     let listenerStatistics = ListenerStatistics()
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
+    /// Of all calls that run as tasks.
+    let requestMemory = RequestMemory(limit: ServerConfiguration.maximumRequestBytes)
     /// Before streams, watches excepted.
     let streamGate = StreamGate()
     /// From a request's last byte to the start of its handler, of calls that run as tasks.
@@ -56,11 +58,8 @@ package final class HerdServer: Service {
         var listeners: [Listener] = []
         /// Whether another process goes on to listen on the files of Unix sockets.
         var leavesSocketFiles = false
-        var connections: [ObjectIdentifier: ServerConnection] = [:]
-        /// Those of `connections` that are told that there are too many, and are gone a second later.
-        var refused: Set<ObjectIdentifier> = []
-        /// How many connections may be served; as configured unless the process may not open so many files.
-        var maximumConnections = Int.max
+        /// May be fewer than configured, where the process may not open so many files.
+        var connections = ConnectionTable<ServerConnection>()
         var drainTimeout: TimeAmount?
         /// Waits until nothing listens and nobody is connected.
         var stopped: [UnsafeContinuation<Void, Never>] = []
@@ -114,7 +113,7 @@ package final class HerdServer: Service {
         }
         timeouts.use(configuration)
         let allowed = allowedConnections()
-        state.withLockedValue { $0.maximumConnections = allowed }
+        state.withLockedValue { $0.connections.maximum = allowed }
     }
 
     /// Where what happens on an event loop is counted.
@@ -152,7 +151,7 @@ package final class HerdServer: Service {
 
     /// Looks again at everybody who is connected, and ends the connections of those who have to go.
     package func recheckAccess() {
-        for connection in state.withLockedValue({ Array($0.connections.values) }) {
+        for connection in state.withLockedValue({ $0.connections.all }) {
             connection.eventLoop.execute { connection.recheckAccess() }
         }
     }
@@ -201,7 +200,7 @@ package final class HerdServer: Service {
         let methods = state.withLockedValue { state in
             precondition(state.phase == .idle, "a server is started once")
             state.phase = .running
-            state.maximumConnections = allowedConnections()
+            state.connections.maximum = allowedConnections()
             if let audit = state.audit { state.registry.keepCalls(by: audit) }
             return state.registry.tables(state.access.map { access in { access.roles(for: $0) } })
         }
@@ -313,7 +312,7 @@ package final class HerdServer: Service {
         let (listeners, connections) = state.withLockedValue { state in
             state.drainTimeout = min(timeout, state.drainTimeout ?? timeout)
             if state.phase == .running || state.phase == .idle { state.phase = .draining }
-            return (state.listeners, Array(state.connections.values))
+            return (state.listeners, state.connections.all)
         }
         for listener in listeners { listener.channel.close(promise: nil) }
         for connection in connections {
@@ -388,24 +387,24 @@ package final class HerdServer: Service {
             server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
             eventLoop: channel.eventLoop,
             peerCertificate: { [weak channel] in channel.flatMap { PeerCertificate(of: $0) } })
-        let refusal = state.withLockedValue { state in
-            let served = state.connections.count - state.refused.count
-            return served < state.maximumConnections ? nil : GoAway.tooManyConnections(state.maximumConnections)
-        }
         let connection = ServerConnection(
-            dispatcher: dispatcher, limits: limits, name: name, statistics: connectionStatistics, refusal: refusal,
+            dispatcher: dispatcher, limits: limits, name: name, statistics: connectionStatistics,
             pressure: pressure(on: channel.eventLoop), eventLoop: channel.eventLoop)
-        let id = ObjectIdentifier(connection)
-        let (isKept, drainTimeout) = state.withLockedValue { state in
-            if refusal != nil {
-                guard state.refused.count < Self.maximumRefused else { return (false, nil as TimeAmount?) }
-                state.refused.insert(id)
-            }
-            state.connections[id] = connection
-            return (true, state.drainTimeout)
+        let (admission, maximum, drainTimeout) = state.withLockedValue { state in
+            (state.connections.add(connection), state.connections.maximum, state.drainTimeout)
         }
-        if refusal != nil { listenerStatistics.refused(peer: peer, logger) }
-        guard isKept else { return nil }
+        switch admission {
+        case .served: break
+        case .servedInsteadOf(let other, let isTold):
+            listenerStatistics.gaveWay(logger)
+            other.eventLoop.execute { other.turnAway(.gaveWay(maximum), isTold: isTold) }
+        case .refused:
+            listenerStatistics.refused(peer: peer, logger)
+            connection.turnAway(.tooManyConnections(maximum))
+        case .dropped:
+            listenerStatistics.refused(peer: peer, logger)
+            return nil
+        }
         channel.closeFuture.whenComplete { _ in self.remove(connection) }
         if let drainTimeout {
             channel.eventLoop.execute { connection.drain(timeout: drainTimeout) }
@@ -420,13 +419,10 @@ package final class HerdServer: Service {
         }
     }
 
-    /// How many connections over the limit are told so at a time; more are closed without a word.
-    private static let maximumRefused = 256
-
     /// As many connections as configured, or as the process may have files open.
     private func allowedConnections() -> Int {
         let wanted = configuration.maximumConnections
-        let allowed = min(wanted, OpenFileLimit.raised(to: wanted + Self.maximumRefused))
+        let allowed = min(wanted, OpenFileLimit.raised(to: wanted + ConnectionTable<ServerConnection>.maximumEnding))
         if allowed < wanted {
             logger.warning(
                 "fewer connections than configured are served, because the process may open too few files",
@@ -449,12 +445,13 @@ package final class HerdServer: Service {
         finishIfStopped()
     }
 
+    /// A connection has said HELLO and is let in; false where it was given up for another one already.
+    func keeps(_ connection: ServerConnection) -> Bool {
+        state.withLockedValue { $0.connections.greeted(connection) }
+    }
+
     private func remove(_ connection: ServerConnection) {
-        let id = ObjectIdentifier(connection)
-        state.withLockedValue { state in
-            state.connections.removeValue(forKey: id)
-            state.refused.remove(id)
-        }
+        state.withLockedValue { $0.connections.remove(connection) }
         memory.giveBackSoon(connection.eventLoop)
         finishIfStopped()
     }
@@ -478,9 +475,9 @@ package final class HerdServer: Service {
     }
 
     /// Those that are served.
-    package var connectionCount: Int { state.withLockedValue { $0.connections.count - $0.refused.count } }
+    package var connectionCount: Int { state.withLockedValue { $0.connections.servedCount } }
 
-    var maximumConnections: Int { state.withLockedValue { $0.maximumConnections } }
+    var maximumConnections: Int { state.withLockedValue { $0.connections.maximum } }
 
     /// Calls whose handlers run as tasks.
     package var runningCallCount: Int { runningCalls.load(ordering: .relaxed) }

@@ -12,7 +12,7 @@ final class ListenerStatistics: Sendable {
         var nextLog = NIODeadline.uptimeNanoseconds(0)
     }
 
-    /// Connections over the limit.
+    /// Connections over the limit: new ones, and those that gave way to new ones.
     var refused: UInt64 { state.withLockedValue { $0.refused } }
 
     /// How often the system had no room for a connection.
@@ -27,6 +27,19 @@ final class ListenerStatistics: Sendable {
             logger.warning(
                 "connections over the limit are refused",
                 metadata: ["peer": "\(peer)", "remedy": "close some, or raise server.max_connections"])
+        }
+    }
+
+    /// A connection that had not said HELLO was ended for a new one.
+    func gaveWay(_ logger: Logger) {
+        let isLogged = state.withLockedValue { state in
+            state.refused += 1
+            return state.isToBeLogged()
+        }
+        if isLogged {
+            logger.warning(
+                "connections that have not said HELLO are ended to make room for others",
+                metadata: ["remedy": "find out who connects and says nothing, or raise server.max_connections"])
         }
     }
 

@@ -11,12 +11,13 @@ package struct ServerConfiguration: Sendable {
     package var plainAddresses: [EndpointAddress] = []
     /// How many event loops, one thread each, share the connections; at least 1. Default 1.
     package var eventLoops = 1
-    /// The longest packed frame, in bytes. Default 4 MiB.
+    /// The longest packed frame, in bytes; until a client's HELLO is accepted, at most 64 KiB. Default 4 MiB.
     package var maximumFrameLength = 4 << 20
     /// The most calls open or running at once on one connection. Default 1,024.
     package var maximumOpenCalls = 1024
-    /// The most connections served at once, on all addresses together; what is over gets GOAWAY RESOURCE_EXHAUSTED. A
-    /// process that may not open so many files serves as many as it can. Default 10,000.
+    /// The most connections served at once, on all addresses together; what is over gets GOAWAY RESOURCE_EXHAUSTED: the
+    /// oldest one that has not said HELLO, or, where all have, the new one. A process that may not open so many files
+    /// serves as many as it can. Default 10,000.
     package var maximumConnections = 10_000
     /// The permissions of a Unix socket's file. Default 0600: the server's own user may connect.
     package var unixSocketMode: UInt32 = 0o600
@@ -47,6 +48,9 @@ package struct ServerConfiguration: Sendable {
     package var drainTimeout = Duration.seconds(10)
     /// The version that Status reports. Default "0.1.0".
     package var version = "0.1.0"
+
+    /// How many bytes of requests all calls of a server may hold until their handlers return: 512 MiB.
+    package static let maximumRequestBytes = 512 << 20
 
     package init() {}
 }

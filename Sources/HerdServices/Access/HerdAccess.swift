@@ -92,7 +92,7 @@ package final class HerdAccess: AccessControl {
 
     private func bearer(of hello: Hello) throws(CallError) -> Substring? {
         let text = hello.authorization
-        // What is longer than any credential is not looked at: a HELLO may be 4 MiB of spaces.
+        // What is longer than any credential is not looked at: a HELLO may be 64 KiB of spaces.
         let parts = text.utf8.count > Self.longestAuthorization ? [] : text.split(separator: " ")
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             if !isGuarded { return nil }

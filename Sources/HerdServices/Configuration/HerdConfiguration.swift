@@ -244,7 +244,8 @@ package struct ServerLimits: Sendable, Equatable {
     package var drainTimeoutSeconds = 10
     /// `server.event_loops`: threads that serve connections.
     package var eventLoops = 1
-    /// `server.max_connections`: connections served at once, in each service; what is over is refused.
+    /// `server.max_connections`: connections served at once, in each service; what is over is refused, and
+    /// before that those that have not said HELLO are ended.
     package var maxConnections = 10_000
     /// `server.hello_timeout`: seconds a client may take to say HELLO.
     package var helloTimeoutSeconds = 5

@@ -20,7 +20,7 @@ package struct TokenText: Sendable, CustomStringConvertible {
 
     /// Nil for a text that has not its form.
     package init?(_ text: some StringProtocol) {
-        // First, because a HELLO may be 4 MiB of underscores.
+        // First, because a HELLO may be 64 KiB of underscores.
         guard text.utf8.count == Self.prefix.utf8.count + Self.idCharacters + Self.secretCharacters + 2 else {
             return nil
         }

@@ -4,11 +4,17 @@ package import NIOCore
 /// The bytes of a connection that were read but not yet handled: an unfinished frame, or all that came while the
 /// connection was not to be read.
 package struct FrameInput {
-    private let decoder: FrameDecoder
+    private var decoder: FrameDecoder
     private var pending = ByteBuffer()
 
     package init(maximumFrameLength: Int) {
         decoder = FrameDecoder(maximumLength: maximumFrameLength)
+    }
+
+    /// The longest packed frame taken from now on, in bytes; not to be changed while frames are handled.
+    package var maximumFrameLength: Int {
+        get { decoder.maximumLength }
+        set { decoder = FrameDecoder(maximumLength: newValue) }
     }
 
     /// Whether every byte was handled; else an unfinished frame is there, or frames that were held back.

@@ -3,7 +3,7 @@ package import NIOCore
 
 /// What one connection may take of its peer.
 package struct ConnectionLimits: Sendable {
-    /// The longest packed frame taken and sent, in bytes; 4 MiB.
+    /// The longest packed frame taken and sent, in bytes; 4 MiB. See `maximumFirstFrameLength` for the first one.
     package var maximumFrameLength: Int
     /// The most calls that are open or whose handlers still run; 1,024.
     package var maximumOpenCalls: Int
@@ -33,6 +33,14 @@ package struct ConnectionLimits: Sendable {
         self.keepaliveTimeout = keepaliveTimeout
         self.idleTimeout = idleTimeout
     }
+
+    /// The longest packed frame a server takes until it has accepted the peer's HELLO, in bytes: 64 KiB, enough for any
+    /// credential. Whoever has shown none must not have megabytes kept for it.
+    package static let maximumFirstFrameLength = 64 << 10
+
+    /// How many bytes of requests one connection's calls may hold at a server until their handlers return: 64 MiB. A
+    /// request that is alone is always taken.
+    package static let maximumRequestBytes = 64 << 20
 
     /// Above this many unsent bytes a server's connection is not read and its streams are not resumed.
     static let maximumUnsentBytes = 1 << 20

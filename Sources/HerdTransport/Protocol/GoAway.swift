@@ -108,6 +108,15 @@ extension GoAway {
             cause: .tooManyConnections)
     }
 
+    /// The same for a connection that has not said HELLO and gives way to a new one.
+    package static func gaveWay(_ limit: Int) -> GoAway {
+        GoAway(
+            .resourceExhausted,
+            "\(limit) connections are open, as many as the server takes, and this one has not said HELLO; send it "
+                + "right after connecting",
+            cause: .tooManyConnections)
+    }
+
     static func beforeHello(_ kind: Frame.Kind) -> GoAway {
         GoAway(.invalidArgument, "a \(kind) came before HELLO; send HELLO first", cause: .beforeHello)
     }

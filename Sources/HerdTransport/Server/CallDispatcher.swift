@@ -3,8 +3,9 @@ package import NIOCore
 
 /// What a server does with the calls of one connection; one instance for each, used on its event loop only.
 package protocol CallDispatcher: AnyObject {
-    /// Checks the HELLO's metadata; the error, with UNAUTHENTICATED most often, ends the connection.
-    func greet(_ metadata: [String: String]) throws(CallError)
+    /// Checks the HELLO's metadata; the error ends the connection: UNAUTHENTICATED most often, RESOURCE_EXHAUSTED where
+    /// there is no room for it any more.
+    func greet(_ metadata: [String: String], on connection: ServerConnection) throws(CallError)
 
     /// Looks again at whether the client may stay, long after `greet`; the error ends the connection.
     func recheck() throws(CallError)

@@ -45,6 +45,22 @@ extension ServerConnection {
         setTimer()
     }
 
+    /// Ends the connection because there are too many.
+    ///
+    /// - Parameter isTold: Else it is closed without a word.
+    package func turnAway(_ reason: GoAway, isTold: Bool = true) {
+        guard isTold else {
+            context?.close(promise: nil)
+            return
+        }
+        guard let context, context.channel.isActive else {
+            // As soon as there is somebody to tell.
+            refusal = reason
+            return
+        }
+        if !machine.hasEnded { end(reason) }
+    }
+
     /// Ends the connection for a reason: GOAWAY, no more writing, input thrown away for a second, close.
     ///
     /// Closing with unread input would reset the connection, and the client would never see the GOAWAY.

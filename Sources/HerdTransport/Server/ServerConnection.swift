@@ -23,7 +23,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     /// Bytes that came while others were handled.
     private var lateBytes = ByteBuffer()
     /// Why the connection is not to be served at all.
-    private let refusal: GoAway?
+    var refusal: GoAway?
     var machine: ServerStateMachine<ServerCall>
     var liveness: Liveness
     var input: FrameInput
@@ -53,6 +53,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
     var isFlushing = false
     /// A frame ended in the bytes that are handled now.
     private var hasEndedFrame = false
+    /// The HELLO among them was accepted, and what follows it may be longer.
+    private var hasJustGreeted = false
     /// Bytes were moved since memory was last given back.
     var isWarm = false
     /// All bytes handed to the channel.
@@ -64,16 +66,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     /// - Parameters:
     ///   - name: What the server's HELLO calls it.
-    ///   - refusal: The GOAWAY that the connection gets instead of being served.
     ///   - pressure: Of the event loop; without it nothing is shed.
     package init(
         dispatcher: any CallDispatcher, limits: ConnectionLimits, name: String, statistics: ConnectionStatistics,
-        refusal: GoAway? = nil, pressure: LoopPressure? = nil, eventLoop: any EventLoop
+        pressure: LoopPressure? = nil, eventLoop: any EventLoop
     ) {
         self.dispatcher = dispatcher
         self.limits = limits
         self.statistics = statistics
-        self.refusal = refusal
         self.pressure = pressure.map(ConnectionPressure.init)
         self.eventLoop = eventLoop
         liveness = Liveness(limits: limits, now: .now())
@@ -83,7 +83,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             HelloKey.maximumOpenCalls: String(limits.maximumOpenCalls),
         ]
         machine = ServerStateMachine(maximumOpenCalls: limits.maximumOpenCalls)
-        input = FrameInput(maximumFrameLength: limits.maximumFrameLength)
+        input = FrameInput(
+            maximumFrameLength: min(limits.maximumFrameLength, ConnectionLimits.maximumFirstFrameLength))
     }
 
     /// The channel option that makes a channel unwritable at the number of unsent bytes where reading stops.
@@ -191,6 +192,8 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             }
         case .authorize:
             greet(frame)
+            // Frames behind it are judged by the limit it has brought.
+            return .pause
         case .refuse(.tooManyCalls) where dispatcher.isStanding(frame):
             // Answered at once, it opens nothing.
             dispatcher.dispatch(frame, arrival: arrival, on: self)
@@ -308,7 +311,12 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         isHandling = true
         hasEndedFrame = false
         burst &+= 1
-        let outcome = body(&input) { handle($0, arrival) }
+        var outcome = body(&input) { handle($0, arrival) }
+        if hasJustGreeted {
+            hasJustGreeted = false
+            input.maximumFrameLength = limits.maximumFrameLength
+            if isReading, !machine.hasEnded { outcome = input.resume { handle($0, arrival) } }
+        }
         isHandling = false
         pressure?.handled(came: byteCount, left: input.byteCount)
         if lateBytes.readableBytes > 0 {
@@ -331,12 +339,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
 
     private func greet(_ hello: FrameView) {
         do throws(CallError) {
-            try dispatcher.greet(hello.metadata)
+            try dispatcher.greet(hello.metadata, on: self)
         } catch {
-            return end(GoAway(error.code, error.message, cause: .unauthenticated))
+            let cause: GoAway.Cause = error.code == .resourceExhausted ? .tooManyConnections : .unauthenticated
+            return end(GoAway(error.code, error.message, cause: cause))
         }
         pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
         let goAway = machine.accept()
+        hasJustGreeted = true
         helloDeadline = .distantFuture
         output.append(Frame(.hello, metadata: greeting, version: Frame.protocolVersion))
         setTimer()

@@ -93,7 +93,7 @@ private final class ScriptedServer: CallDispatcher {
 
     // MARK: - Calls
 
-    func greet(_ metadata: [String: String]) throws(CallError) {
+    func greet(_ metadata: [String: String], on connection: ServerConnection) throws(CallError) {
         if metadata["authorization"] == "wrong" { throw CallError(.unauthenticated, "a wrong token") }
     }
 

@@ -85,6 +85,22 @@ def limit_is_exact(target: Target):
                     raise Wrong("PONG for a frame of exactly 4 MiB", str(pong)[:200])
 
 
+@case("framing", "A frame before HELLO, and HELLO itself: 64 KiB, checked before it is buffered")
+def hello_over_its_limit(target: Target):
+    for length in ((64 << 10) + 1, 1 << 20, 4 << 20):
+        with target.connect(hello=False) as peer:
+            peer.send_bytes(struct.pack(">I", length))
+            goaway = peer.receive(2)
+            if goaway is None or goaway.kind != Frame.GOAWAY or goaway.code != RESOURCE_EXHAUSTED:
+                raise Wrong("GOAWAY RESOURCE_EXHAUSTED as soon as the length is there", str(goaway))
+    with target.connect(hello=False) as peer:
+        filler = 64 << 10
+        while len(data := packed(kind=Frame.HELLO, version=1, metadata={"filler": "x" * filler})) - 4 > 64 << 10:
+            filler -= 1
+        peer.send_bytes(data)
+        peer.expect_alive()
+
+
 @case("framing", "kind 0: GOAWAY INVALID_ARGUMENT")
 def empty_frame(target: Target):
     refused(target, b"")
