@@ -76,7 +76,9 @@ extension HerdServer {
             "herd_connections_accepted_total", "Connections that were taken or refused.",
             Double(connectionStatistics.accepted))
         writer.counter(
-            "herd_connections_refused_total", "Connections turned away because there were too many, be they new or still without a HELLO.", Double(listenerStatistics.refused))
+            "herd_connections_refused_total",
+            "Connections turned away because there were too many: new ones, or older ones without a HELLO.",
+            Double(listenerStatistics.refused))
         writer.counter(
             "herd_accept_failures_total", "Times the process had no room for a connection, which then waited.",
             Double(listenerStatistics.failures))
