@@ -276,8 +276,8 @@ class Services(PlainRefinements):
             router_pb2.GenerateEvent)
         said = "".join(event.delta for event in events)
         assert said == processes.ANSWER and events[-1].finish.model == "priced", f"the model said {said!r}"
-        request = refiner_pb2.RefinementRequest(prompt=f"refine {self.tag} {self.number % 50}", model="priced", rounds=1,
-                                                options=options)
+        request = refiner_pb2.RefinementRequest(
+            prompt=f"refine {self.tag} {self.number % 50}", model="priced", rounds=1, options=options)
 
         def refine():
             events = self.stream(self.payer, "Refiner/Refine", request, refiner_pb2.RefinementEvent)

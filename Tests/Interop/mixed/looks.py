@@ -67,7 +67,8 @@ class Looks(Kind):
         assert not any(predictor.damaged for predictor in found), "a predictor is damaged"
 
     def predictions(self) -> None:
-        reply = self.call("Scorer/Embed", scorer_pb2.EmbedRequest(texts=["what is this?", ""]), scorer_pb2.EmbedResponse)
+        texts = ["what is this?", ""]
+        reply = self.call("Scorer/Embed", scorer_pb2.EmbedRequest(texts=texts), scorer_pb2.EmbedResponse)
         lengths = [math.hypot(*embedding.values) for embedding in reply.embeddings]
         assert len(lengths) == 2 and abs(lengths[0] - 1) < 1e-3 and lengths[1] == 0, f"vectors as long as {lengths}"
         try:
