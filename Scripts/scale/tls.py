@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures what TLS costs a herd: processor time of a short call and of a new connection, and memory of an idle one.
 
-Two herds on one core, one without TLS and one with (1.3, a key on P-256), and one client on another core, which says the
-same bytes to both in turns. The client is no part of any figure: it is the herd's own processor time that is divided by
-the calls that it answered. Ratios are of one round; the figures printed are medians of all rounds.
+Two herds on one core, one without TLS and one with (1.3, a key on P-256), and one client on another core, which says
+the same bytes to both in turns. The client is no part of any figure: it is the herd's own processor time that is divided
+by the calls that it answered. Ratios are of one round; the figures printed are medians of all rounds.
 """
 
 from __future__ import annotations
