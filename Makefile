@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 SHELL_SOURCES := $(wildcard Scripts/*.sh Scripts/*/*.sh) .ci/run
 
-.PHONY: run stop build test thin-client measure measure-scale measure-complete measure-overload bench bench-loops thresholds kill-loop power-loss faults soak hostile tls-scan fuzz test-tsan test-asan lint format
+.PHONY: run stop build test thin-client measure measure-scale measure-complete measure-overload measure-tls bench bench-loops thresholds kill-loop power-loss faults soak hostile tls-scan fuzz test-tsan test-asan lint format
 .PHONY: protos install help
 
 help: ## List the targets.
@@ -56,6 +56,9 @@ measure-scale: build ## New prompts, predictions in process, memory, starts, imp
 measure-overload: build ## Three times what a herd can do, idle connections by the ten thousand, floods (10 minutes).
 	python3 Scripts/scale/overload.py --json .build/overload.json
 	python3 Scripts/scale/crowd.py --json .build/crowd.json
+
+measure-tls: build ## What TLS costs a herd: a call's processor time, a new connection's, memory of an idle one.
+	python3 Scripts/scale/tls.py --json .build/tls.json
 
 measure-complete: build ## What Complete adds to the time of an answer, against asking the same llama.cpp server directly.
 	.venv/bin/python Scripts/measure_complete.py

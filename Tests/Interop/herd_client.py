@@ -1,4 +1,4 @@
-"""A whole Herd client in under 80 lines: plain sockets, and messages compiled from Protos/ with PyPI's protobuf."""
+"""A whole Herd client in 80 lines: plain sockets, and messages compiled from Protos/ with PyPI's protobuf."""
 
 import itertools
 import socket
@@ -31,14 +31,12 @@ class Client:
         self.socket.sendall(struct.pack(">I", len(data)) + data)
 
     def receive(self) -> Frame:
-        (length,) = struct.unpack(">I", self._exactly(4))
-        return Frame.FromString(self._exactly(length))
+        return Frame.FromString(self._exactly(int.from_bytes(self._exactly(4), "big")))
 
     def _exactly(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            more = self.socket.recv(count - len(data))
-            if not more:
+            if not (more := self.socket.recv(count - len(data))):
                 raise EOFError("the server closed the connection")
             data += more
         return data
@@ -52,21 +50,24 @@ class Client:
     def cancel(self, call: int) -> None:
         self.send(Frame(kind=Frame.CANCEL, call=call))
 
+    def take(self) -> None:
+        """Waits for one frame, and keeps what it says of its call."""
+        frame = self.receive()
+        if frame.kind == Frame.MESSAGE:
+            self.messages.setdefault(frame.call, []).append(frame.payload)
+            self.send(Frame(kind=Frame.CREDIT, call=frame.call, credit=1))
+        elif frame.kind == Frame.END:
+            self.ended[frame.call] = frame
+        elif frame.kind == Frame.PING:
+            self.send(Frame(kind=Frame.PONG, payload=frame.payload))
+        elif frame.kind == Frame.GOAWAY and frame.code:
+            raise CallFailed(frame.code, frame.message, dict(frame.metadata), goaway=True)
+
     def finish(self, call: int, reply_type=None, message_type=None):
         """The reply of a unary call, or the list of messages of a stream; raises CallFailed."""
         while call not in self.ended:
-            frame = self.receive()
-            if frame.kind == Frame.MESSAGE:
-                self.messages.setdefault(frame.call, []).append(frame.payload)
-                self.send(Frame(kind=Frame.CREDIT, call=frame.call, credit=1))
-            elif frame.kind == Frame.END:
-                self.ended[frame.call] = frame
-            elif frame.kind == Frame.PING:
-                self.send(Frame(kind=Frame.PONG, payload=frame.payload))
-            elif frame.kind == Frame.GOAWAY and frame.code:
-                raise CallFailed(frame.code, frame.message, dict(frame.metadata), goaway=True)
-        end = self.ended.pop(call)
-        if end.code:
+            self.take()
+        if (end := self.ended.pop(call)).code:
             raise CallFailed(end.code, end.message, dict(end.metadata))
         if message_type:
             return [message_type.FromString(payload) for payload in self.messages.pop(call, [])]

@@ -8,7 +8,9 @@ minutes; measures how many routes a second it answers, one in ten of them new; t
 mixed/load.py calls every other method over and over with the same few names. Prints a line of samples every ten seconds:
 resident memory, of it the process's own (anonymous), file descriptors, threads. After minute 3 (a fifth of a shorter run)
 resident memory may grow by less than 3 % and descriptors not at all: the median of the last quarter of the samples against
-that of the first, since trainings and backups come and go, and the least descriptors in each, since connections do. Exits with 1 where one of them does, or a call failed.
+that of the first, since trainings and backups come and go, and the least descriptors in each, since connections do. Exits
+with 1 where one of them does, a call failed, or a method that the herd describes was called by nobody (but those that
+mixed/kinds.py says why it leaves out).
 """
 
 import argparse
@@ -71,6 +73,7 @@ class Soak:
             failures = {code: count for code, count in report["failures"].items() if code != "RESOURCE_EXHAUSTED"}
             if failures:
                 self.problems.append(f"routes failed: {failures}, {report['failure_messages']}")
+            self.look_for_uncalled(herd)
             if herd.terminate() != 0:
                 self.problems.append("the herd did not end well")
         return self.judge(report)
@@ -109,6 +112,20 @@ class Soak:
             print(f"  {passed:7.0f}  {sample[0] / 2**20:11.1f}  {sample[1] / 2**20:6.1f}  {sample[2]:11}  {sample[3]:7}",
                   flush=True)
             time.sleep(self.every)
+
+    def look_for_uncalled(self, herd) -> None:
+        """Of every method that the herd describes the load has called each that kinds.py does not say it leaves out."""
+        from mixed import kinds, processes
+
+        client = processes.connect(herd.addresses[0], herd.token)
+        described = set(processes.methods(client))
+        called = {method.method.removeprefix("herd.v1.") for method in processes.status(client).methods if method.calls}
+        client.close()
+        print(f"{len(described & called)} of {len(described)} methods called, {len(kinds.LEFT_OUT)} left out")
+        if uncalled := described - called - kinds.LEFT_OUT.keys():
+            self.problems.append(f"nothing has called {', '.join(sorted(uncalled))}")
+        if outdated := kinds.LEFT_OUT.keys() - (described - called):
+            self.problems.append(f"kinds.py leaves out what is called, or not there: {', '.join(sorted(outdated))}")
 
     @staticmethod
     def sample(process: int) -> tuple[int, int, int, int]:

@@ -22,19 +22,28 @@ final class RestartHerd: Sendable {
     /// What open calls get when a process ends.
     private let drainSeconds: Int
 
+    /// The secret of an operator's token; empty where the herd lets in everybody.
+    private let token: String
+    /// Holds the secret that the three know each other by; nil where they let in everybody.
+    private let credential: URL?
+
     private static let models = ["a", "b", "c"]
 
-    private init(folder: URL, drainSeconds: Int) {
+    private init(folder: URL, drainSeconds: Int, token: String, credential: URL?) {
         self.folder = folder
         self.drainSeconds = drainSeconds
+        self.token = token
+        self.credential = credential
     }
 
     /// - Parameters:
     ///   - model: says its words to everybody.
     ///   - slow: answers for "c"; nil where that one is like the others.
     ///   - drainSeconds: what open calls get when a process ends.
+    ///   - isGuarded: whether it lets in by token, and its processes each other by a credential.
     static func with(
-        model: ModelServer, slow: ModelServer? = nil, drainSeconds: Int = 2, _ body: (RestartHerd) async throws -> Void
+        model: ModelServer, slow: ModelServer? = nil, drainSeconds: Int = 2, isGuarded: Bool = false,
+        _ body: (RestartHerd) async throws -> Void
     ) async throws {
         // Short enough for a Unix socket.
         let folder = URL(filePath: "/tmp").appending(path: "herd-restart-\(UUID().uuidString.prefix(8))")
@@ -42,11 +51,32 @@ final class RestartHerd: Sendable {
         defer { try? FileManager.default.removeItem(at: folder) }
         try FileManager.default.copyItem(
             at: try await TaughtScorer.preferring.folder, to: folder.appending(path: "scorer"))
-        let herd = RestartHerd(folder: folder, drainSeconds: drainSeconds)
+        var token = ""
+        var credential: URL?
+        if isGuarded {
+            token = try await makeToken(in: folder)
+            credential = try makeCredential(in: folder)
+        }
+        let herd = RestartHerd(folder: folder, drainSeconds: drainSeconds, token: token, credential: credential)
         defer { herd.end() }
         for role in [Role.scorer, .refiner, .router] { try await herd.start(role) }
         try await herd.add(model, slow)
         try await body(herd)
+    }
+
+    private static func makeToken(in folder: URL) async throws -> String {
+        let made = try await Programs.run(
+            Programs.herdd, ["token", "create", "--role", "admin", "--data", folder.path])
+        try #require(made.status == 0, "\(made.errors)")
+        return made.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func makeCredential(in folder: URL) throws -> URL {
+        let file = folder.appending(path: "service.credential")
+        try Data("\(UUID().uuidString)\n".utf8).write(to: file)
+        // One that others may read is refused.
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        return file
     }
 
     private func add(_ model: ModelServer, _ slow: ModelServer?) async throws {
@@ -76,7 +106,9 @@ final class RestartHerd: Sendable {
     /// - Parameter overSocket: whether it dials the Unix socket.
     func client(overSocket: Bool = false) throws -> HerdClient {
         let address = try #require(addresses.withLock { $0[.router]?.first })
-        return try HerdClient(addresses: [overSocket ? socket : address])
+        var configuration = ClientConfiguration()
+        if !token.isEmpty { configuration.authorization = "Bearer \(token)" }
+        return try HerdClient(addresses: [overSocket ? socket : address], configuration: configuration)
     }
 
     // MARK: - Its processes
@@ -101,6 +133,7 @@ final class RestartHerd: Sendable {
         }
         var settings = ["HERD_SERVER_DRAIN_TIMEOUT": "\(drainSeconds)"]
         settings["HERD_\(role.rawValue.uppercased())_HTTP_LISTEN"] = "none"
+        if let credential { settings["HERD_ACCESS_SERVICE_CREDENTIAL_FILE"] = credential.path }
         let daemon = try await Daemon(
             arguments, in: folder, environment: settings.merging(environment) { _, own in own })
         daemons.withLock { $0[role] = daemon }

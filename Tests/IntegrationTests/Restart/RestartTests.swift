@@ -18,10 +18,11 @@ struct RestartTests {
         .route, .cachedRoute, .complete, .health, .getModel, .putModel, .feedback, .connect, .connect,
     ]
 
-    @Test("one router after another on one data folder", .timeLimit(.minutes(2)))
-    func succession() async throws {
+    /// With tokens the one that takes over has to know them before it is called.
+    @Test("one router after another on one data folder", .timeLimit(.minutes(2)), arguments: [false, true])
+    func succession(isGuarded: Bool) async throws {
         let model = try await ModelServer.scripted("one two three four")
-        try await RestartHerd.with(model: model) { herd in
+        try await RestartHerd.with(model: model, isGuarded: isGuarded) { herd in
             let load = try await CallLoad.on(herd, Self.calls) { load in
                 for _ in 0..<max(2, Self.rounds) {
                     try await herd.succeed(.router)
@@ -29,24 +30,32 @@ struct RestartTests {
                 }
             }
             #expect(load.faults.isEmpty, "\(load.faults.prefix(5))")
-            print("succession: \(load)")
+            print("succession\(isGuarded ? " with a token" : ""): \(load)")
+            if isGuarded { try await Self.refusesStrangers(herd) }
         }
     }
 
-    @Test("SIGTERM and a new start of the scorer and the refiner", .timeLimit(.minutes(2)))
-    func servicesBehindTheRouter() async throws {
+    /// Those that take over do so in a herd that knows its own processes by a credential.
+    @Test(
+        "SIGTERM and a new start of the scorer and the refiner, or one after another", .timeLimit(.minutes(2)),
+        arguments: [false, true])
+    func servicesBehindTheRouter(takesOver: Bool) async throws {
         let model = try await ModelServer.scripted("one two three four")
-        try await RestartHerd.with(model: model) { herd in
+        try await RestartHerd.with(model: model, isGuarded: takesOver) { herd in
             let load = try await CallLoad.on(herd, [.route, .cachedRoute, .complete, .refine, .refine]) { load in
                 for _ in 0..<Self.rounds {
                     for role in [RestartHerd.Role.scorer, .refiner] {
-                        try await herd.restart(role)
+                        if takesOver {
+                            try await herd.succeed(role)
+                        } else {
+                            try await herd.restart(role)
+                        }
                         try await load.advance()
                     }
                 }
             }
             #expect(load.faults.isEmpty, "\(load.faults.prefix(5))")
-            print("behind the router: \(load)")
+            print("behind the router\(takesOver ? ", taken over" : ""): \(load)")
             // It has recovered by itself.
             let client = try herd.client()
             defer { client.close() }
@@ -74,6 +83,18 @@ struct RestartTests {
             let made = load.total + load.done[.putModel, default: 0] + load.done[.feedback, default: 0]
             #expect(seen <= made * 6 / 5 + 100, "\(made) calls were made, the servers saw \(seen)")
             print("plain restart: \(load); made \(made), seen \(seen)")
+        }
+    }
+
+    /// Whoever shows no token is still turned away.
+    private static func refusesStrangers(_ herd: RestartHerd) async throws {
+        let stranger = try HerdClient(addresses: [herd.socket])
+        defer { stranger.close() }
+        do throws(CallError) {
+            _ = try await stranger.call(Router.route, RouteRequest(prompt: "who am I?"))
+            Issue.record("a client without a token was answered")
+        } catch {
+            #expect(error.code == .unauthenticated, "\(error)")
         }
     }
 

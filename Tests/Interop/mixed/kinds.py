@@ -5,53 +5,10 @@ import shutil
 from herd.v1 import access_pb2, admin_pb2, common_pb2, refiner_pb2, registry_pb2, router_pb2, scorer_pb2
 from herd_client import CallFailed
 from mixed import processes
+from mixed.kind import Kind
+from mixed.looks import Looks, Watches
 
 RESOURCE_EXHAUSTED, NOT_FOUND, FAILED_PRECONDITION = 8, 5, 9
-
-
-class Kind:
-    #: Seconds between two, for those that are much work.
-    pause = 0.0
-    #: How much longer than the others they pause where the load has a pause.
-    rarity = 1
-
-    def __init__(self, client, journal, chance, tag: str, options):
-        self.client, self.journal, self.chance, self.tag, self.options = client, journal, chance, tag, options
-        self.number = 0
-
-    def once(self) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        self.client.close()
-
-    def name(self) -> str:
-        """A new name, or one of the few that are used again."""
-        self.number += 1
-        return f"{self.tag}-{self.number % self.options.keys if self.options.keys else self.number}"
-
-    def write(self, kind: str, key: str, value, call, allowed=lambda failure: False):
-        """Makes a call that is in the journal before and after; what it gives besides the reply goes there, too. None where
-        it fails in a way that is allowed."""
-        number = self.journal.begin(kind, key, value)
-        try:
-            reply, result = call()
-        except CallFailed as failure:
-            self.journal.failed(number, failure)
-            if not failure.goaway and allowed(failure):
-                return None
-            raise
-        except BaseException as failure:
-            self.journal.failed(number, repr(failure))
-            raise
-        self.journal.ok(number, **result)
-        return reply
-
-    def call(self, method: str, request, reply_type, timeout: float = 30):
-        return self.client.call(f"herd.v1.{method}", request, reply_type, timeout=timeout)
-
-    def stream(self, client, method: str, request, message_type, timeout: float = 60) -> list:
-        return client.finish(client.start(f"herd.v1.{method}", request, timeout=timeout), message_type=message_type)
 
 
 def is_spent(failure: CallFailed) -> bool:
@@ -243,10 +200,15 @@ class Suites(Kind):
 
 
 class Predictors(Kind):
-    """Trains, promotes and rolls back."""
+    """Trains, rolls back and promotes."""
 
     pause = 0.3
     rarity = 40
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        #: The last few that it trained.
+        self.trained: list[str] = []
 
     def once(self) -> None:
         rows = [evaluation(f"train-{number}", number % 10 / 10) for number in range(40)]
@@ -255,6 +217,7 @@ class Predictors(Kind):
 
         def train():
             events = self.stream(self.client, "Scorer/Train", request, scorer_pb2.TrainEvent)
+            self.trained = [*self.trained[-7:], events[-1].trained.version]
             return events, {"version": events[-1].trained.version}
 
         self.write("predictor", "in force", "new", train)
@@ -264,6 +227,14 @@ class Predictors(Kind):
                 return reply, {"version": reply.in_force}
 
             self.write("predictor", "in force", "earlier", roll_back, allowed=has_no_earlier)
+        chosen = scorer_pb2.PromotePredictorRequest(version=self.chance.choice(self.trained))
+
+        def promote():
+            reply = self.call("Scorer/PromotePredictor", chosen, scorer_pb2.PromotePredictorResponse)
+            assert reply.in_force == chosen.version, f"{reply.in_force} was promoted, not {chosen.version}"
+            return reply, {"version": reply.in_force}
+
+        self.write("predictor", "in force", chosen.version, promote)
 
 
 class Backups(Kind):
@@ -285,27 +256,43 @@ class Backups(Kind):
             shutil.rmtree(folder)
 
 
-class Looks(Kind):
-    """What operators look at meanwhile."""
+class PlainRefinements(Refinements):
+    """With the operator's own credential, which has no limit."""
 
-    pause = 0.02
+    def new_payer(self) -> None:
+        self.token, self.payer = "", processes.connect(self.options.address, self.options.token)
+
+
+class Services(PlainRefinements):
+    """What the herd's own services ask of the router: an answer of a model, and the rounds of a refinement."""
 
     def once(self) -> None:
-        processes.status(self.client)
-        self.call("Access/GetUsage", access_pb2.GetUsageRequest(), access_pb2.GetUsageResponse)
-        self.call("Access/ListAudit", access_pb2.ListAuditRequest(), access_pb2.ListAuditResponse)
-        try:
-            self.call("Scorer/Perfics", scorer_pb2.PerficsRequest(), scorer_pb2.PerficsResponse)
-        except CallFailed as failure:
-            # There are no evaluations yet.
-            if failure.code != FAILED_PRECONDITION:
-                raise
-        for prompt in ("one", "two", "three"):
-            self.call("Router/Route", router_pb2.RouteRequest(prompt=prompt), router_pb2.RouteResponse)
+        if not self.payer:
+            self.new_payer()
+        self.number += 1
+        options = common_pb2.GenerationOptions(max_tokens=4)
+        events = self.stream(self.payer, "Router/Generate", router_pb2.GenerateRequest(
+            model="priced", prompt=f"generate {self.tag} {self.number % 50}", options=options),
+            router_pb2.GenerateEvent)
+        said = "".join(event.delta for event in events)
+        assert said == processes.ANSWER and events[-1].finish.model == "priced", f"the model said {said!r}"
+        request = refiner_pb2.RefinementRequest(
+            prompt=f"refine {self.tag} {self.number % 50}", model="priced", rounds=1, options=options)
+
+        def refine():
+            events = self.stream(self.payer, "Refiner/Refine", request, refiner_pb2.RefinementEvent)
+            result = next(event.result for event in reversed(events) if event.HasField("result"))
+            return result, {"id": result.transcript_id, "text": result.text,
+                            "nano_usd": round(result.usage.cost_usd * 1e9)}
+
+        self.write("refinement", self.token, self.most, refine)
 
 
-ALL = [Models, Policies, Tokens, Feedback, Rows, Answers, Answers, Answers, Refinements, Suites, Predictors, Backups,
-       Looks]
+ALL = [Models, Policies, Tokens, Feedback, Rows, Answers, Answers, Answers, Refinements, Services, Suites, Predictors,
+       Backups, Looks, Watches]
+
+#: Methods that no kind calls, each with why; soak.py notices any other that is not called.
+LEFT_OUT = {"Admin/Drain": "it ends the herd"}
 
 
 class PlainTokens(Tokens):
@@ -322,13 +309,6 @@ class PlainTokens(Tokens):
         if self.chance.random() < 0.5:
             self.write("revocation", token, True, lambda: (self.call(
                 "Access/RevokeToken", access_pb2.RevokeTokenRequest(id=token), access_pb2.RevokeTokenResponse), {}))
-
-
-class PlainRefinements(Refinements):
-    """With the operator's own credential, which has no limit."""
-
-    def new_payer(self) -> None:
-        self.token, self.payer = "", processes.connect(self.options.address, self.options.token)
 
 
 #: What programs before money serve.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Calls every method of a herd that changes something, from a thread and a connection for each kind, until it is gone.
+"""Calls every method of a herd, most of all those that change something, from a thread and a connection for each kind,
+until it is gone.
 
     load.py --address 127.0.0.1:7601 --token herd_... --journal FILE --tag r7 --seed 7 [--seconds 60 --pause 0.01]
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from google.protobuf import descriptor_pb2
 from herd.v1 import access_pb2, admin_pb2, registry_pb2
 from herd_client import Client
 
@@ -101,3 +102,11 @@ def make_token(client: Client, name: str, roles: list[str], usd_per_day: float =
 
 def status(client: Client) -> admin_pb2.StatusResponse:
     return client.call("herd.v1.Admin/Status", admin_pb2.StatusRequest(), admin_pb2.StatusResponse)
+
+
+def methods(client: Client) -> list[str]:
+    """Every method that the herd describes, as "Service/Method"."""
+    reply = client.call("herd.v1.Admin/Describe", admin_pb2.DescribeRequest(), admin_pb2.DescribeResponse)
+    described = descriptor_pb2.FileDescriptorSet.FromString(reply.file_descriptor_set)
+    return [f"{service.name}/{method.name}" for file in described.file for service in file.service
+            for method in service.method]
