@@ -117,15 +117,28 @@ extension PeerCertificate {
         guard let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
             let certificate = handler.peerCertificate
         else { return nil }
-        var names: [String] = []
-        for name in certificate._subjectAlternativeNames()
-        where [.dnsName, .uri, .email].contains(name.nameType) {
-            guard let text = String(validating: Array(name.contents), as: UTF8.self) else { continue }
-            names.append(text)
-        }
-        self.init(names: names, expiry: Int64(certificate.notValidAfter))
+        self.init(
+            names: certificate._subjectAlternativeNames().compactMap { Name($0) },
+            expiry: Int64(certificate.notValidAfter))
         #else
         return nil
         #endif
     }
 }
+
+#if TLS
+extension PeerCertificate.Name {
+    /// Nil for a name of another kind, and for one that is no ASCII, as it has to be (RFC 5280, section 4.2.1.6).
+    fileprivate init?(_ name: _SubjectAlternativeName) {
+        let bytes = Array(name.contents)
+        guard bytes.allSatisfy({ $0 < 0x80 }) else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self)
+        switch name.nameType {
+        case .dnsName: self = .dns(text)
+        case .uri: self = .uri(text)
+        case .email: self = .email(text)
+        default: return nil
+        }
+    }
+}
+#endif

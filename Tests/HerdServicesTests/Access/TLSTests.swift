@@ -98,6 +98,28 @@ private struct EncryptedServer {
         }
     }
 
+    @Test func namesAreOfTheKindThatTheRulesAreFor() async throws {
+        let rules = ["spiffe://herd/router=service", "User.test=service", "ops@herd.test=service"]
+        try await EncryptedServer.run(rules: rules) { server in
+            for (number, (names, isLetIn)) in [
+                ("URI:SPIFFE://Herd/router", true), ("URI:spiffe://herd/Router", false),
+                ("DNS:spiffe://herd/router", false), ("email:spiffe://herd/router", false),
+                ("DNS:user.TEST", true), ("URI:user.test", false), ("email:user.test", false),
+                ("email:ops@HERD.test", true), ("email:Ops@herd.test", false), ("DNS:ops@herd.test", false),
+                ("URI:ops@herd.test", false), ("DNS:stranger.test,email:ops@herd.test", true),
+            ].enumerated() {
+                let files = try server.authority.sign("names\(number)", for: names)
+                let client = server.client {
+                    $0.transportSecurity?.certificateFile = files.certificate
+                    $0.transportSecurity?.keyFile = files.key
+                }
+                defer { client.close() }
+                let code = await code(of: Admin.health.path, with: client)
+                #expect(code == (isLetIn ? .ok : .unauthenticated), "\(names)")
+            }
+        }
+    }
+
     @Test func theServerIsWhoItSays() async throws {
         try await EncryptedServer.run(names: "DNS:localhost,DNS:herd.test") { server in
             let files = try server.authority.sign("router", for: "URI:spiffe://herd/router")
