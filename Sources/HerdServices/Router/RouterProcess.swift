@@ -58,7 +58,7 @@ package final class RouterProcess: Service, Reloadable {
             directory: directory, logger: logger)
         let access = HerdAccess(
             tokens: directory, credential: credentials.service,
-            certificates: try CertificateRules(configuration.access.clientCertificates))
+            certificates: try CertificateRules(configuration.access.clientCertificates), tls: credentials.tls)
         self.access = access
         let routerGuard = credentials.routerGuard
         tokens = try TokenService(store: router.store, access: access, directory: directory, logger: logger) {

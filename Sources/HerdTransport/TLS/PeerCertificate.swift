@@ -4,10 +4,13 @@ package struct PeerCertificate: Hashable, Sendable {
     package var names: [Name]
     /// When it expires, in seconds since 1970.
     package var expiry: Int64
+    /// Which authorities of the server's have vouched for it; see `ServerTLS.authorityVersion`.
+    package var authorityVersion: UInt64
 
-    package init(names: [Name], expiry: Int64) {
+    package init(names: [Name], expiry: Int64, authorityVersion: UInt64 = 0) {
         self.names = names
         self.expiry = expiry
+        self.authorityVersion = authorityVersion
     }
 
     /// A subject alternative name; equal to another of the same kind that stands for the same.
