@@ -15,7 +15,7 @@ package final class HerdAccess: AccessControl {
     /// Of the server; nil without.
     private let tls: ServerTLS?
     private let rules: NIOLockedValueBox<CertificateRules>
-    private var certificates: CertificateRules { rules.withLockedValue { $0 } }
+    var certificates: CertificateRules { rules.withLockedValue { $0 } }
     /// Whether somebody else says that there is a credential: the router, to the services in its process.
     private let isGuardedElsewhere: @Sendable () -> Bool
     /// Set by the server, once it is there: looks again at everybody who is connected.

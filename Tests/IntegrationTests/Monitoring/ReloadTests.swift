@@ -251,6 +251,13 @@ import Testing
         #expect(try await add("b") == 77)
         _ = try await herd.reload(configuration(second, "\"operators=admin\""))
         #expect(try await add("b") == 0)
+        // The audit log has each of the three changes, beside the models.
+        let again = try HerdClient(addresses: [herd.address], configuration: client)
+        defer { again.close() }
+        let audit = try await again.call(Access.listAudit, ListAuditRequest()).entries
+        let signals = audit.filter { $0.method == "SIGHUP access.client_certificates" }
+        #expect(signals.map(\.subject) == ["operators=admin", "operators=client", "others=admin"])
+        #expect(signals.allSatisfy { $0.actor == "herdd" && $0.ended && $0.code == 0 })
     }
 
     @Test func `a supervisor is told when it serves, reads its configuration again and ends`() async throws {
