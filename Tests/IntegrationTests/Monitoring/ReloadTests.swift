@@ -13,6 +13,8 @@ import Testing
         let log: URL
         let process = Process()
         var address = ""
+        /// Service to where it listens.
+        var addresses: [String: String] = [:]
 
         init(_ text: String, role: String = "all", environment: [String: String] = [:]) async throws {
             file = folder.appending(path: "herdd.yaml")
@@ -32,6 +34,7 @@ import Testing
             try await eventually("it is ready") { FileManager.default.fileExists(atPath: ready.path) }
             let listening = try JSONDecoder().decode([String: [String]].self, from: Data(contentsOf: ready))
             address = try #require(listening["router"]?.first)
+            addresses = listening.compactMapValues(\.first)
         }
 
         func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
@@ -247,6 +250,19 @@ import Testing
             _ = try await open.call(Registry.getModel, GetModelRequest(name: "a"))
         }
         #expect(refused?.code == .unauthenticated)
+        // Nor does it get in anywhere else.
+        var impatient = client
+        impatient.retryWindow = .zero
+        for service in ["router", "scorer", "refiner"] {
+            let gone = try HerdClient(addresses: [try #require(herd.addresses[service])], configuration: impatient)
+            defer { gone.close() }
+            for method in MethodDescription.all {
+                let refused = await #expect(throws: CallError.self) {
+                    _ = try await gone.forward(path: method.path, payload: [], timeout: .seconds(20)) { _ in }
+                }
+                #expect(refused?.code == .unauthenticated, "\(service) \(method.path)")
+            }
+        }
         _ = try await herd.reload(configuration(second, "\"operators=client\""))
         #expect(try await add("b") == 77)
         _ = try await herd.reload(configuration(second, "\"operators=admin\""))
