@@ -146,6 +146,19 @@ import Testing
         #expect(process.terminationStatus == 0)
     }
 
+    @Test func `links that are wrong change nothing`() async throws {
+        // Of its own, because services in one process need none.
+        let herd = try await Herd("{}\n", role: "router")
+        defer { herd.end() }
+        let client = try herd.client()
+        defer { client.close() }
+        let refused = try await herd.reload("server:\n  max_connections: 77\nlinks:\n  ca_file: /nonexistent\n")
+        let error = try #require(refused.first { $0["level"] == "error" })
+        #expect(error["error"]?.contains("links: the servers' authority '/nonexistent'") == true, "\(error)")
+        #expect(Self.keys(refused, "was applied").isEmpty)
+        #expect(try await client.call(Admin.status, StatusRequest()).figures["connections_limit"] == 10_000)
+    }
+
     @Test func `a configuration can be checked without a start`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "herd-check-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
