@@ -276,6 +276,28 @@ import Testing
         #expect(silent.sendAway() == nil)
     }
 
+    @Test func `a client that is to connect again is sent away, its open calls go on`() {
+        let server = ServerTranscript.greeted()
+        server.open(1)
+        #expect(server.sendAway(because: "much changed") == "GOAWAY OK: much changed; connect again for the next one")
+        #expect(server.sendAway(because: "more changed") == nil)
+        #expect(server.asksToReconnect)
+        #expect(server.receive(.request(2)) == "refuse outdated")
+        #expect(server.drain() == nil)
+        #expect(server.finish(1))
+        #expect(server.beginParting())
+        #expect(server.receive(Frame(.pong)) == "part")
+    }
+
+    @Test func `a client that is sent away by a drain is not told to connect again`() {
+        let server = ServerTranscript.greeted()
+        _ = server.drain()
+        #expect(server.sendAway(because: "much changed") == nil)
+        #expect(!server.asksToReconnect)
+        #expect(server.receive(.request(1)) == "refuse draining")
+        #expect(ServerTranscript().sendAway(because: "much changed") == nil)
+    }
+
     @Test func `a drain abandons the calls it is told to`() {
         let server = ServerTranscript.greeted()
         server.open(1)
@@ -328,6 +350,10 @@ private final class ServerTranscript {
     func drain() -> GoAway? { machine.drain() }
 
     func sendAway() -> String? { machine.sendAway(after: "1 h")?.transcript }
+
+    func sendAway(because reason: String) -> String? { machine.sendAway(because: reason)?.transcript }
+
+    var asksToReconnect: Bool { machine.asksToReconnect }
 
     func pinged() { machine.pinged() }
 

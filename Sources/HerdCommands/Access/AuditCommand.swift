@@ -47,7 +47,7 @@ package struct AuditCommand: ServiceCommand {
                 let code = StatusCode(rawValue: entry.code)
                 table.add([
                     UTCTime.text(entry.timeUnixMs), entry.actor.isEmpty ? "anybody" : entry.actor,
-                    entry.actorName.isEmpty ? "-" : entry.actorName, entry.peer,
+                    entry.actorName.isEmpty ? "-" : entry.actorName, entry.peer.isEmpty ? "-" : entry.peer,
                     entry.method.hasPrefix("herd.v1.") ? String(entry.method.dropFirst(8)) : entry.method,
                     entry.subject.isEmpty ? "-" : entry.subject, entry.ended ? "\(code)" : "not known",
                 ])

@@ -12,7 +12,8 @@ package protocol AccessControl: Sendable {
     /// Runs on the event loop and must not block.
     func admit(_ hello: Hello) throws -> Principal
 
-    /// Looks again at somebody who was let in, and says when to do so next, changes aside; throws why they have to go.
+    /// Looks again at somebody who was let in, and says when to do so next, changes aside; throws why they have to go,
+    /// with UNAVAILABLE where they may come again: their open calls go on for a while then.
     ///
     /// Runs on the event loop and must not block.
     func recheck(_ principal: Principal) throws(CallError) -> NIODeadline

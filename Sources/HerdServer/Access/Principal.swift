@@ -12,16 +12,20 @@ package struct Principal: Sendable, Hashable {
     package var tenant: String?
     /// When its certificate expires, in seconds since 1970; 0 for somebody who showed none.
     package var expiry: Int64
+    /// Which of the server's authorities have vouched for its certificate; 0 for somebody who showed none.
+    package var authorityVersion: UInt64
 
     /// Somebody nobody knows, who may do everything unless told otherwise.
     package init(
-        id: String = "", name: String = "", roles: Roles = .all, tenant: String? = nil, expiry: Int64 = 0
+        id: String = "", name: String = "", roles: Roles = .all, tenant: String? = nil, expiry: Int64 = 0,
+        authorityVersion: UInt64 = 0
     ) {
         self.id = id
         self.name = name
         self.roles = roles
         self.tenant = tenant
         self.expiry = expiry
+        self.authorityVersion = authorityVersion
     }
 }
 

@@ -26,6 +26,8 @@ final class ConnectionDispatcher: CallDispatcher {
     private var checkedGeneration: UInt64 = 0
     /// When the caller is looked at again whether or not anything changed.
     private var recheckTime = NIODeadline.distantFuture
+    /// The caller is to connect again, which is told once.
+    private var isSentAway = false
     /// Finds the certificate of the connection; nil after HELLO.
     private var peerCertificate: (() -> PeerCertificate?)?
     /// When the call before was answered on the event loop: where the time of the next one begins.
@@ -94,7 +96,8 @@ final class ConnectionDispatcher: CallDispatcher {
             recheckTime = try server.recheck(session.principal)
             limiter = server.limiter(of: session.principal)
         } catch {
-            server.refusals.sentAway(session.principal, peer: peer, error, logger)
+            if !isSentAway { server.refusals.sentAway(session.principal, peer: peer, error, logger) }
+            isSentAway = error.code == .unavailable
             throw error
         }
     }
@@ -116,13 +119,14 @@ final class ConnectionDispatcher: CallDispatcher {
         session.map { !$0.principal.id.isEmpty && $0.principal.roles.contains(.service) } ?? false
     }
 
-    /// Looks again at whether the caller may still call, where that is due; false once its connection has ended.
-    private func mayStay(at arrival: NIODeadline, _ connection: ServerConnection) -> Bool {
-        arrival < recheckTime && generation.current == checkedGeneration || connection.recheckAccess()
+    /// Looks again at whether the caller may still call, where that is due; false where its request is not to be
+    /// answered any more.
+    private func mayCall(_ request: FrameView, at arrival: NIODeadline, on connection: ServerConnection) -> Bool {
+        arrival < recheckTime && generation.current == checkedGeneration || connection.recheckAccess(before: request)
     }
 
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) {
-        guard mayStay(at: arrival, connection) else { return }
+        guard mayCall(request, at: arrival, on: connection) else { return }
         let found = method(at: request.method)
         var place: CallPlace?
         if let limiter, found?.isLimited ?? true {
@@ -258,7 +262,7 @@ final class ConnectionDispatcher: CallDispatcher {
     }
 
     func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool {
-        guard mayStay(at: arrival, connection) else { return false }
+        guard mayCall(request, at: arrival, on: connection) else { return false }
         refused(request, .resourceExhausted)
         server.noteShed()
         return true

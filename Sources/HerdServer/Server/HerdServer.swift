@@ -357,7 +357,7 @@ package final class HerdServer: Service {
             .childChannelOption(.maxMessagesPerRead, value: ServerConnection.readsPerTurn)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let connection = self.connection(methods, self.timeouts, channel) else {
+                    guard let connection = self.connection(methods, self.timeouts, channel, tls) else {
                         throw ChannelError.ioOnClosedChannel
                     }
                     try tls?.secure(channel)
@@ -380,13 +380,16 @@ package final class HerdServer: Service {
 
     /// The handler of a new connection; nil where there is no room even to tell it that there is none.
     private func connection(
-        _ methods: MethodTables, _ timeouts: CallTimeouts, _ channel: any Channel
+        _ methods: MethodTables, _ timeouts: CallTimeouts, _ channel: any Channel, _ tls: ServerTLS? = nil
     ) -> ServerConnection? {
+        let authorities = tls?.authorityVersion ?? 0
         let peer = channel.remoteAddress.map { $0.ipAddress ?? "unix" } ?? "unknown"
         let dispatcher = ConnectionDispatcher(
             server: self, methods: methods, timeouts: timeouts, peer: peer, logger: logger,
             eventLoop: channel.eventLoop,
-            peerCertificate: { [weak channel] in channel.flatMap { PeerCertificate(of: $0) } })
+            peerCertificate: { [weak channel] in
+                channel.flatMap { PeerCertificate(of: $0, authorityVersion: authorities) }
+            })
         let connection = ServerConnection(
             dispatcher: dispatcher, limits: limits, name: name, statistics: connectionStatistics,
             pressure: pressure(on: channel.eventLoop), eventLoop: channel.eventLoop)
@@ -437,7 +440,8 @@ package final class HerdServer: Service {
             helloTimeout: configuration.helloTimeout.timeAmount, frameTimeout: configuration.frameTimeout.timeAmount,
             keepaliveInterval: configuration.keepaliveInterval.timeAmount,
             keepaliveTimeout: configuration.keepaliveTimeout.timeAmount,
-            idleTimeout: configuration.idleTimeout.timeAmount)
+            idleTimeout: configuration.idleTimeout.timeAmount,
+            departureTimeout: configuration.drainTimeout.timeAmount)
     }
 
     private func remove(listener: any Channel) {

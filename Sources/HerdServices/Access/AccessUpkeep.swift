@@ -17,6 +17,7 @@ struct AccessUpkeep: Sendable {
     func run() async {
         var round = 0
         var credentialVersion = access.credential?.version
+        var authorityVersion = tls?.authorityVersion
         var checked = WallClock.milliseconds()
         while (try? await Task.sleep(for: Self.interval)) != nil {
             reloadCredential()
@@ -25,6 +26,11 @@ struct AccessUpkeep: Sendable {
                 access.changed()
             }
             reloadCertificate()
+            // Whichever of the services of a process has read it.
+            if let version = tls?.authorityVersion, version != authorityVersion {
+                authorityVersion = version
+                access.changed()
+            }
             let now = WallClock.milliseconds()
             round += 1
             let hasExpired = access.tokens?.hasExpiry(after: min(checked, now), upTo: max(checked, now)) ?? false

@@ -5,7 +5,10 @@ import HerdTransport
 /// What the owners of client certificates may do, by the names in them: `access.client_certificates`.
 struct CertificateRules: Sendable, Equatable {
     struct Rule: Sendable, Equatable {
+        /// As the configuration has it.
         var name: String
+        /// The same as certificates are searched for it.
+        var certificateName: PeerCertificate.Name
         var roles: Roles
         /// Empty = none.
         var tenant: String
@@ -25,7 +28,8 @@ struct CertificateRules: Sendable, Equatable {
         var rules: [Rule] = []
         for text in texts {
             guard let equals = text.lastIndex(of: "=") else { throw Self.unreadable(text) }
-            let name = text[..<equals]
+            let name = String(text[..<equals])
+            let certificateName = PeerCertificate.Name(written: name)
             let parts = text[text.index(after: equals)...].split(
                 separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             var roles: Roles = []
@@ -34,22 +38,22 @@ struct CertificateRules: Sendable, Equatable {
                 roles.insert(role)
             }
             guard !name.isEmpty, !roles.isEmpty else { throw Self.unreadable(text) }
-            guard !rules.contains(where: { $0.name == name }) else {
+            guard !rules.contains(where: { $0.certificateName == certificateName }) else {
                 throw ConfigurationError("access.client_certificates names '\(name)' twice; give each name one line")
             }
             let tenant = parts.count > 1 ? String(parts[1]) : ""
             if !tenant.isEmpty, (try? Check.name(tenant, field: "tenant")) == nil { throw Self.unreadable(text) }
-            rules.append(Rule(name: String(name), roles: roles, tenant: tenant))
+            rules.append(Rule(name: name, certificateName: certificateName, roles: roles, tenant: tenant))
         }
         self.rules = rules
     }
 
     var isEmpty: Bool { rules.isEmpty }
 
-    /// What a certificate's owner may do: by the first of the rules that names it. Names of DNS are compared regardless of
-    /// case, and there are no patterns.
+    /// What a certificate's owner may do: by the first of the rules that names it, with a name of the same kind. There
+    /// are no patterns.
     func rule(for certificate: PeerCertificate) -> Rule? {
-        rules.first { rule in certificate.names.contains { $0.lowercased() == rule.name.lowercased() } }
+        rules.first { certificate.names.contains($0.certificateName) }
     }
 
     private static func unreadable(_ text: String) -> ConfigurationError {

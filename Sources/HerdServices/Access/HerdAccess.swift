@@ -12,8 +12,10 @@ package final class HerdAccess: AccessControl {
     /// Of the router; nil for the services behind it, which know no tokens.
     let tokens: TokenDirectory?
     let credential: ServiceCredential?
+    /// Of the server; nil without.
+    private let tls: ServerTLS?
     private let rules: NIOLockedValueBox<CertificateRules>
-    private var certificates: CertificateRules { rules.withLockedValue { $0 } }
+    var certificates: CertificateRules { rules.withLockedValue { $0 } }
     /// Whether somebody else says that there is a credential: the router, to the services in its process.
     private let isGuardedElsewhere: @Sendable () -> Bool
     /// Set by the server, once it is there: looks again at everybody who is connected.
@@ -28,10 +30,11 @@ package final class HerdAccess: AccessControl {
 
     init(
         tokens: TokenDirectory?, credential: ServiceCredential?, certificates: CertificateRules,
-        isGuardedElsewhere: @escaping @Sendable () -> Bool = { false }
+        tls: ServerTLS? = nil, isGuardedElsewhere: @escaping @Sendable () -> Bool = { false }
     ) {
         self.tokens = tokens
         self.credential = credential
+        self.tls = tls
         rules = NIOLockedValueBox(certificates)
         self.isGuardedElsewhere = isGuardedElsewhere
     }
@@ -87,7 +90,8 @@ package final class HerdAccess: AccessControl {
         }
         return Principal(
             id: Self.certificatePrefix + rule.name, name: rule.name, roles: rule.roles,
-            tenant: Self.tenant(rule.tenant, roles: rule.roles), expiry: certificate.expiry)
+            tenant: Self.tenant(rule.tenant, roles: rule.roles), expiry: certificate.expiry,
+            authorityVersion: certificate.authorityVersion)
     }
 
     private func bearer(of hello: Hello) throws(CallError) -> Substring? {
@@ -133,6 +137,11 @@ package final class HerdAccess: AccessControl {
             else {
                 throw .unauthenticated(
                     "what the certificate of '\(principal.name)' may do has changed; connect again")
+            }
+            // Whoever has a certificate of one that is left is let in again, and loses no call.
+            guard principal.authorityVersion == tls?.authorityVersion ?? 0 else {
+                throw CallError(
+                    .unavailable, "the authorities that clients' certificates are trusted by have changed")
             }
             return .now() + Self.recheckInterval
         }

@@ -127,7 +127,7 @@ package struct ProcessCredentials: Sendable {
         let routerGuard = routerGuard
         let access = HerdAccess(
             tokens: nil, credential: service,
-            certificates: try CertificateRules(configuration.access.clientCertificates),
+            certificates: try CertificateRules(configuration.access.clientCertificates), tls: tls,
             isGuardedElsewhere: { routerGuard?.isGuarded ?? false })
         routerGuard?.onChange { [weak access] in access?.changed() }
         return access

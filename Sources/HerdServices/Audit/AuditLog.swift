@@ -43,7 +43,7 @@ final class AuditLog: AuditRecorder {
         _ method: String, payload: [UInt8], _ context: CallContext, _ run: () async -> StatusCode
     ) async throws(CallError) -> StatusCode {
         let key = sequence.next()
-        var record = entry(of: method, payload: payload, context)
+        var record = AuditRecord(method, payload: payload, context)
         let begun = record
         do {
             try await store.write { [log] transaction in try log.put(begun.pack(), at: key, in: &transaction) }
@@ -59,31 +59,26 @@ final class AuditLog: AuditRecorder {
     }
 
     func note(_ method: String, payload: [UInt8], _ context: CallContext, _ code: StatusCode) {
-        var record = entry(of: method, payload: payload, context)
+        var record = AuditRecord(method, payload: payload, context)
         record.code = code.rawValue
         record.ended = true
         finish(record, at: sequence.next())
     }
 
-    private func entry(of method: String, payload: [UInt8], _ context: CallContext) -> AuditRecord {
-        var record = AuditRecord()
-        record.timeUnixMs = WallClock.milliseconds()
-        record.actor = context.principal.id
-        record.actorName = context.principal.name
-        record.peer = context.peer
-        record.method = method.shortened(toBytes: 200)
-        record.subject = AuditSubject.of(method, payload: payload)
-        return record
+    /// Keeps what the process itself has done, on behalf of whoever may signal it.
+    func note(_ method: String, subject: String) {
+        finish(AuditRecord(byProcess: method, subject: subject), at: sequence.next())
+    }
+
+    /// Keeps what a program does to the store of a router that does not run, in the transaction that does it.
+    static func append(_ record: AuditRecord, in transaction: inout WriteTransaction) throws(StoreError) {
+        // How many entries are kept is the router's to say, and keys that it has not stored are free.
+        try log(maxEntries: .max).append(record.pack(), in: &transaction)
     }
 
     private func finish(_ record: AuditRecord, at key: UInt64) {
         store.enqueue { [log] transaction in try log.put(record.pack(), at: key, in: &transaction) }
-        logger.info(
-            "operated",
-            metadata: [
-                "actor": "\(record.actor)", "name": "\(record.actorName)", "peer": "\(record.peer)",
-                "method": "\(record.method)", "subject": "\(record.subject)", "code": "\(record.code)",
-            ])
+        logger.info("operated", metadata: record.metadata)
     }
 
     // MARK: - Reading
@@ -115,6 +110,40 @@ final class AuditLog: AuditRecorder {
             }
             return response
         }
+    }
+}
+
+extension AuditRecord {
+    /// The actor of what a process does by itself.
+    private static let process = "herdd"
+
+    /// Of a call that is to begin.
+    init(_ method: String, payload: [UInt8], _ context: CallContext) {
+        self.init()
+        timeUnixMs = WallClock.milliseconds()
+        actor = context.principal.id
+        actorName = context.principal.name
+        peer = context.peer
+        self.method = method.shortened(toBytes: 200)
+        subject = AuditSubject.of(method, payload: payload)
+    }
+
+    /// Of what the process itself has done.
+    init(byProcess method: String, subject: String) {
+        self.init()
+        timeUnixMs = WallClock.milliseconds()
+        actor = Self.process
+        self.method = method
+        self.subject = subject.shortened(toBytes: 200)
+        ended = true
+    }
+
+    /// For a line of the log.
+    var metadata: Logger.Metadata {
+        [
+            "actor": "\(actor)", "name": "\(actorName)", "peer": "\(peer)", "method": "\(method)",
+            "subject": "\(subject)", "code": "\(code)",
+        ]
     }
 }
 

@@ -29,7 +29,7 @@ enum AuditSubject {
         }
     }
 
-    private static func plan(_ request: CreateTokenRequest) -> String {
+    static func plan(_ request: CreateTokenRequest) -> String {
         let tenant = request.tenant.isEmpty ? "" : " for \(request.tenant)"
         let name = request.name.isEmpty ? "" : ": \(request.name)"
         return request.roles.joined(separator: ",") + tenant + name

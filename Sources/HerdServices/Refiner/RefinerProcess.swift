@@ -31,6 +31,7 @@ package final class RefinerProcess: Service, Reloadable, RouterCaller {
             caller: "refiner", address: configuration.refiner.routerAddress, credentials: credentials)
         access = try credentials.accessBehindTheRouter(configuration)
         server.authorize(access)
+        server.keepCalls(by: OperationLog(logger: logger))
         refiner = try await RefinerService(configuration.refiner, routerLink: routerLink, logger: logger)
         register()
     }

@@ -58,7 +58,7 @@ package final class RouterProcess: Service, Reloadable {
             directory: directory, logger: logger)
         let access = HerdAccess(
             tokens: directory, credential: credentials.service,
-            certificates: try CertificateRules(configuration.access.clientCertificates))
+            certificates: try CertificateRules(configuration.access.clientCertificates), tls: credentials.tls)
         self.access = access
         let routerGuard = credentials.routerGuard
         tokens = try TokenService(store: router.store, access: access, directory: directory, logger: logger) {
@@ -119,8 +119,12 @@ package final class RouterProcess: Service, Reloadable {
     func prepare(_ new: HerdConfiguration) throws(ConfigurationError) -> @Sendable () -> Void {
         let common = try credentials.prepare(new, server, access)
         let (router, audit) = (router, audit)
-        return {
+        let names = new.access.clientCertificates.joined(separator: ", ")
+        return { [access] in
+            let before = access.certificates
             common()
+            // The log names every key; who may do what is worth an entry.
+            if access.certificates != before { audit.note("SIGHUP access.client_certificates", subject: names) }
             router.use(new.router)
             audit.bound(maxEntries: new.router.auditMaxEntries)
         }

@@ -32,6 +32,7 @@ package final class ScorerProcess: Service, Reloadable, RouterCaller {
             caller: "scorer", address: configuration.scorer.routerAddress, credentials: credentials)
         access = try credentials.accessBehindTheRouter(configuration)
         server.authorize(access)
+        server.keepCalls(by: OperationLog(logger: logger))
         scorer = try ScorerService(
             configuration.scorer, table: try EmbeddingTable(mapping: try Self.table(configuration)), link: routerLink,
             logger: logger)

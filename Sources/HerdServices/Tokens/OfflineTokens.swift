@@ -6,7 +6,7 @@ import HerdStore
 import Logging
 
 /// `herdd token create`: makes a token in the store of a router that does not run, most of all the first one, without which
-/// nobody may make one over the wire.
+/// nobody may make one over the wire. The audit log has it as done by `herdd`.
 package struct OfflineTokens: Sendable {
     /// The router's store, or a folder with the folder `router` of it.
     package let data: String
@@ -36,7 +36,10 @@ package struct OfflineTokens: Sendable {
             "router", path: storePath, tables: RouterService.tables(RouterConfiguration()),
             maxBytes: RouterConfiguration().storeMaxBytes, logger: Logger(label: "herdd"))
         do {
-            let (record, secret) = try await TokenTable(store: store).create(plan, nowMs: WallClock.milliseconds())
+            let subject = AuditSubject.plan(CreateTokenRequest(name: name, roles: plan.roles.names, tenant: tenant))
+            let (record, secret) = try await TokenTable(store: store).create(
+                plan, nowMs: WallClock.milliseconds(),
+                entry: AuditRecord(byProcess: Access.createToken.path, subject: subject))
             await store.close()
             return CreateTokenResponse(token: AccessToken(record), secret: secret.text)
         } catch {

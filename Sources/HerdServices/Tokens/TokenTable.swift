@@ -71,8 +71,11 @@ struct TokenTable: Sendable {
 
     /// Makes a token; when it returns the token is on disk. The secret is in what it returns and nowhere else.
     ///
+    /// - Parameter entry: For the audit log, where nobody else sees to it; stored with the token or not at all.
     /// - Throws: ALREADY_EXISTS for a request that was made before, RESOURCE_EXHAUSTED where there is no room.
-    func create(_ plan: TokenPlan, nowMs: UInt64) async throws -> (record: AccessTokenRecord, secret: TokenText) {
+    func create(
+        _ plan: TokenPlan, nowMs: UInt64, entry: AuditRecord? = nil
+    ) async throws -> (record: AccessTokenRecord, secret: TokenText) {
         let secret = TokenText.make()
         let digest = SecretDigest(of: secret.secret)
         var record = AccessTokenRecord()
@@ -94,6 +97,7 @@ struct TokenTable: Sendable {
             guard try transaction.insert(stored.pack(), for: stored.id, in: Self.table) else {
                 throw CallError(.aborted, "a token of the same id is there, by chance; try again")
             }
+            if let entry { try AuditLog.append(entry, in: &transaction) }
         }
         return (stored, secret)
     }

@@ -106,7 +106,7 @@ package struct ClientStateMachine<Call>: ~Copyable {
             return .refused(GoAway(.unavailable, "the server is stopping"))
         case (.ok, _):
             state = .draining
-            return .drain(isIdle: GoAway.isIdle(frame.message))
+            return .drain(isIdle: GoAway.asksToReconnect(frame.message))
         default:
             return .refused(GoAway(frame.code, frame.message, version: frame.version))
         }

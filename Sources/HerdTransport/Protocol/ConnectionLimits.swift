@@ -18,12 +18,14 @@ package struct ConnectionLimits: Sendable {
     package var keepaliveTimeout: TimeAmount
     /// How long a server keeps a connection on which there is no call; 1 h, zero keeps it forever.
     package var idleTimeout: TimeAmount
+    /// How long the open calls of a client go on that is to connect again; 10 s.
+    package var departureTimeout: TimeAmount
 
     package init(
         maximumFrameLength: Int = Frame.defaultMaximumLength, maximumOpenCalls: Int = 1024,
         helloTimeout: TimeAmount = .seconds(5), frameTimeout: TimeAmount = .seconds(30),
         keepaliveInterval: TimeAmount = .seconds(60), keepaliveTimeout: TimeAmount = .seconds(20),
-        idleTimeout: TimeAmount = .hours(1)
+        idleTimeout: TimeAmount = .hours(1), departureTimeout: TimeAmount = .seconds(10)
     ) {
         self.maximumFrameLength = maximumFrameLength
         self.maximumOpenCalls = maximumOpenCalls
@@ -32,6 +34,7 @@ package struct ConnectionLimits: Sendable {
         self.keepaliveInterval = keepaliveInterval
         self.keepaliveTimeout = keepaliveTimeout
         self.idleTimeout = idleTimeout
+        self.departureTimeout = departureTimeout
     }
 
     /// The longest packed frame a server takes until it has accepted the peer's HELLO, in bytes: 64 KiB, enough for any

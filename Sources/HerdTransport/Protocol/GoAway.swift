@@ -15,6 +15,8 @@ package struct GoAway: Hashable, Sendable {
         /// Nothing came, not even the answer to a PING.
         case halfOpen = "half_open"
         case unauthenticated
+        /// What the client was let in by has changed; it may be let in again.
+        case outdated
         case unknownVersion = "unknown_version"
         case secondHello = "second_hello"
         case helloTimeout = "hello_timeout"
@@ -29,7 +31,7 @@ package struct GoAway: Hashable, Sendable {
         /// Whether the peer broke the protocol.
         package var isProtocolError: Bool {
             switch self {
-            case .other, .draining, .idle, .tooManyConnections, .halfOpen, .unauthenticated: false
+            case .other, .draining, .idle, .tooManyConnections, .halfOpen, .unauthenticated, .outdated: false
             default: true
             }
         }
@@ -80,13 +82,19 @@ extension GoAway {
         cause: .draining)
 
     static func idle(after time: String) -> GoAway {
-        GoAway(.ok, "no call came for \(time)\(idleRemedy)", cause: .idle)
+        GoAway(.ok, "no call came for \(time)\(remedy)", cause: .idle)
     }
 
-    private static let idleRemedy = "; connect again for the next one"
+    /// - Parameter reason: What has changed.
+    static func outdated(_ reason: String) -> GoAway {
+        GoAway(.ok, "\(reason)\(remedy)", cause: .outdated)
+    }
 
-    /// Whether a GOAWAY of that message was made by `idle`: the code is that of a drain, and the cause is not sent.
-    static func isIdle(_ message: String) -> Bool { message.hasSuffix(idleRemedy) }
+    private static let remedy = "; connect again for the next one"
+
+    /// Whether a GOAWAY of that message is about the connection, and the server does not stop: the code is that of a
+    /// drain, and the cause is not sent.
+    static func asksToReconnect(_ message: String) -> Bool { message.hasSuffix(remedy) }
 
     static func halfOpen(after time: String) -> GoAway {
         GoAway(

@@ -37,6 +37,8 @@ package struct ServerStateMachine<Call>: ~Copyable {
     package var openCalls: Int { calls.count }
     package var isAwaitingHello: Bool { state == .awaitingHello }
     package var hasEnded: Bool { state == .ended }
+    /// Whether it takes no more calls because of its client, and the server may well go on.
+    package var asksToReconnect: Bool { state == .draining && drainRefusal != .draining }
     /// No open call's deadline is earlier.
     package var earliestDeadline: NIODeadline { calls.earliestDeadline }
 
@@ -68,6 +70,8 @@ package struct ServerStateMachine<Call>: ~Copyable {
         case draining
         /// The connection is being closed because there were no calls on it.
         case idle
+        /// The connection is being closed because what its client was let in by has changed.
+        case outdated
     }
 
     package mutating func receive(_ frame: borrowing FrameView) -> FrameAction {
@@ -198,6 +202,17 @@ package struct ServerStateMachine<Call>: ~Copyable {
         state = .draining
         drainRefusal = .idle
         return .idle(after: time)
+    }
+
+    /// Starts no more calls on this connection, because its client is to be let in anew; the GOAWAY to tell it, nil
+    /// where there is nothing to do: no calls are started anyway, or the client has yet to say HELLO.
+    ///
+    /// - Parameter reason: What has changed.
+    package mutating func sendAway(because reason: String) -> GoAway? {
+        guard state == .open else { return nil }
+        state = .draining
+        drainRefusal = .outdated
+        return .outdated(reason)
     }
 
     /// The last call of a draining connection has ended: true if a PING is to be sent, whose PONG tells that the peer

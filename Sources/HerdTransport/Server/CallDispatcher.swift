@@ -7,7 +7,8 @@ package protocol CallDispatcher: AnyObject {
     /// there is no room for it any more.
     func greet(_ metadata: [String: String], on connection: ServerConnection) throws(CallError)
 
-    /// Looks again at whether the client may stay, long after `greet`; the error ends the connection.
+    /// Looks again at whether the client may stay, long after `greet`. The error ends the connection; with UNAVAILABLE
+    /// only once its calls have ended: such a client may be let in again.
     func recheck() throws(CallError)
 
     /// Who the client is, once `greet` let it in: calls of one caller share what an overloaded server can do. Nil for
@@ -21,8 +22,8 @@ package protocol CallDispatcher: AnyObject {
     func isStanding(_ request: FrameView) -> Bool
 
     /// Answers `request` at once with `connection.reply` or `connection.fail`, or starts it with `connection.open`;
-    /// exactly one of them, before it returns, unless `connection.recheckAccess` ended the connection. The request's bytes
-    /// are valid until then.
+    /// exactly one of them, before it returns, unless `connection.recheckAccess(before:)` said that it may not. The
+    /// request's bytes are valid until then.
     ///
     /// - Parameter arrival: When the last byte of the request was read.
     func dispatch(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection)
@@ -32,8 +33,8 @@ package protocol CallDispatcher: AnyObject {
 
     /// A request that the connection is about to turn down because more comes than the server can answer.
     ///
-    /// - Returns: false where `connection.recheckAccess` ended the connection: whoever may no longer call is not told to
-    ///   try again.
+    /// - Returns: false where `connection.recheckAccess(before:)` said that it may not: whoever may no longer call is
+    ///   not told to try again.
     func shed(_ request: FrameView, arrival: NIODeadline, on connection: ServerConnection) -> Bool
 
     /// A request that the connection turned down by itself: over its limit, or while draining.

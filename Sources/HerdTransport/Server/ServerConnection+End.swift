@@ -17,6 +17,18 @@ extension ServerConnection {
         setTimer()
     }
 
+    /// Has the client connect again, to be let in anew: takes no more calls, gives the open ones a while, closes.
+    func sendAway(_ reason: String) {
+        guard let goAway = machine.sendAway(because: reason) else { return }
+        statistics.ended(goAway.cause)
+        output.append(goAway.frame)
+        abandonDeadline = min(abandonDeadline, .now() + limits.departureTimeout)
+        abandon { $0.endsWithDrain }
+        // Else that comes when what is being handled has been answered.
+        if !isHandling { flush() }
+        setTimer()
+    }
+
     /// The last call of a connection that takes no more has ended: waits for what the client sent before it knew.
     func part() {
         if machine.beginParting() { ping() }
@@ -25,10 +37,11 @@ extension ServerConnection {
         setTimer()
     }
 
-    /// Ends open calls with END UNAVAILABLE, because the server stops.
+    /// Ends open calls with END UNAVAILABLE, because the server stops or the client is to connect again.
     func abandon(_ isMeant: (ServerCall) -> Bool) {
         for (_, call) in machine.abandon(isMeant) {
-            stop(call, CallError(.unavailable, "the server stopped before the call was done"))
+            let why = machine.asksToReconnect ? "the connection was closed" : "the server stopped"
+            stop(call, CallError(.unavailable, "\(why) before the call was done"))
         }
     }
 

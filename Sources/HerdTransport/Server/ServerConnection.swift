@@ -198,9 +198,7 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             // Answered at once, it opens nothing.
             dispatcher.dispatch(frame, arrival: arrival, on: self)
         case .refuse(let refusal):
-            let error = refusal.error
-            dispatcher.refused(frame, error.code)
-            fail(frame.call, error)
+            turnDown(frame, refusal)
         case .cancel(let call):
             stop(call, CallError(.cancelled, "the caller took the call back"))
         case .credit(let call, let credit):
@@ -341,7 +339,12 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         do throws(CallError) {
             try dispatcher.greet(hello.metadata, on: self)
         } catch {
-            let cause: GoAway.Cause = error.code == .resourceExhausted ? .tooManyConnections : .unauthenticated
+            let cause: GoAway.Cause =
+                switch error.code {
+                case .resourceExhausted: .tooManyConnections
+                case .unavailable: .outdated
+                default: .unauthenticated
+                }
             return end(GoAway(error.code, error.message, cause: cause))
         }
         pressure?.join(dispatcher.caller ?? "connection \(ObjectIdentifier(self))")
@@ -356,7 +359,14 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
         if lingerDeadline != .distantFuture { part() }
     }
 
-    /// Looks again at whether the client may stay; false where the connection has ended, perhaps for that.
+    private func turnDown(_ request: FrameView, _ refusal: ServerStateMachine<ServerCall>.Refusal) {
+        let error = refusal.error
+        dispatcher.refused(request, error.code)
+        fail(request.call, error)
+    }
+
+    /// Looks again at whether the client may stay; false where it may not: the connection has ended, or takes no more
+    /// calls.
     @discardableResult
     package func recheckAccess() -> Bool {
         guard !machine.hasEnded else { return false }
@@ -365,9 +375,21 @@ package final class ServerConnection: ChannelInboundHandler, @unchecked Sendable
             try dispatcher.recheck()
             return true
         } catch {
-            end(GoAway(error.code, error.message, cause: .unauthenticated))
+            if error.code == .unavailable {
+                sendAway(error.message)
+            } else {
+                end(GoAway(error.code, error.message, cause: .unauthenticated))
+            }
             return false
         }
+    }
+
+    /// The same for a request that is to be dispatched; where it returns false, the request has been turned down, or
+    /// the connection has ended.
+    package func recheckAccess(before request: FrameView) -> Bool {
+        if recheckAccess() { return true }
+        if !machine.hasEnded { turnDown(request, .outdated) }
+        return false
     }
 }
 
@@ -389,6 +411,10 @@ extension ServerStateMachine.Refusal {
         case .idle:
             CallError(
                 .unavailable, "the connection was idle for long and is being closed; call on a new one",
+                metadata: [CallError.notStartedKey: "1"])
+        case .outdated:
+            CallError(
+                .unavailable, "what this client was let in by has changed; call on a new connection",
                 metadata: [CallError.notStartedKey: "1"])
         }
     }

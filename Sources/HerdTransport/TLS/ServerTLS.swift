@@ -11,11 +11,22 @@ package final class ServerTLS: Sendable {
     private struct State {
         var files: ServerTLSFiles
         var context: NIOSSLContext
+        /// Those that clients' certificates are trusted by.
+        var authorities: Set<NIOSSLCertificate>
+        var authorityVersion: UInt64 = 0
         /// When the certificate expires, in seconds since 1970.
         var expiry: Int64
         var signatures: [FileSignature?]
         /// Whether the files could not be used the last time, which was told then.
         var hasFailed = false
+
+        /// Takes what was read later.
+        mutating func replace(with fresh: State) {
+            // What one more vouches for changes nothing for those who are connected.
+            let version = authorities.isSubset(of: fresh.authorities) ? authorityVersion : authorityVersion + 1
+            self = fresh
+            authorityVersion = version
+        }
     }
 
     private let state: NIOLockedValueBox<State>
@@ -30,7 +41,7 @@ package final class ServerTLS: Sendable {
     /// Takes what another one has read, and its files, from the next connection on.
     package func use(_ other: ServerTLS) {
         let fresh = other.state.withLockedValue { $0 }
-        state.withLockedValue { $0 = fresh }
+        state.withLockedValue { $0.replace(with: fresh) }
     }
 
     /// Reads the files again where one has changed; true where new connections have what is new from now on. Those that
@@ -56,13 +67,16 @@ package final class ServerTLS: Sendable {
         return state.withLockedValue { state in
             // Other files were named meanwhile.
             guard state.files == files else { return false }
-            state = fresh
+            state.replace(with: fresh)
             return true
         }
     }
 
     /// When the certificate in force expires, in seconds since 1970.
     package var expiry: Int64 { state.withLockedValue { $0.expiry } }
+
+    /// Moves on whenever an authority that clients' certificates were trusted by is one no more.
+    package var authorityVersion: UInt64 { state.withLockedValue { $0.authorityVersion } }
 
     /// Has a new connection speak TLS; before any other handler is added.
     package func secure(_ channel: any Channel) throws {
@@ -88,15 +102,17 @@ package final class ServerTLS: Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
         TLSPolicy.apply(to: &configuration)
+        var authorities: [NIOSSLCertificate] = []
         if !files.clientAuthorities.isEmpty {
-            configuration.trustRoots = .certificates(
-                try TLSPolicy.authorities(at: files.clientAuthorities, called: "the clients' authority"))
+            authorities = try TLSPolicy.authorities(at: files.clientAuthorities, called: "the clients' authority")
+            configuration.trustRoots = .certificates(authorities)
             // A client without a certificate may have a token.
             configuration.certificateVerification = .optionalVerification
         }
         return State(
             files: files, context: try TLSPolicy.context(configuration, certificate: files.certificate),
-            expiry: Int64(certificates.first?.notValidAfter ?? 0), signatures: signatures)
+            authorities: Set(authorities), expiry: Int64(certificates.first?.notValidAfter ?? 0),
+            signatures: signatures)
     }
     #else
     package let files: ServerTLSFiles
@@ -104,6 +120,7 @@ package final class ServerTLS: Sendable {
     package func use(_ other: ServerTLS) {}
     package func reload() throws(TLSFileError) -> Bool { false }
     package var expiry: Int64 { 0 }
+    package var authorityVersion: UInt64 { 0 }
     package func secure(_ channel: any Channel) throws {}
     static func isFailedHandshake(_ error: any Error) -> Bool { false }
     #endif
@@ -112,20 +129,35 @@ package final class ServerTLS: Sendable {
 extension PeerCertificate {
     /// The certificate that the other side of a connection has proved to own; nil where it showed none, or there is no TLS.
     /// On the connection's event loop, after its first bytes.
-    package init?(of channel: any Channel) {
+    ///
+    /// - Parameter authorityVersion: That of the server, from before the connection was secured.
+    package init?(of channel: any Channel, authorityVersion: UInt64) {
         #if TLS
         guard let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
             let certificate = handler.peerCertificate
         else { return nil }
-        var names: [String] = []
-        for name in certificate._subjectAlternativeNames()
-        where [.dnsName, .uri, .email].contains(name.nameType) {
-            guard let text = String(validating: Array(name.contents), as: UTF8.self) else { continue }
-            names.append(text)
-        }
-        self.init(names: names, expiry: Int64(certificate.notValidAfter))
+        self.init(
+            names: certificate._subjectAlternativeNames().compactMap { Name($0) },
+            expiry: Int64(certificate.notValidAfter), authorityVersion: authorityVersion)
         #else
         return nil
         #endif
     }
 }
+
+#if TLS
+extension PeerCertificate.Name {
+    /// Nil for a name of another kind, and for one that is no ASCII, as it has to be (RFC 5280, section 4.2.1.6).
+    fileprivate init?(_ name: _SubjectAlternativeName) {
+        let bytes = Array(name.contents)
+        guard bytes.allSatisfy({ $0 < 0x80 }) else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self)
+        switch name.nameType {
+        case .dnsName: self = .dns(text)
+        case .uri: self = .uri(text)
+        case .email: self = .email(text)
+        default: return nil
+        }
+    }
+}
+#endif

@@ -1,7 +1,10 @@
+import Foundation
 import HerdClient
 import HerdFrames
 import HerdMessages
 import HerdServices
+import Logging
+import Synchronization
 import Testing
 
 /// What operators do is kept, with who did it and how it ended, and nothing that is secret.
@@ -36,12 +39,43 @@ import Testing
                 told == [
                     "Access/RevokeToken \(made.token?.id ?? "") OK", "Scorer/Import 0 evaluations OK",
                     "Access/CreateToken client for acme: billing OK", "Registry/RemoveModel two NOT_FOUND",
-                    "Registry/PutModel one OK",
+                    "Registry/PutModel one OK", "Access/CreateToken admin: first OK",
                 ])
-            #expect(entries.allSatisfy { $0.actor == admin && $0.actorName == "first" && $0.peer == "127.0.0.1" })
+            // The last one was made while no router ran.
+            #expect(entries.last?.actor == "herdd" && entries.last?.actorName == "" && entries.last?.peer == "")
+            #expect(
+                entries.dropLast().allSatisfy {
+                    $0.actor == admin && $0.actorName == "first" && $0.peer == "127.0.0.1"
+                })
             #expect(zip(entries, entries.dropFirst()).allSatisfy { $0.number > $1.number })
-            #expect(!"\(entries)".contains(made.secret.split(separator: "_")[2]))
+            for secret in [made.secret, herd.admin] {
+                #expect(!"\(entries)".contains(secret.split(separator: "_")[2]))
+            }
         }
+    }
+
+    /// What does not come through the router is in no audit log.
+    @Test func aServiceBehindTheRouterLogsWhatIsDoneToIt() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "operated-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var configuration = HerdConfiguration()
+        configuration.refiner.listen = ["127.0.0.1:0"]
+        configuration.refiner.data = folder.path
+        let lines = OperationLines()
+        let logger = Logger(label: "test") { _ in OperationKeeper(lines: lines) }
+        let refiner = try await RefinerProcess(configuration, logger: logger)
+        let address = try #require(try await refiner.start().first)
+        let serving = Task { try await refiner.run() }
+        let client = HerdClient(address: address, configuration: ClientConfiguration())
+        _ = try? await client.call(Refiner.deleteTranscript, DeleteTranscriptRequest(transcriptId: "nothing"))
+        _ = try? await client.call(Refiner.listTranscripts, ListTranscriptsRequest())
+        client.close()
+        serving.cancel()
+        _ = try? await serving.value
+        let told = lines.all.withLock { $0 }
+        #expect(told.count == 1)
+        #expect(told.first?["method"] == "herd.v1.Refiner/DeleteTranscript")
+        #expect(told.first?["subject"] == "nothing" && told.first?["peer"] == "127.0.0.1")
     }
 
     @Test func itIsReadInPages() async throws {
@@ -59,10 +93,31 @@ import Testing
                 subjects += page.entries.map(\.subject)
                 next = page.next
             } while !next.isEmpty
-            #expect(subjects == (0..<7).reversed().map { "m\($0)" })
+            #expect(subjects == (0..<7).reversed().map { "m\($0)" } + ["admin: first"])
             await expectFailure(.invalidArgument) {
                 _ = try await operate.call(Access.listAudit, ListAuditRequest(page: Page(token: "x")))
             }
         }
     }
+}
+
+/// Keeps what a log says of operations.
+private struct OperationKeeper: LogHandler {
+    let lines: OperationLines
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.notice
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        guard "\(event.message)" == "operated" else { return }
+        lines.all.withLock { $0.append(event.metadata ?? [:]) }
+    }
+}
+
+private final class OperationLines: Sendable {
+    let all = Mutex<[Logger.Metadata]>([])
 }

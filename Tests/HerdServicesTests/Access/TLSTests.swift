@@ -13,6 +13,8 @@ private struct EncryptedServer {
     let authority: TestAuthority
     let address: EndpointAddress
     let certificate: (certificate: String, key: String)
+    /// The file of those whose certificates clients may show: `authority` at first.
+    let clientAuthorities: String
 
     var port: String { address.description.split(separator: ":").last.map(String.init) ?? "" }
 
@@ -24,6 +26,21 @@ private struct EncryptedServer {
         configuration.transportSecurity = security
         change(&configuration)
         return HerdClient(address: address, configuration: configuration)
+    }
+
+    /// One that shows a certificate.
+    func client(showing files: (certificate: String, key: String), retryWindow: Duration = .zero) -> HerdClient {
+        client {
+            $0.transportSecurity?.certificateFile = files.certificate
+            $0.transportSecurity?.keyFile = files.key
+            $0.retryWindow = retryWindow
+        }
+    }
+
+    /// Puts the certificates of other authorities into the file of those that clients are trusted by.
+    func trust(_ authorities: [TestAuthority]) throws {
+        let texts = try authorities.map { try String(contentsOfFile: $0.authority, encoding: .utf8) }
+        try Data(texts.joined().utf8).write(to: URL(filePath: clientAuthorities), options: .atomic)
     }
 
     /// Which certificate new connections get.
@@ -48,13 +65,17 @@ private struct EncryptedServer {
         configuration.refiner.data = folder.appending(path: "refiner").path
         configuration.tls.certificateFile = own.certificate
         configuration.tls.keyFile = own.key
-        configuration.tls.clientCAFile = authority.authority
+        let clientAuthorities = authority.path("clients.pem")
+        try FileManager.default.copyItem(atPath: authority.authority, toPath: clientAuthorities)
+        configuration.tls.clientCAFile = clientAuthorities
         configuration.access.clientCertificates = rules
         let refiner = try await RefinerProcess(configuration, logger: logger)
         let address = try #require(try await refiner.start().first)
         let task = Task { try await refiner.run() }
         do {
-            try await body(EncryptedServer(authority: authority, address: address, certificate: own))
+            try await body(
+                EncryptedServer(
+                    authority: authority, address: address, certificate: own, clientAuthorities: clientAuthorities))
         } catch {
             task.cancel()
             _ = try? await task.value
@@ -94,6 +115,25 @@ private struct EncryptedServer {
                         #expect(code == expected, "\(who) \(method.path)")
                     }
                 }
+            }
+        }
+    }
+
+    @Test func namesAreOfTheKindThatTheRulesAreFor() async throws {
+        let rules = ["spiffe://herd/router=service", "User.test=service", "ops@herd.test=service"]
+        try await EncryptedServer.run(rules: rules) { server in
+            for (number, (names, isLetIn)) in [
+                ("URI:SPIFFE://Herd/router", true), ("URI:spiffe://herd/Router", false),
+                ("DNS:spiffe://herd/router", false), ("email:spiffe://herd/router", false),
+                ("DNS:user.TEST", true), ("URI:user.test", false), ("email:user.test", false),
+                ("email:ops@HERD.test", true), ("email:Ops@herd.test", false), ("DNS:ops@herd.test", false),
+                ("URI:ops@herd.test", false), ("DNS:stranger.test,email:ops@herd.test", true),
+            ].enumerated() {
+                let files = try server.authority.sign("names\(number)", for: names)
+                let client = server.client(showing: files)
+                defer { client.close() }
+                let code = await code(of: Admin.health.path, with: client)
+                #expect(code == (isLetIn ? .ok : .unauthenticated), "\(names)")
             }
         }
     }
@@ -247,6 +287,83 @@ private struct EncryptedServer {
             }
             defer { again.close() }
             _ = try await again.call(Admin.health, HealthRequest())
+        }
+    }
+
+    @Test func whomAnAuthorityThatWasTakenAwayHadSignedIsOut() async throws {
+        try await EncryptedServer.run { server in
+            let other = try TestAuthority(
+                in: FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).made())
+            defer { try? FileManager.default.removeItem(at: other.folder) }
+            let before = server.client(showing: try server.authority.sign("router", for: "URI:spiffe://herd/router"))
+            // Its authority stays: it loses no call.
+            let after = server.client(
+                showing: try other.sign("router", for: "URI:spiffe://herd/router"), retryWindow: .seconds(20))
+            defer {
+                before.close()
+                after.close()
+            }
+            _ = try await before.call(Admin.health, HealthRequest())
+            let deadline = ContinuousClock.now + .seconds(20)
+            try server.trust([server.authority, other])
+            while await code(of: Admin.health.path, with: after) != .ok, ContinuousClock.now < deadline {}
+            _ = try await before.call(Admin.health, HealthRequest())
+            // Open for as long as there is no more credit.
+            var messages = after.stream(Admin.probe, ProbeRequest(count: 500, bytes: 1_000)).makeAsyncIterator()
+            _ = try await messages.next()
+            try server.trust([other])
+            var last = StatusCode.ok
+            while last == .ok, ContinuousClock.now < deadline {
+                last = await code(of: Admin.health.path, with: before)
+                _ = try await after.call(Admin.health, HealthRequest())
+            }
+            #expect(last == .unavailable)
+            for _ in 0..<20 { _ = try await after.call(Admin.health, HealthRequest()) }
+            #expect(await code(of: Admin.health.path, with: before) == .unavailable)
+            var count = 1
+            while try await messages.next() != nil { count += 1 }
+            #expect(count == 500)
+        }
+    }
+
+    @Test func onlyAnAuthorityThatIsGoneCounts() async throws {
+        try await EncryptedServer.run { server in
+            let other = try TestAuthority(
+                in: FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).made())
+            defer { try? FileManager.default.removeItem(at: other.folder) }
+            let files = ServerTLSFiles(
+                certificate: server.certificate.certificate, key: server.certificate.key,
+                clientAuthorities: server.clientAuthorities)
+            let tls = try ServerTLS(files)
+            for (authorities, version) in [
+                ([server.authority], 0), ([server.authority, other], 0), ([other, server.authority], 0), ([other], 1),
+                ([other], 1), ([server.authority], 2),
+            ] as [([TestAuthority], UInt64)] {
+                try server.trust(authorities)
+                #expect(try tls.reload())
+                #expect(tls.authorityVersion == version)
+                tls.use(try ServerTLS(files))
+                #expect(tls.authorityVersion == version)
+            }
+            var none = files
+            none.clientAuthorities = ""
+            tls.use(try ServerTLS(none))
+            #expect(tls.authorityVersion == 3)
+        }
+    }
+
+    @Test func theSameAuthoritiesAgainEndNobody() async throws {
+        try await EncryptedServer.run { server in
+            let client = server.client(showing: try server.authority.sign("router", for: "URI:spiffe://herd/router"))
+            defer { client.close() }
+            func accepted() async throws -> Double? {
+                try await client.call(Admin.status, StatusRequest()).figures["connections_accepted"]
+            }
+            #expect(try await accepted() == 1)
+            try server.trust([server.authority])
+            // The files are looked at once a second.
+            let looked = ContinuousClock.now + .milliseconds(1_500)
+            while ContinuousClock.now < looked { #expect(try await accepted() == 1) }
         }
     }
 

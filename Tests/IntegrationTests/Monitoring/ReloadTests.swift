@@ -13,6 +13,8 @@ import Testing
         let log: URL
         let process = Process()
         var address = ""
+        /// Service to where it listens.
+        var addresses: [String: String] = [:]
 
         init(_ text: String, role: String = "all", environment: [String: String] = [:]) async throws {
             file = folder.appending(path: "herdd.yaml")
@@ -32,6 +34,7 @@ import Testing
             try await eventually("it is ready") { FileManager.default.fileExists(atPath: ready.path) }
             let listening = try JSONDecoder().decode([String: [String]].self, from: Data(contentsOf: ready))
             address = try #require(listening["router"]?.first)
+            addresses = listening.compactMapValues(\.first)
         }
 
         func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
@@ -143,6 +146,19 @@ import Testing
         #expect(process.terminationStatus == 0)
     }
 
+    @Test func `links that are wrong change nothing`() async throws {
+        // Of its own, because services in one process need none.
+        let herd = try await Herd("{}\n", role: "router")
+        defer { herd.end() }
+        let client = try herd.client()
+        defer { client.close() }
+        let refused = try await herd.reload("server:\n  max_connections: 77\nlinks:\n  ca_file: /nonexistent\n")
+        let error = try #require(refused.first { $0["level"] == "error" })
+        #expect(error["error"]?.contains("links: the servers' authority '/nonexistent'") == true, "\(error)")
+        #expect(Self.keys(refused, "was applied").isEmpty)
+        #expect(try await client.call(Admin.status, StatusRequest()).figures["connections_limit"] == 10_000)
+    }
+
     @Test func `a configuration can be checked without a start`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "herd-check-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -247,10 +263,30 @@ import Testing
             _ = try await open.call(Registry.getModel, GetModelRequest(name: "a"))
         }
         #expect(refused?.code == .unauthenticated)
+        // Nor does it get in anywhere else.
+        var impatient = client
+        impatient.retryWindow = .zero
+        for service in ["router", "scorer", "refiner"] {
+            let gone = try HerdClient(addresses: [try #require(herd.addresses[service])], configuration: impatient)
+            defer { gone.close() }
+            for method in MethodDescription.all {
+                let refused = await #expect(throws: CallError.self) {
+                    _ = try await gone.forward(path: method.path, payload: [], timeout: .seconds(20)) { _ in }
+                }
+                #expect(refused?.code == .unauthenticated, "\(service) \(method.path)")
+            }
+        }
         _ = try await herd.reload(configuration(second, "\"operators=client\""))
         #expect(try await add("b") == 77)
         _ = try await herd.reload(configuration(second, "\"operators=admin\""))
         #expect(try await add("b") == 0)
+        // The audit log has each of the three changes, beside the models.
+        let again = try HerdClient(addresses: [herd.address], configuration: client)
+        defer { again.close() }
+        let audit = try await again.call(Access.listAudit, ListAuditRequest()).entries
+        let signals = audit.filter { $0.method == "SIGHUP access.client_certificates" }
+        #expect(signals.map(\.subject) == ["operators=admin", "operators=client", "others=admin"])
+        #expect(signals.allSatisfy { $0.actor == "herdd" && $0.ended && $0.code == 0 })
     }
 
     @Test func `a supervisor is told when it serves, reads its configuration again and ends`() async throws {
