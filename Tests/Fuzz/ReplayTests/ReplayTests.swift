@@ -31,4 +31,15 @@ import Testing
             }
         }
     }
+
+    /// Ten minutes each, ten seconds for each of the messages, which have a target together, too.
+    @Test func `every target was attacked for long enough`() throws {
+        let table = try String(contentsOf: Self.corpora.appending(path: "../executions.tsv"), encoding: .utf8)
+        let rows = table.split(separator: "\n").dropFirst().map { $0.split(separator: "\t") }
+        let seconds = Dictionary(rows.map { (String($0[0]), Int($0[2]) ?? 0) }, uniquingKeysWith: max)
+        for name in FuzzTarget.all.map(\.name) {
+            let least = name.hasPrefix("message.") ? 10 : 600
+            #expect(seconds[name] ?? 0 >= least, "make fuzz SECONDS=\(least) TARGETS=\(name)")
+        }
+    }
 }
