@@ -54,7 +54,7 @@ package final class LineOutput: @unchecked Sendable {
     /// - Parameter isLast: whether it is what the process ends with, for which there is always room.
     package func add(_ line: String, isLast: Bool = false) {
         lock.lock()
-        if writer == .none { writer = startThread() ? .thread : .caller }
+        if writer == .none { writer = DetachedThread.start { self.writeQueued() } ? .thread : .caller }
         guard writer == .thread else {
             lock.unlock()
             return write(line)
@@ -96,28 +96,6 @@ package final class LineOutput: @unchecked Sendable {
     }
 
     // MARK: - Writing
-
-    private func startThread() -> Bool {
-        let output = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                // Signals are for the threads that wait for them.
-                var signals = sigset_t()
-                sigfillset(&signals)
-                pthread_sigmask(SIG_BLOCK, &signals, nil)
-                Unmanaged<LineOutput>.fromOpaque(argument).takeRetainedValue().writeQueued()
-                return nil
-            }, output.toOpaque())
-        guard status == 0 else {
-            output.release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
-    }
 
     /// What the thread does, as long as the process lives.
     private func writeQueued() {

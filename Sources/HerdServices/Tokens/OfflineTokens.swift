@@ -2,6 +2,7 @@ import Glibc
 import HerdFrames
 import HerdJSON
 package import HerdMessages
+import HerdServer
 import HerdStore
 import Logging
 

@@ -1,4 +1,3 @@
-import Glibc
 import HerdFrames
 import HerdMessages
 import HerdPrediction
@@ -60,38 +59,4 @@ final class CancellationFlag: Sendable {
     var isSet: Bool { flag.load(ordering: .relaxed) }
 
     func set() { flag.store(true, ordering: .relaxed) }
-}
-
-/// A thread outside the cooperative pool.
-enum DetachedThread {
-    private final class Work {
-        let body: @Sendable () -> Void
-
-        init(_ body: @escaping @Sendable () -> Void) {
-            self.body = body
-        }
-    }
-
-    static func run(_ body: @escaping @Sendable () -> Void) {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 8 << 20)
-        var thread = pthread_t()
-        let work = Unmanaged.passRetained(Work(body))
-        let status = pthread_create(
-            &thread, &attributes,
-            { argument in
-                guard let argument else { return nil }
-                let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
-                work.body()
-                return nil
-            }, work.toOpaque())
-        if status != 0 {
-            // No thread to be had: do the work here rather than never.
-            work.release()
-            body()
-        }
-    }
 }
