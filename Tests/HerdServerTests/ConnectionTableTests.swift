@@ -74,6 +74,13 @@ import Testing
             last = visitor
         }
         #expect(table.servedCount == 1)
+        // Each of those that end has a file open.
+        while visitors.count <= ConnectionTable<Visitor>.mostEnding {
+            visitors.append(Visitor())
+            #expect(table.add(visitors[visitors.count - 1]).text == "served instead of another")
+        }
+        let tooMany = Visitor()
+        #expect(table.add(tooMany).text == "dropped" && table.servedCount == 1)
     }
 }
 

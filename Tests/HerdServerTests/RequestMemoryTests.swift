@@ -5,18 +5,18 @@ import Testing
 
 /// How many bytes of requests a server holds while their handlers run.
 @Suite struct RequestMemoryTests {
-    @Test func `a connection's requests are bounded, all together are, and one alone is always taken`() throws {
+    @Test func `a caller's requests are bounded, all together are, and one alone is always taken`() throws {
         let server = RequestMemory(limit: 100)
         let one = RequestMemory(limit: 50, within: server)
         let other = RequestMemory(limit: 50, within: server)
         #expect(one.take(30) == nil && one.take(20) == nil)
         let refused = try #require(one.take(1))
         #expect(refused.code == .resourceExhausted && refused.isNotStarted)
-        #expect(refused.metadata["retry-after-ms"] == "100" && refused.message.contains("this connection"))
+        #expect(refused.metadata["retry-after-ms"] == "100" && refused.message.contains("this caller"))
         one.giveBack(20)
         #expect(one.take(20) == nil && other.take(50) == nil)
         #expect(one.byteCount == 50 && server.byteCount == 100)
-        // Alone on its connection, but not at the server.
+        // The only one of its caller, but not at the server.
         let third = RequestMemory(limit: 50, within: server)
         let full = try #require(third.take(1))
         #expect(full.message.contains("this server"))
@@ -52,31 +52,31 @@ import Testing
                 Frame(.request, call: call, method: "bulk/x", payload: payload)
             }
             let connection = try await server.greet()
-            // Hardly less than 64 MiB.
-            for call in 1...16 as ClosedRange<UInt64> { connection.send(request(call)) }
-            try await begun.wait(for: 16)
-            connection.send(request(17))
+            // Hardly less than 128 MiB.
+            for call in 1...32 as ClosedRange<UInt64> { connection.send(request(call)) }
+            try await begun.wait(for: 32)
+            connection.send(request(33))
             let refused = try await connection.next(.end)
-            #expect(refused.call == 17 && refused.code == .resourceExhausted)
+            #expect(refused.call == 33 && refused.code == .resourceExhausted)
             #expect(refused.metadata == ["retry-after-ms": "100", "not-started": "1"])
             // Admin is answered all the same, also where it takes a task; and so are others.
             #expect(try await connection.isServing())
             _ = try await connection.call(Admin.describe, DescribeRequest())
             let other = try await server.greet()
             other.send(request(1))
-            try await begun.wait(for: 17)
+            try await begun.wait(for: 33)
             // A handler that does not heed its end holds its request.
             for call in 1...2 as ClosedRange<UInt64> {
                 connection.send(Frame(.cancel, call: call))
                 #expect(try await connection.next(.end).code == .cancelled)
             }
-            connection.send(request(18))
+            connection.send(request(34))
             #expect(try await connection.next(.end).code == .resourceExhausted)
             try await other.close()
             release.fire()
-            try await connection.take(14, .end)
+            try await connection.take(30, .end)
             try await server.untilIdle()
-            connection.send(request(19))
+            connection.send(request(35))
             #expect(try await connection.next(.end).code == .ok)
             let methods = try await connection.call(Admin.status, StatusRequest()).methods
             let bulk = try #require(methods.first { $0.method == "bulk/" })

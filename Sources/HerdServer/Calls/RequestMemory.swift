@@ -1,8 +1,9 @@
 package import HerdFrames
 import HerdTransport
+import NIOConcurrencyHelpers
 import Synchronization
 
-/// How many bytes of requests are held by handlers that run: those of one connection, or of the whole server.
+/// How many bytes of requests are held by handlers that run: those of one caller, or of the whole server.
 ///
 /// That only so many calls are open does not bound it: each may hold a frame of 4 MiB.
 package final class RequestMemory: Sendable {
@@ -12,7 +13,7 @@ package final class RequestMemory: Sendable {
 
     /// - Parameters:
     ///   - limit: How many bytes may be held; one request alone may be longer.
-    ///   - server: What a connection's count in, too; nil for the server's own.
+    ///   - server: What a caller's count in, too; nil for the server's own.
     package init(limit: Int, within server: RequestMemory? = nil) {
         self.limit = limit
         self.server = server
@@ -42,12 +43,46 @@ package final class RequestMemory: Sendable {
     }
 
     private var refusal: CallError {
-        let holder = server == nil ? "server" : "connection"
+        let holder = server == nil ? "on this server" : "for this caller"
         return CallError(
             .resourceExhausted,
-            "the calls that run on this \(holder) hold requests of \(limit) bytes, their most; wait for one to end",
+            "the calls that run \(holder) hold requests of \(limit) bytes, their most; wait for one to end",
             metadata: [
                 "retry-after-ms": String(LoopPressure.retryAfterMilliseconds), CallError.notStartedKey: "1",
             ])
+    }
+}
+
+/// What the requests of each caller hold, over all of their connections.
+final class CallerMemories: Sendable {
+    private struct Entry {
+        weak var memory: RequestMemory?
+    }
+
+    private struct State {
+        var entries: [String: Entry] = [:]
+        /// How many entries there may be before those of callers that are gone are removed.
+        var most = 64
+    }
+
+    private let server: RequestMemory
+    private let state = NIOLockedValueBox(State())
+
+    init(within server: RequestMemory) {
+        self.server = server
+    }
+
+    /// That of a caller, kept for as long as one of their connections does.
+    func memory(of caller: String) -> RequestMemory {
+        state.withLockedValue { state in
+            if let memory = state.entries[caller]?.memory { return memory }
+            if state.entries.count >= state.most {
+                state.entries = state.entries.filter { $0.value.memory != nil }
+                state.most = max(64, 2 * state.entries.count)
+            }
+            let memory = RequestMemory(limit: ConnectionLimits.maximumRequestBytes, within: server)
+            state.entries[caller] = Entry(memory: memory)
+            return memory
+        }
     }
 }

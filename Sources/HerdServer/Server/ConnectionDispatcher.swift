@@ -39,12 +39,13 @@ final class ConnectionDispatcher: CallDispatcher {
     private var untimedArrival = NIODeadline.uptimeNanoseconds(0)
     /// Where the ids of traces and spans come from.
     private var traceNumbers = TraceNumbers()
-    /// What the calls that run as tasks hold. For connections among Herd's own processes, over which everybody's calls
-    /// go, there is the server's bound alone.
-    private lazy var requestMemory =
-        isOwnService
-        ? server.requestMemory
-        : RequestMemory(limit: ConnectionLimits.maximumRequestBytes, within: server.requestMemory)
+    /// What the calls that run as tasks hold, of all of the caller's connections; where nobody says who they are, of this
+    /// one. For Herd's own processes, which call on everybody's behalf, there is the server's bound alone.
+    private lazy var requestMemory = isOwnService ? server.requestMemory : callerMemory
+    private var callerMemory: RequestMemory {
+        caller.map(server.callerMemories.memory)
+            ?? RequestMemory(limit: ConnectionLimits.maximumRequestBytes, within: server.requestMemory)
+    }
     /// The last method's standing answer in a burst.
     private var standing: (burst: UInt64, packed: [UInt8]) = (0, [])
 
@@ -119,6 +120,14 @@ final class ConnectionDispatcher: CallDispatcher {
         session.map { !$0.principal.id.isEmpty && $0.principal.roles.contains(.service) } ?? false
     }
 
+    /// Whether a request is not counted: what operators do about a server that is full, and what the requests that fill it
+    /// ask for in turn.
+    private func holdsNothing(_ request: FrameView, _ method: ServedMethod, _ principal: Principal) -> Bool {
+        if method.servesOthers && isOwnService { return true }
+        return request.byteCount <= ServedMethod.maximumAdminRequest
+            && (method.isAdmin || principal.roles.contains(.admin))
+    }
+
     /// Looks again at whether the caller may still call, where that is due; false where its request is not to be
     /// answered any more.
     private func mayCall(_ request: FrameView, at arrival: NIODeadline, on connection: ServerConnection) -> Bool {
@@ -172,8 +181,7 @@ final class ConnectionDispatcher: CallDispatcher {
             answered(method, code, arrival: arrival)
         case .later(let run):
             let memory = requestMemory
-            let isSmall = method.isAdmin && request.byteCount <= ServedMethod.maximumAdminRequest
-            let held = isSmall ? 0 : request.byteCount
+            let held = holdsNothing(request, method, session.principal) ? 0 : request.byteCount
             if let refusal = memory.take(held) {
                 place?.giveBack()
                 method.counters.record(refused: refusal.code, shard: shard)

@@ -23,6 +23,8 @@ package struct ConnectionTable<Connection: AnyObject> {
 
     /// How many connections over the limit are told so at a time; more are closed without a word.
     package static var maximumEnding: Int { 256 }
+    /// How many end at a time, told or not: each still has a file open.
+    package static var mostEnding: Int { 1_024 }
 
     package init() {}
 
@@ -38,6 +40,7 @@ package struct ConnectionTable<Connection: AnyObject> {
         let isTold = ending.count < Self.maximumEnding
         var admission = Admission.served
         if servedCount >= maximum {
+            guard ending.count < Self.mostEnding else { return .dropped }
             if let oldest = newcomers.oldest, let other = connections[oldest] {
                 _ = newcomers.remove(oldest)
                 ending.insert(oldest)

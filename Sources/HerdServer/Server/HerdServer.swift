@@ -27,7 +27,8 @@ package final class HerdServer: Service {
     let refusals = RefusalStatistics()
     let memory = FreeMemory()
     /// Of all calls that run as tasks.
-    let requestMemory = RequestMemory(limit: ServerConfiguration.maximumRequestBytes)
+    let requestMemory: RequestMemory
+    let callerMemories: CallerMemories
     /// Before streams, watches excepted.
     let streamGate = StreamGate()
     /// From a request's last byte to the start of its handler, of calls that run as tasks.
@@ -99,6 +100,8 @@ package final class HerdServer: Service {
         shards = Dictionary(
             loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
         queueDelay = DurationHistogram(shards: loops.count)
+        requestMemory = RequestMemory(limit: ServerConfiguration.maximumRequestBytes)
+        callerMemories = CallerMemories(within: requestMemory)
         pressures = LoopPressures(loops: loops.count)
         unknownMethods = MethodCounters(shards: loops.count)
         registerAdmin()
@@ -425,7 +428,7 @@ package final class HerdServer: Service {
     /// As many connections as configured, or as the process may have files open.
     private func allowedConnections() -> Int {
         let wanted = configuration.maximumConnections
-        let allowed = min(wanted, OpenFileLimit.raised(to: wanted + ConnectionTable<ServerConnection>.maximumEnding))
+        let allowed = min(wanted, OpenFileLimit.raised(to: wanted + ConnectionTable<ServerConnection>.mostEnding))
         if allowed < wanted {
             logger.warning(
                 "fewer connections than configured are served, because the process may open too few files",

@@ -6,10 +6,12 @@ import NIOCore
 final class ListenerStatistics: Sendable {
     private let state = NIOLockedValueBox(State())
 
+    fileprivate enum Kind { case refused, gaveWay, failed }
+
     fileprivate struct State {
         var refused: UInt64 = 0
         var failures: UInt64 = 0
-        var nextLog = NIODeadline.uptimeNanoseconds(0)
+        var nextLogs: [Kind: NIODeadline] = [:]
     }
 
     /// Connections over the limit: new ones, and those that gave way to new ones.
@@ -21,7 +23,7 @@ final class ListenerStatistics: Sendable {
     func refused(peer: String, _ logger: Logger) {
         let isLogged = state.withLockedValue { state in
             state.refused += 1
-            return state.isToBeLogged()
+            return state.isToBeLogged(.refused)
         }
         if isLogged {
             logger.warning(
@@ -34,7 +36,7 @@ final class ListenerStatistics: Sendable {
     func gaveWay(_ logger: Logger) {
         let isLogged = state.withLockedValue { state in
             state.refused += 1
-            return state.isToBeLogged()
+            return state.isToBeLogged(.gaveWay)
         }
         if isLogged {
             logger.warning(
@@ -46,7 +48,7 @@ final class ListenerStatistics: Sendable {
     func acceptFailed(_ error: any Error, _ logger: Logger) {
         let isLogged = state.withLockedValue { state in
             state.failures += 1
-            return state.isToBeLogged()
+            return state.isToBeLogged(.failed)
         }
         if isLogged {
             logger.error(
@@ -57,11 +59,11 @@ final class ListenerStatistics: Sendable {
 }
 
 extension ListenerStatistics.State {
-    /// At most one line in ten seconds: a flood of connections must not flood the log.
-    fileprivate mutating func isToBeLogged() -> Bool {
+    /// At most one line of a kind in ten seconds: a flood of connections must not flood the log.
+    fileprivate mutating func isToBeLogged(_ kind: ListenerStatistics.Kind) -> Bool {
         let now = NIODeadline.now()
-        guard now >= nextLog else { return false }
-        nextLog = now + .seconds(10)
+        if let next = nextLogs[kind], now < next { return false }
+        nextLogs[kind] = now + .seconds(10)
         return true
     }
 }

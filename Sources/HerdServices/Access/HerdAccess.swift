@@ -131,14 +131,15 @@ package final class HerdAccess: AccessControl {
             guard principal.expiry > WallClock.milliseconds() / 1_000 else {
                 throw .unauthenticated("the certificate of '\(principal.name)' has expired; connect with a new one")
             }
-            guard let rule = certificates.rules.first(where: { $0.name == principal.name }),
+            let name = PeerCertificate.Name(written: principal.name)
+            guard let rule = certificates.rules.first(where: { $0.certificateName == name }),
                 rule.roles == principal.roles,
                 Self.tenant(rule.tenant, roles: rule.roles) == principal.tenant
             else {
                 throw .unauthenticated(
                     "what the certificate of '\(principal.name)' may do has changed; connect again")
             }
-            // Whoever has a certificate of one that is left is let in again, and loses no call.
+            // Whoever has a certificate of one that is left is let in again, and loses no short call.
             guard principal.authorityVersion == tls?.authorityVersion ?? 0 else {
                 throw CallError(
                     .unavailable, "the authorities that clients' certificates are trusted by have changed")

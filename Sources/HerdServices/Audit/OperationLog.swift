@@ -12,6 +12,8 @@ struct OperationLog: AuditRecorder {
     func record(
         _ method: String, payload: [UInt8], _ context: CallContext, _ run: () async -> StatusCode
     ) async throws(CallError) -> StatusCode {
+        // Before it is begun, too: the process may not live to its end.
+        logger.notice("operates", metadata: AuditRecord(method, payload: payload, context).metadata)
         let code = await run()
         note(method, payload: payload, context, code)
         return code

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A thread outside the cooperative pool, for work that takes or waits for long; it blocks every signal, which are for the
-/// threads that wait for them.
+/// A thread outside the cooperative pool, for work that takes or waits for long; it blocks signals, which are for the
+/// threads that wait for them, but for those of its own crash.
 enum DetachedThread {
     private final class Work {
         let body: @Sendable () -> Void
@@ -21,6 +21,7 @@ enum DetachedThread {
                 guard let argument else { return nil }
                 var signals = sigset_t()
                 sigfillset(&signals)
+                for crash in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT] { sigdelset(&signals, crash) }
                 pthread_sigmask(SIG_BLOCK, &signals, nil)
                 Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
                 return nil

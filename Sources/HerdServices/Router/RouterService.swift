@@ -157,12 +157,24 @@ final class RouterService: Sendable {
     ) async throws -> [UInt8] {
         let (cache, follower) = (cache, follower)
         if let record = try recordHere(of: text, under: fingerprint, with: predictor) { return record }
-        return try await predictions.value(for: fingerprint) {
-            // Landed between the look into the cache and here.
-            if let landed = cache.recent(fingerprint) { return landed }
-            let record = try await follower.predict(text, with: predictor, remaining: remaining).record
-            cache.put(record, under: fingerprint)
-            return record
+        let start = ContinuousClock.now
+        while true {
+            let waited = ContinuousClock.now - start
+            do {
+                return try await predictions.value(for: fingerprint) {
+                    // Landed between the look into the cache and here.
+                    if let landed = cache.recent(fingerprint) { return landed }
+                    let left = remaining - waited
+                    let record = try await follower.predict(text, with: predictor, remaining: left).record
+                    cache.put(record, under: fingerprint)
+                    return record
+                }
+            } catch let error as CallError where error.code == .deadlineExceeded {
+                // Whoever asked for all had less time, perhaps.
+                guard ContinuousClock.now - start < PredictorFollower.patience(remaining), !Task.isCancelled else {
+                    throw error
+                }
+            }
         }
     }
 

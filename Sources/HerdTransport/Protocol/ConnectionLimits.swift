@@ -43,7 +43,7 @@ package struct ConnectionLimits: Sendable {
 
     /// How many bytes of requests one connection's calls may hold at a server until their handlers return: 64 MiB. A
     /// request that is alone is always taken.
-    package static let maximumRequestBytes = 64 << 20
+    package static let maximumRequestBytes = 128 << 20
 
     /// Above this many unsent bytes a server's connection is not read and its streams are not resumed.
     static let maximumUnsentBytes = 1 << 20

@@ -130,8 +130,7 @@ extension ServerConnection {
                 // Frames that were held back; in the middle of handling that goes on by itself.
                 handleInput(at: .now(), byteCount: input.byteCount) { input, handle in input.resume(handle) }
                 endTurn()
-                write()
-                return resolveCongestion()
+                return flush()
             }
         }
         guard !isHandling else { return }

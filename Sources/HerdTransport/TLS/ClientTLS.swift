@@ -54,7 +54,7 @@ package final class ClientTLS: Sendable {
         TLSPolicy.apply(to: &configuration)
         if !files.authorities.isEmpty {
             configuration.trustRoots = .certificates(
-                try TLSPolicy.authorities(at: files.authorities, called: "the servers' authority"))
+                try TLSPolicy.authorities(at: files.authorities, called: "the servers' authority").inForce)
         }
         guard files.certificate.isEmpty == files.key.isEmpty else {
             throw TLSFileError("a client certificate and its key go together; name both files or none")

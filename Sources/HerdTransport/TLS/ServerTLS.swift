@@ -104,8 +104,10 @@ package final class ServerTLS: Sendable {
         TLSPolicy.apply(to: &configuration)
         var authorities: [NIOSSLCertificate] = []
         if !files.clientAuthorities.isEmpty {
-            authorities = try TLSPolicy.authorities(at: files.clientAuthorities, called: "the clients' authority")
-            configuration.trustRoots = .certificates(authorities)
+            let found = try TLSPolicy.authorities(at: files.clientAuthorities, called: "the clients' authority")
+            // One that expires is not taken away: nobody has a certificate of it any more that holds.
+            authorities = found.all
+            configuration.trustRoots = .certificates(found.inForce)
             // A client without a certificate may have a token.
             configuration.certificateVerification = .optionalVerification
         }

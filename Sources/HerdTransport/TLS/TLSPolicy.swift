@@ -25,12 +25,15 @@ enum TLSPolicy {
         return certificates
     }
 
-    /// Those of a file that are in force now: a bundle of many authorities is likely to hold one that has expired.
-    static func authorities(at path: String, called name: String) throws(TLSFileError) -> [NIOSSLCertificate] {
-        let certificates = try certificates(at: path, called: name)
-        let inForce = certificates.filter(\.isInForce)
-        guard !inForce.isEmpty else { throw notInForce(path, name, certificates[0]) }
-        return inForce
+    /// Those of a file, and of them those that are in force now: a bundle of many authorities is likely to hold one that has
+    /// expired.
+    static func authorities(
+        at path: String, called name: String
+    ) throws(TLSFileError) -> (all: [NIOSSLCertificate], inForce: [NIOSSLCertificate]) {
+        let all = try certificates(at: path, called: name)
+        let inForce = all.filter(\.isInForce)
+        guard !inForce.isEmpty else { throw notInForce(path, name, all[0]) }
+        return (all, inForce)
     }
 
     private static func certificates(at path: String, called name: String) throws(TLSFileError) -> [NIOSSLCertificate] {

@@ -117,13 +117,20 @@ final class PredictorFollower: Sendable {
         connected.store(false, ordering: .relaxed)
     }
 
+    /// For how long somebody waits for a prediction.
+    ///
+    /// - Parameter remaining: What is left of their time.
+    static func patience(_ remaining: Duration) -> Duration {
+        min(longestPatience, max(leastPatience, remaining / 2))
+    }
+
     /// - Parameter remaining: What is left of the time of whoever asks.
     /// - Throws: `CallError`; UNAVAILABLE at once while the scorer is away.
     func predict(
         _ text: String, with predictor: FollowedPredictor, remaining: Duration
     ) async throws -> CachedPrediction {
         guard isScorerAvailable else { throw Self.isAway }
-        let patience = min(Self.longestPatience, max(Self.leastPatience, remaining / 2))
+        let patience = Self.patience(remaining)
         let reply: PredictResponse
         do throws(CallError) {
             reply = try await client.call(Scorer.predict, Self.request(text, predictor), timeout: patience)

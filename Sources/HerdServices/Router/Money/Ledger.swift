@@ -134,7 +134,12 @@ package final class Ledger: Sendable {
             loaded = (day, unsettled)
             return accounts
         }
-        if let loaded { state.unsettled = loaded }
+        if let loaded {
+            state.unsettled = loaded
+        } else if state.unsettled.day != state.spending.day {
+            // Back from a day that the clock was at by mistake.
+            state.unsettled = (state.spending.day, charged(of: state.spending.day, known).unsettled)
+        }
     }
 
     /// What is spent of a day that is not in memory: nothing, unless a clock that was wrong has been there.
