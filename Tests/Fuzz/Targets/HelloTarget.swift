@@ -152,7 +152,7 @@ private final class GuardedServer {
     ]
 
     private let eventLoop = EmbeddedEventLoop()
-    private var channel = EmbeddedChannel()
+    private var channel: EmbeddedChannel?
     private let server: HerdServer
     private var sent = SentFrames()
     private let wrong = NIOLockedValueBox<Violation?>(nil)
@@ -198,21 +198,24 @@ private final class GuardedServer {
     }
 
     func connect() {
-        channel = EmbeddedChannel(loop: eventLoop)
+        let channel = EmbeddedChannel(loop: eventLoop)
+        self.channel = channel
         sent = SentFrames()
         try? server.accept(channel)
         try? channel.connect(to: SocketAddress(unixDomainSocketPath: "/fuzz")).wait()
     }
 
     func receive(_ bytes: ArraySlice<UInt8>) {
+        guard let channel else { return }
         _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
         channel.embeddedEventLoop.run()
         sent.read(from: channel)
     }
 
     func end(after stream: [UInt8]) -> Violation? {
+        guard let channel else { return Violation("no connection was made") }
         // What the last input's connection keeps would look like a leak: not all of its pointers are plain ones.
-        defer { channel = EmbeddedChannel(loop: eventLoop) }
+        defer { self.channel = nil }
         _ = try? channel.finish(acceptAlreadyClosed: true)
         channel.embeddedEventLoop.run()
         sent.read(from: channel)

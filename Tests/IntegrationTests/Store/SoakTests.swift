@@ -14,6 +14,5 @@ import Testing
         print(finished.output)
         #expect(finished.status == 0, "\(finished.errors)")
         #expect(finished.output.contains("steady") && !finished.output.contains("NOT steady"))
-        #expect(!finished.output.contains("nothing has called"), "mixed/kinds.py lacks a method")
     }
 }
