@@ -21,39 +21,32 @@ final class ListenerStatistics: Sendable {
     var failures: UInt64 { state.withLockedValue { $0.failures } }
 
     func refused(peer: String, _ logger: Logger) {
-        let isLogged = state.withLockedValue { state in
-            state.refused += 1
-            return state.isToBeLogged(.refused)
-        }
-        if isLogged {
-            logger.warning(
-                "connections over the limit are refused",
-                metadata: ["peer": "\(peer)", "remedy": "close some, or raise server.max_connections"])
-        }
+        guard count(\.refused, .refused) else { return }
+        logger.warning(
+            "connections over the limit are refused",
+            metadata: ["peer": "\(peer)", "remedy": "close some, or raise server.max_connections"])
     }
 
     /// A connection that had not said HELLO was ended for a new one.
     func gaveWay(_ logger: Logger) {
-        let isLogged = state.withLockedValue { state in
-            state.refused += 1
-            return state.isToBeLogged(.gaveWay)
-        }
-        if isLogged {
-            logger.warning(
-                "connections that have not said HELLO are ended to make room for others",
-                metadata: ["remedy": "find out who connects and says nothing, or raise server.max_connections"])
-        }
+        guard count(\.refused, .gaveWay) else { return }
+        logger.warning(
+            "connections that have not said HELLO are ended to make room for others",
+            metadata: ["remedy": "find out who connects and says nothing, or raise server.max_connections"])
     }
 
     func acceptFailed(_ error: any Error, _ logger: Logger) {
-        let isLogged = state.withLockedValue { state in
-            state.failures += 1
-            return state.isToBeLogged(.failed)
-        }
-        if isLogged {
-            logger.error(
-                "connections wait because there is no room for them",
-                metadata: ["error": "\(error)", "remedy": "raise ulimit -n, or lower server.max_connections"])
+        guard count(\.failures, .failed) else { return }
+        logger.error(
+            "connections wait because there is no room for them",
+            metadata: ["error": "\(error)", "remedy": "raise ulimit -n, or lower server.max_connections"])
+    }
+
+    /// Counts one more; whether it is to be logged.
+    private func count(_ counter: WritableKeyPath<State, UInt64> & Sendable, _ kind: Kind) -> Bool {
+        state.withLockedValue { state in
+            state[keyPath: counter] += 1
+            return state.isToBeLogged(kind)
         }
     }
 }
