@@ -43,7 +43,7 @@ final class ListenerStatistics: Sendable {
     }
 
     /// Counts one more; whether it is to be logged.
-    private func count(_ counter: WritableKeyPath<State, UInt64> & Sendable, _ kind: Kind) -> Bool {
+    private func count(_ counter: any WritableKeyPath<State, UInt64> & Sendable, _ kind: Kind) -> Bool {
         state.withLockedValue { state in
             state[keyPath: counter] += 1
             return state.isToBeLogged(kind)

@@ -4,9 +4,10 @@ import Glibc
 extension StoreEnvironment {
     /// Copies the store, as of a moment after the call, into another folder while it goes on working.
     ///
-    /// The copy is one snapshot with every write acknowledged before; it is there whole, on the disk, or not at all. It is
-    /// made on a thread of its own. While it lasts the pages of its snapshot cannot be used again, so that the file of a
-    /// store that is written to grows; writers wait only for the moment in which the snapshot is taken.
+    /// The copy is one snapshot with every write acknowledged before; it is there whole, on the disk, or not at all. Only
+    /// pages in use go into it, so that it is no larger than what is stored. It is made on a thread of its own. While it
+    /// lasts the pages of its snapshot cannot be used again, so that the file of a store that is written to grows; writers
+    /// wait only for the moment in which the snapshot is taken.
     ///
     /// - Parameters:
     ///   - folder: missing, or empty; created with those above it.
@@ -35,14 +36,35 @@ extension StoreEnvironment {
         enqueue { transaction in try transaction.put(time, for: Meta.backupKey, in: Meta.table) }
     }
 
-    /// LMDB writes the copy into a pipe, which tells how far it is and can be closed where the copy is to stop.
+    /// Leaves out the pages that wait to be used again. With them the time of a copy, in which the file grows, would grow
+    /// with the file, and on a slow disk each copy would make the next one slower.
     private func copy(
         to file: String, _ stop: StopFlag, _ progress: @escaping (CopyProgress) -> Void
     ) throws(StoreError) {
-        guard let total = unsafe withHandle({ environment in unsafe Self.usedBytes(environment) }) else {
+        guard let used = unsafe withHandle({ environment in unsafe Self.usedBytes(environment) }) else {
             throw StoreError.closed(path)
         }
-        var target = try CopyTarget(file, total: total, progress: progress)
+        let free = try read { transaction throws(StoreError) in try transaction.freeBytes }
+        var status = try transfer(
+            to: CopyTarget(file, total: max(0, used - free), progress: progress), MDB_CP_COMPACT, stop)
+        if Self.isForPlainCopyOnly(status) {
+            _ = unsafe unlink(file)
+            status = try transfer(to: CopyTarget(file, total: used, progress: progress), 0, stop)
+        }
+        guard status == MDB_SUCCESS else { throw StoreError.status(status, "copying", path) }
+    }
+
+    /// Whether LMDB found that not every page is in use or free: some are lost, or damaged. Such a store is copied as it
+    /// is, so that what can be read of it can be read of the copy.
+    private static func isForPlainCopyOnly(_ status: Int32) -> Bool {
+        [MDB_INCOMPATIBLE, MDB_CORRUPTED, MDB_PAGE_NOTFOUND].contains(status)
+    }
+
+    /// LMDB writes the copy into a pipe, which tells how far it is and can be closed where the copy is to stop. Gives LMDB's
+    /// status.
+    private func transfer(
+        to target: consuming CopyTarget, _ flags: Int32, _ stop: StopFlag
+    ) throws(StoreError) -> Int32 {
         var ends: [Int32] = [0, 0]
         guard unsafe herd_pipe(&ends) == 0 else { throw StoreError.status(errno, "copying", path) }
         let (readEnd, writeEnd) = (ends[0], ends[1])
@@ -50,7 +72,9 @@ extension StoreEnvironment {
         let thread: pthread_t
         do throws(StoreError) {
             thread = try BackgroundThread.start {
-                let status = unsafe self.withHandle { environment in unsafe mdb_env_copyfd2(environment, writeEnd, 0) }
+                let status = unsafe self.withHandle { environment in
+                    unsafe mdb_env_copyfd2(environment, writeEnd, UInt32(flags))
+                }
                 outcome.withLock { outcome in outcome = status }
                 _ = Glibc.close(writeEnd)
             }
@@ -64,8 +88,8 @@ extension StoreEnvironment {
         pthread_join(thread, nil)
         try piped.get()
         guard let status = outcome.withLock({ outcome in outcome }) else { throw StoreError.closed(path) }
-        guard status == MDB_SUCCESS else { throw StoreError.status(status, "copying", path) }
-        try target.finish()
+        if status == MDB_SUCCESS { try target.finish() }
+        return status
     }
 
     private static func drain(
