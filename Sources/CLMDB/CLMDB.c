@@ -75,4 +75,9 @@ int herd_lmdb_free_pages(MDB_txn *transaction, size_t most, size_t *pages) {
     return status == MDB_NOTFOUND ? MDB_SUCCESS : status;
 }
 
-int herd_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int herd_pipe(int ends[2]) {
+    int status = pipe2(ends, O_CLOEXEC);
+    // As much as goes through at once; with the 64 KiB it has of itself it takes a third longer.
+    if (status == 0) fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
+    return status;
+}

@@ -155,7 +155,7 @@ struct Herdd: AsyncParsableCommand {
 /// Of every role, for `--help`.
 private let exitCodes = """
     EXIT CODES
-      0 a clean end; 64 wrong usage; 66 no embedding table; 69 an address can't be bound, or a service is not
+      0 a clean end; 64 wrong usage; 66 the embedding table can't be read; 69 an address can't be bound, or a service is not
       available; 70 internal error; 73 a store can't be opened, or not be taken over; 78 wrong configuration
     """
 

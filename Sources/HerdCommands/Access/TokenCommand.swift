@@ -84,7 +84,10 @@ struct TokenList: ServiceCommand {
             next = page.next
         } while !next.isEmpty
         try output.print(all) {
-            if all.tokens.isEmpty { return "No token: everybody on this machine may call the herd.\n" }
+            if all.tokens.isEmpty {
+                return "No token: without client certificates or a service credential everybody on this machine may "
+                    + "call the herd.\n"
+            }
             var table = TextTable([
                 ("ID", .left), ("ROLES", .left), ("TENANT", .left), ("NAME", .left), ("MADE", .left), ("BY", .left),
                 ("EXPIRES", .left), ("REVOKED", .left), ("LIMITS", .left),

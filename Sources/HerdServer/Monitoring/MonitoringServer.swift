@@ -28,7 +28,9 @@ package final class MonitoringServer: Sendable {
         var listeners: [(channel: any Channel, configured: EndpointAddress, isSupervised: Bool)] = []
         /// Whether another process goes on to listen on the files of Unix sockets.
         var leavesSocketFiles = false
-        var connections: [ObjectIdentifier: any Channel] = [:]
+        /// Each with its number in the order they came.
+        var connections: [ObjectIdentifier: (channel: any Channel, number: UInt64)] = [:]
+        var accepted: UInt64 = 0
         var rendered: [MetricsWriter.Format: (body: [UInt8], at: NIODeadline)] = [:]
         var isStopped = false
     }
@@ -126,18 +128,31 @@ package final class MonitoringServer: Sendable {
         return EndpointAddress(boundTo: channel) ?? address
     }
 
-    /// Serves a connection; throws where there are too many.
+    /// Serves a connection; the oldest is closed for it where there are too many.
     package func accept(_ channel: any Channel) throws {
         let id = ObjectIdentifier(channel)
-        let isTaken = state.withLockedValue { state in
-            guard state.connections.count < limits.maximumConnections, !state.isStopped else { return false }
-            state.connections[id] = channel
-            return true
+        let (isTaken, oldest): (Bool, (any Channel)?) = state.withLockedValue { state in
+            guard !state.isStopped else { return (false, nil) }
+            var oldest: (any Channel)?
+            if state.connections.count >= limits.maximumConnections,
+                let first = state.connections.min(by: { $0.value.number < $1.value.number })
+            {
+                oldest = first.value.channel
+                state.connections[first.key] = nil
+            }
+            state.accepted += 1
+            state.connections[id] = (channel, state.accepted)
+            return (true, oldest)
         }
-        // It is closed without a word: whoever opens as many does not wait for one.
         guard isTaken else { throw ChannelError.ioOnClosedChannel }
+        // Without a word: whoever opens as many does not wait for one. Those who ask are answered within milliseconds.
+        oldest?.close(promise: nil)
+        let number = state.withLockedValue { $0.connections[id]?.number }
         channel.closeFuture.whenComplete { _ in
-            self.state.withLockedValue { state in _ = state.connections.removeValue(forKey: id) }
+            self.state.withLockedValue { state in
+                // Another one may have its place in memory.
+                if state.connections[id]?.number == number { state.connections[id] = nil }
+            }
         }
         var parsing = NIOHTTPDecoderLimitConfiguration()
         parsing.maxHeaderFieldSize = limits.maximumHeadBytes
@@ -159,7 +174,7 @@ package final class MonitoringServer: Sendable {
     package func stop() async {
         let channels = state.withLockedValue { state in
             state.isStopped = true
-            return state.listeners.map(\.channel) + Array(state.connections.values)
+            return state.listeners.map(\.channel) + state.connections.values.map(\.channel)
         }
         for channel in channels { try? await channel.close().get() }
     }
@@ -183,7 +198,7 @@ package final class MonitoringServer: Sendable {
 
 /// What the HTTP port takes; every default is stated here.
 package struct MonitoringLimits: Sendable {
-    /// The most connections at once; what is over is closed. Default 64.
+    /// The most connections at once; the oldest is closed for a new one. Default 64.
     package var maximumConnections = 64
     /// The most requests on one connection, after which it is closed. Default 1,000.
     package var maximumRequests = 1_000

@@ -17,8 +17,8 @@ package struct ServerConfiguration: Sendable {
     package var maximumOpenCalls = 1024
     /// The most connections served at once, on all addresses together; what is over gets GOAWAY RESOURCE_EXHAUSTED: the
     /// oldest one that has not said HELLO, or, where all have, the new one. A process that may not open so many files
-    /// serves as many as it can. Default 10,000.
-    package var maximumConnections = 10_000
+    /// serves as many as it can. Default 10,240.
+    package var maximumConnections = 10_240
     /// The permissions of a Unix socket's file. Default 0600: the server's own user may connect.
     package var unixSocketMode: UInt32 = 0o600
     /// How long a client may take to say HELLO. Default 5 s.

@@ -69,10 +69,25 @@ package struct ProcessCredentials: Sendable {
     func checkListening(_ server: HerdServer, _ access: HerdAccess) throws(ConfigurationError) {
         let addresses = server.configuration.addresses
         try ListenPolicy.check(addresses, service: server.name, isGuarded: access.isGuardedByItself)
+        warnOfStrangers(server, access)
         guard tls == nil, let open = addresses.first(where: { !ListenPolicy.isLocal($0) }) else { return }
         server.logger.warning(
             "credentials and prompts travel in the clear",
             metadata: ["address": "\(open)", "remedy": "set tls.certificate_file and tls.key_file"])
+    }
+
+    /// Services in processes of their own know each other by what is configured only.
+    private func warnOfStrangers(_ server: HerdServer, _ access: HerdAccess) {
+        guard routerGuard == nil, service == nil else { return }
+        let isRouter = server.name == HerdRole.router.rawValue
+        guard isRouter == access.isGuardedByItself else { return }
+        server.logger.warning(
+            isRouter
+                ? "scorer and refiner are not known to this router, and may be open to everybody on their machines"
+                : "everybody on this machine may call this service, whatever tokens the router has",
+            metadata: [
+                "remedy": "set access.service_credential_file, the same for router, scorer and refiner"
+            ])
     }
 
     /// The same before there are servers, of what is configured.

@@ -17,11 +17,12 @@ final class AuditLog: AuditRecorder {
     private let sequence: LogSequence
     private let logger: Logger
 
-    /// Bytes of pages; an entry takes some 200.
-    private static let maximumBytes = 64 << 20
+    /// The most bytes of one entry's pages, on average, before the bound on bytes bites; most take some 200.
+    private static let bytesPerEntry = 1_024
 
     static func log(maxEntries: Int) -> BoundedLog {
-        BoundedLog("audit", maxEntries: maxEntries, maxBytes: maximumBytes)
+        let (bytes, overflow) = maxEntries.multipliedReportingOverflow(by: bytesPerEntry)
+        return BoundedLog("audit", maxEntries: maxEntries, maxBytes: overflow ? .max : bytes)
     }
 
     init(store: StoreEnvironment, maxEntries: Int, logger: Logger) async throws {
@@ -48,9 +49,13 @@ final class AuditLog: AuditRecorder {
         do {
             try await store.write { [log] transaction in try log.put(begun.pack(), at: key, in: &transaction) }
         } catch {
-            // A server that can't write is to be stopped all the more.
-            guard method == Admin.drain.path else { throw CallError(handlerError: error) }
-            logger.error("an entry of the audit log could not be stored", metadata: ["error": "\(error)"])
+            // A server that can't write is to be stopped all the more, and whoever has a stolen token kept out of it.
+            guard [Admin.drain.path, Access.revokeToken.path].contains(method) else {
+                throw CallError(handlerError: error)
+            }
+            logger.error(
+                "an entry of the audit log could not be stored",
+                metadata: begun.metadata.merging(["error": "\(error)"]) { _, error in error })
         }
         record.code = await run().rawValue
         record.ended = true

@@ -66,7 +66,7 @@ struct ConfigurationFile {
         return Self.keys(of: root, under: "")
     }
 
-    private func bytes() -> [UInt8]? {
+    func bytes() -> [UInt8]? {
         guard let file = fopen(path, "rb") else { return nil }
         defer { fclose(file) }
         var bytes: [UInt8] = []

@@ -13,6 +13,8 @@ package struct HerdConfiguration: Sendable, Equatable {
     package var log = LogConfiguration()
     /// `embedding.table`: path of the embedding table; empty = found beside the program (`ResourceLocator`).
     package var embeddingTable = ""
+    /// Variables of the environment that look like keys, and are none.
+    package private(set) var strayVariables: [String] = []
 
     package init() {}
 
@@ -20,7 +22,7 @@ package struct HerdConfiguration: Sendable, Equatable {
     package init(reading reader: ConfigReader) throws(ConfigurationError) {
         router.listen = reader.stringArray(forKey: "router.listen", default: router.listen)
         router.http = try HTTPListening(reader, "router.http_listen", router.http)
-        router.data = reader.string(forKey: "router.data", default: router.data)
+        router.data = RouterFolder.of(reader.string(forKey: "router.data", default: router.data))
         router.scorerAddress = reader.string(forKey: "router.scorer_address", default: router.scorerAddress)
         router.cacheMaxBytes = try Self.bytes(reader, "router.cache_max_bytes", router.cacheMaxBytes)
         router.decisionLogMaxEntries = try Self.positive(
@@ -100,7 +102,7 @@ package struct HerdConfiguration: Sendable, Equatable {
             }
         }
         let read = ReadKeys()
-        let configuration: HerdConfiguration
+        var configuration: HerdConfiguration
         do throws(ConfigurationError) {
             configuration = try HerdConfiguration(reading: ConfigReader(providers: providers, accessReporter: read))
         } catch {
@@ -108,7 +110,28 @@ package struct HerdConfiguration: Sendable, Equatable {
         }
         if let failure = read.failure { throw ConfigurationError(failure) }
         if let file { try ConfigurationFile(path: file).check(known: read.all) }
+        configuration.strayVariables = strays(variables(), known: read.all)
         return configuration
+    }
+
+    /// The names of all that the process was started with.
+    private static func variables() -> [String] {
+        let entries = (ConfigurationFile(path: "/proc/self/environ").bytes() ?? []).split(separator: 0)
+        return entries.map { entry in String(decoding: entry.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
+    }
+
+    /// Those that begin like a key's, `HERD_TLS_...`, and are no key's. Others may be for other programs.
+    package static func strays(_ variables: some Sequence<String>, known: Set<String>) -> [String] {
+        func variable(_ key: some StringProtocol) -> String {
+            "HERD_" + String(key.uppercased().map { $0 == "." ? "_" : $0 })
+        }
+        let all = Set(known.map { variable($0) })
+        let sections = Set(known.compactMap { key in key.firstIndex(of: ".").map { variable(key[...$0]) } })
+        // What herdctl takes for the name in a server's certificate.
+        let others: Set = ["HERD_SERVER_NAME"]
+        return variables.filter { name in
+            !all.contains(name) && !others.contains(name) && sections.contains { name.hasPrefix($0) }
+        }.sorted()
     }
 
     private func validate() throws(ConfigurationError) {
@@ -246,7 +269,7 @@ package struct ServerLimits: Sendable, Equatable {
     package var eventLoops = 1
     /// `server.max_connections`: connections served at once, in each service; what is over is refused, and
     /// before that those that have not said HELLO are ended.
-    package var maxConnections = 10_000
+    package var maxConnections = 10_240
     /// `server.hello_timeout`: seconds a client may take to say HELLO.
     package var helloTimeoutSeconds = 5
     /// `server.frame_timeout`: seconds a frame may take from its first byte to its last.

@@ -2,6 +2,7 @@ import Glibc
 import HerdFrames
 import HerdPrediction
 import HerdStore
+import Logging
 
 /// What `herdd --version` says.
 package enum HerdServicesVersion {
@@ -10,14 +11,20 @@ package enum HerdServicesVersion {
 
 extension HerdProcess {
     /// Reads the configuration, serves, and gives the exit status (sysexits.h): 0 after a clean end, 78 for a wrong
-    /// configuration, 66 for a missing table, 73 for a store that can't be opened, 69 for an address that can't be
-    /// bound, 70 for anything else. Why is on standard error, in a sentence.
+    /// configuration, 66 for a table that can't be read, 73 for a store that can't be opened or taken over, 70 where
+    /// something in it fails, 69 for an address that can't be bound and anything else. Why is on standard error, in a
+    /// sentence.
     package static func main(
         _ role: HerdRole, file: String?, flags: ConfigurationFlags, readyFile: String?
     ) async -> Int32 {
         do {
             let configuration = try await HerdConfiguration.load(file: file, flags: flags)
             LineLogHandler.bootstrap(configuration.log)
+            for variable in configuration.strayVariables {
+                Logger(label: "herdd").warning(
+                    "a variable of the environment looks like a setting, and there is none of that name",
+                    metadata: ["variable": "\(variable)", "remedy": "Config/herdd.yaml has every key"])
+            }
             try await run(role, configuration: configuration, readyFile: readyFile) {
                 try await HerdConfiguration.load(file: file, flags: flags)
             }

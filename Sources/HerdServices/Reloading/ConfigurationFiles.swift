@@ -4,17 +4,21 @@ import HerdPrediction
 package enum ConfigurationFiles {
     /// - Throws: what is wrong, naming the key or the file.
     package static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
-        _ = try ProcessCredentials.of(role, configuration)
+        let credentials = try ProcessCredentials.of(role, configuration)
+        // Whether the router has tokens is in its store.
+        for service in ServiceListening.of(role, configuration) where service.name != HerdRole.router.rawValue {
+            try credentials.checkListening(
+                service.addresses, of: service.name, configuration, isGuardedElsewhere: false)
+        }
         // The same file may be for services in processes of their own, too.
         if role == .all { try configuration.links.check() }
         if role == .all || role == .scorer {
             _ = try judgePrompt(configuration.scorer.promptsDir)
-            if !configuration.embeddingTable.isEmpty {
-                do throws(EmbeddingTableError) {
-                    _ = try EmbeddingTable(mapping: configuration.embeddingTable)
-                } catch {
-                    throw ConfigurationError("embedding.table: \(error)")
-                }
+            let table = try ScorerProcess.table(configuration)
+            do throws(EmbeddingTableError) {
+                _ = try EmbeddingTable(mapping: table)
+            } catch {
+                throw ConfigurationError("embedding.table: \(error)")
             }
         }
         if role == .all || role == .refiner { _ = try refinementPrompts(configuration.refiner.promptsDir) }

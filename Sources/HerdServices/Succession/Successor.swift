@@ -81,7 +81,7 @@ struct Successor {
                 "its stores have schema \(offer.schema), and this version of herdd knows \(ServiceStore.schemaVersion) at "
                     + "most; use the newer one")
         }
-        try checkFiles()
+        try checkReadyFile()
         let credentials = try ProcessCredentials.of(role, configuration)
         var mode = EndpointAddress.ListeningOptions()
         mode.unixMode = try HerdConfiguration.mode(configuration.server.unixSocketMode)
@@ -107,9 +107,7 @@ struct Successor {
         }
     }
 
-    /// Those that `ConfigurationFiles` does not know: found beside the program, or named by a flag.
-    private func checkFiles() throws {
-        if role == .all || role == .scorer { _ = try EmbeddingTable(mapping: try ScorerProcess.table(configuration)) }
+    private func checkReadyFile() throws {
         guard let readyFile else { return }
         let slash = readyFile.lastIndex(of: "/")
         let folder = slash.map { $0 == readyFile.startIndex ? "/" : String(readyFile[..<$0]) } ?? "."

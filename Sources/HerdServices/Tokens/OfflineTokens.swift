@@ -50,9 +50,7 @@ package struct OfflineTokens: Sendable {
     }
 
     /// Where the store is, or is made.
-    package var storePath: String {
-        StoreVerification.isStore(data) ? data : "\(data)/router"
-    }
+    package var storePath: String { RouterFolder.ofToken(data) }
 
     /// The same as a program: prints the secret, and only it, on standard output, what else there is to know on standard
     /// error; or all of it as JSON.

@@ -41,7 +41,7 @@ package struct ConnectionLimits: Sendable {
     /// credential. Whoever has shown none must not have megabytes kept for it.
     package static let maximumFirstFrameLength = 64 << 10
 
-    /// How many bytes of requests one connection's calls may hold at a server until their handlers return: 64 MiB. A
+    /// How many bytes of requests one connection's calls may hold at a server until their handlers return: 128 MiB. A
     /// request that is alone is always taken.
     package static let maximumRequestBytes = 128 << 20
 

@@ -28,7 +28,7 @@ struct MoneyHerd {
         try await GuardedProcess.with(prepare: prepare) { herd in
             let operate = try herd.client(herd.admin)
             defer { operate.close() }
-            var priced = Model(name: "priced", priceOut: 1_000)
+            var priced = Model(name: "priced", priceOut: 1_000, outputTokens: 4)
             priced.endpoints = [Endpoint(baseUrl: speaker.baseURL, maxConcurrency: 8)]
             _ = try await operate.call(Registry.putModel, PutModelRequest(model: priced))
             _ = try await operate.call(
@@ -54,9 +54,10 @@ struct MoneyHerd {
         case failed(CallError)
     }
 
-    static func complete(_ client: HerdClient) async -> Outcome {
+    /// - Parameter maxTokens: 0 leaves the length to what is paid for: more is set aside then than the answer costs.
+    static func complete(_ client: HerdClient, maxTokens: UInt32 = 4) async -> Outcome {
         let request = CompleteRequest(
-            route: RouteRequest(prompt: "count to four"), options: GenerationOptions(maxTokens: 4))
+            route: RouteRequest(prompt: "count to four"), options: GenerationOptions(maxTokens: maxTokens))
         do throws(CallError) {
             var iterator = client.stream(Router.complete, request, timeout: .seconds(60)).makeAsyncIterator()
             while try await iterator.next() != nil {}

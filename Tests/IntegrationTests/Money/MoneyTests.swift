@@ -6,13 +6,14 @@ import Testing
 
 /// Money of tokens, in real processes.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct MoneyTests {
-    @Test func aThousandCallersAtOnceGetExactlyAHundredAnswers() async throws {
+    @Test(arguments: [UInt32(4), 0])
+    func aThousandCallersAtOnceGetExactlyAHundredAnswers(maxTokens: UInt32) async throws {
         try await MoneyHerd.with { money in
             let clients = try (0..<4).map { _ in try money.herd.client(money.secret) }
             defer { for client in clients { client.close() } }
             let outcomes = await withTaskGroup(of: MoneyHerd.Outcome.self) { group in
                 for caller in 0..<1_000 {
-                    group.addTask { await MoneyHerd.complete(clients[caller % clients.count]) }
+                    group.addTask { await MoneyHerd.complete(clients[caller % clients.count], maxTokens: maxTokens) }
                 }
                 return await group.reduce(into: []) { $0.append($1) }
             }
@@ -183,6 +184,9 @@ import Testing
                 Issue.record("no answer")
                 return
             }
+            let operate = try money.herd.client(money.herd.admin)
+            defer { operate.close() }
+            let stolen = try await operate.call(Access.createToken, CreateTokenRequest(roles: ["client"]))
             // An answer that has begun when the disk fails, and is taken back.
             let hanging = Task { [client] in
                 let request = CompleteRequest(
@@ -200,6 +204,20 @@ import Testing
                 return
             }
             #expect(refused.message.contains("disk"), "\(refused)")
+            // A token that was stolen can be kept out all the same.
+            let revoke = RevokeTokenRequest(id: try #require(stolen.token?.id))
+            do {
+                _ = try await operate.call(Access.revokeToken, revoke)
+                Issue.record("a revocation was stored on a disk that takes nothing")
+            } catch let error as CallError {
+                #expect(error.message.contains("is revoked until the router starts again"), "\(error)")
+            }
+            let thief = try money.herd.client(stolen.secret)
+            defer { thief.close() }
+            guard case .failed(let kept) = await MoneyHerd.complete(thief), kept.code == .unauthenticated else {
+                Issue.record("a revoked token got in")
+                return
+            }
             try disk.mend()
             // Once it takes something, what the broken answer cost is stored, and nothing of the refused one.
             let deadline = ContinuousClock.now + .seconds(20)

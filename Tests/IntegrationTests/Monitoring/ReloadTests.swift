@@ -139,7 +139,7 @@ import Testing
         // Back: at level error the log would not tell of it.
         let back = try await herd.reload("log:\n  level: notice\n")
         #expect(Self.keys(back, "was applied").contains("server.max_connections"))
-        #expect(try await client.call(Admin.status, StatusRequest()).figures["connections_limit"] == 10_000)
+        #expect(try await client.call(Admin.status, StatusRequest()).figures["connections_limit"] == 10_240)
         herd.process.terminate()
         let process = herd.process
         await Blocking.onThread { process.waitUntilExit() }
@@ -156,7 +156,7 @@ import Testing
         let error = try #require(refused.first { $0["level"] == "error" })
         #expect(error["error"]?.contains("links: the servers' authority '/nonexistent'") == true, "\(error)")
         #expect(Self.keys(refused, "was applied").isEmpty)
-        #expect(try await client.call(Admin.status, StatusRequest()).figures["connections_limit"] == 10_000)
+        #expect(try await client.call(Admin.status, StatusRequest()).figures["connections_limit"] == 10_240)
     }
 
     @Test func `a configuration can be checked without a start`() async throws {
@@ -181,6 +181,12 @@ import Testing
             #expect(wrong.status == 78, "\(text)")
             #expect(wrong.errors.contains(part), "\(wrong.errors)")
         }
+        // What only the start of that service would find.
+        let file = folder.appending(path: "herdd.yaml")
+        try Data("scorer:\n  listen: [\"0.0.0.0:7602\"]\n".utf8).write(to: file)
+        let open = try await Programs.run(
+            Programs.herdd, ["check-config", "--role", "scorer", "--config", file.path])
+        #expect(open.status == 78 && open.errors.contains("service_credential_file"), "\(open.errors)")
     }
 
     /// A certificate that an authority of its own has signed, by the openssl program; the authority is made first.

@@ -11,7 +11,12 @@ extension Ledger {
         try Check.day(request.firstDay, field: "first_day")
         try Check.day(request.lastDay, field: "last_day")
         let first = Self.number(request.firstDay, or: 0)
-        let days = first...max(first, Self.number(request.lastDay, or: .max))
+        let last = Self.number(request.lastDay, or: .max)
+        guard first <= last else {
+            throw CallError(
+                .invalidArgument, "last_day '\(request.lastDay)' is before first_day '\(request.firstDay)'; swap them")
+        }
+        let days = first...last
         let token = request.page?.token ?? ""
         // What is over shows. A disk that takes nothing now still tells what it holds.
         await flush()

@@ -1,4 +1,4 @@
-package import HerdFrames
+import HerdFrames
 import HerdMessages
 package import HerdStore
 package import Logging
@@ -15,13 +15,15 @@ package final class Ledger: Sendable {
     static let reservations = Table<UInt64>("reservations")
     package static let tables: [TableID] = [accounts.id, reservations.id]
 
-    private struct State {
+    struct State {
         var spending: Spending
         var nextKey: UInt64
         /// When the clock last was days off the day that money is spent of, or the process began.
         var steadySince: ContinuousClock.Instant
         /// Holds that are not settled, by their keys.
         var open: [UInt64: Hold] = [:]
+        /// Who waits for answers of the same token to end, by token, in the order they came.
+        var waiting: [String: [MoneyWait]] = [:]
         var batch = LedgerBatch()
         /// Changes of the batch that is being written.
         var underWay: [LedgerBatch.Row: LedgerBatch.Change] = [:]
@@ -37,12 +39,12 @@ package final class Ledger: Sendable {
 
     let store: StoreEnvironment
     let limit: @Sendable (_ token: String) -> Double
-    private let now: @Sendable () -> UInt64
+    let now: @Sendable () -> UInt64
     private let uptime: @Sendable () -> ContinuousClock.Instant
     private let logger: Logger
     /// Of this process: it settles no other's reservations.
     let run: UInt64
-    private let state: NIOLockedValueBox<State>
+    let state: NIOLockedValueBox<State>
     private let removalAge: Duration
 
     /// How far a clock is set back at most, in days, as against one that was ahead before.
@@ -51,9 +53,7 @@ package final class Ledger: Sendable {
     private static let patience = Duration.milliseconds(100)
     /// How long to wait before a disk that failed is tried again.
     private static let pauses = (first: Duration.milliseconds(50), longest: Duration.seconds(2))
-    private static let dayMilliseconds: UInt64 = 86_400_000
-    /// When to try again where answers under way may free money.
-    private static let shortPause = 1_000
+    static let dayMilliseconds: UInt64 = 86_400_000
 
     /// Reads what is charged of the day.
     ///
@@ -123,7 +123,7 @@ package final class Ledger: Sendable {
     // MARK: - Days
 
     /// Goes on to the clock's day. Waits for the disk where that is another one than before.
-    private func advance(_ state: inout State, to day: UInt64) {
+    func advance(_ state: inout State, to day: UInt64) {
         let current = state.spending.day
         guard day != current else { return }
         if max(day, current) - min(day, current) > 1 { state.steadySince = uptime() }
@@ -204,38 +204,6 @@ package final class Ledger: Sendable {
     /// Whether a credential's money is limited.
     func isLimited(_ payer: Payer) -> Bool { limit(payer.token) > 0 }
 
-    /// Sets money aside for an answer: all of `most`, or what is left of the day if that is at least `least`. It may be
-    /// spent once it is `stored`; however the answer ends, it has to be settled.
-    ///
-    /// - Returns: nil for a credential without a limit, and for what costs nothing.
-    /// - Throws: RESOURCE_EXHAUSTED, with when to try again.
-    package func reserve(
-        _ payer: Payer, model: String, least: UInt64, most: UInt64
-    ) throws(CallError) -> Hold? {
-        let limit = NanoUSD.of(usd: limit(payer.token))
-        guard limit > 0, most > 0 else { return nil }
-        let time = now()
-        let (verdict, hold, day): (Spending.Verdict, Hold?, UInt64) = state.withLockedValue { state in
-            advance(&state, to: time / Self.dayMilliseconds)
-            let day = state.spending.day
-            let verdict = state.spending.reserve(least: least, most: most, of: payer.token, limit: limit)
-            guard case .granted(let amount) = verdict else {
-                state.refused += 1
-                return (verdict, nil, day)
-            }
-            let hold = Hold(key: state.nextKey, day: day, payer: payer, amount: amount)
-            state.nextKey += 1
-            state.open[hold.key] = hold
-            state.batch.holds.append((hold, model, time, limit))
-            return (verdict, hold, day)
-        }
-        guard let hold else {
-            throw refusal(verdict, payer, needs: least, limit: limit, day: day, time: time)
-        }
-        write()
-        return hold
-    }
-
     /// Charges what an answer cost, in the place of what was set aside for it. Does not wait for anything.
     ///
     /// - Parameter answers: 0 where there was none.
@@ -244,7 +212,7 @@ package final class Ledger: Sendable {
     ) {
         let limit = NanoUSD.of(usd: limit(payer.token))
         let time = now()
-        let isUrgent = state.withLockedValue { state in
+        let (isUrgent, served) = state.withLockedValue { state in
             advance(&state, to: time / Self.dayMilliseconds)
             let day = hold?.day ?? state.spending.day
             state.spending.settle(reserved: hold?.amount ?? 0, cost: cost, of: payer.token, day: day)
@@ -258,8 +226,10 @@ package final class Ledger: Sendable {
                         answers: answers, promptTokens: promptTokens, completionTokens: completionTokens, charged: cost,
                         limit: limit), to: LedgerBatch.Row(day: day, payer: payer))
             }
-            return state.batch.isUrgent
+            let served = state.waiting.isEmpty ? [] : serve(payer.token, in: &state, limit: limit, time: time)
+            return (state.batch.isUrgent, served)
         }
+        for (wait, outcome) in served { wait.finish(outcome) }
         // Behind the reply's last frame, which is next.
         EventLoopHosts.afterwards {
             if isUrgent { self.write() } else { self.writeSoon() }
@@ -281,33 +251,6 @@ package final class Ledger: Sendable {
         }
     }
 
-    private func refusal(
-        _ verdict: Spending.Verdict, _ payer: Payer, needs: UInt64, limit: UInt64, day: UInt64, time: UInt64
-    ) -> CallError {
-        let total = NanoUSD.text(limit)
-        let midnight = (day + 1) * Self.dayMilliseconds
-        switch verdict {
-        case .neverFits:
-            return CallError(
-                .resourceExhausted,
-                "this answer may cost \(NanoUSD.text(needs)) US dollars, more than the \(total) a day of this token; ask "
-                    + "for a shorter one (options.max_tokens), or have the token's limit raised")
-        case .later(let left):
-            return CallError(
-                .resourceExhausted,
-                "this answer may cost \(NanoUSD.text(needs)) US dollars, and of the \(total) of this token's day "
-                    + "\(NanoUSD.text(left)) are left while other answers are under way; try again when they have ended",
-                metadata: ["retry-after-ms": "\(Self.shortPause)"])
-        case .spent(let left), .granted(let left):
-            return CallError(
-                .resourceExhausted,
-                "this answer may cost \(NanoUSD.text(needs)) US dollars, and of the \(total) of this token's day "
-                    + "\(NanoUSD.text(left)) are left; wait for the next day (UTC), ask for a shorter answer "
-                    + "(options.max_tokens), or have the token's limit raised",
-                metadata: ["retry-after-ms": "\(midnight > time ? midnight - time : 1)"])
-        }
-    }
-
     // MARK: - Writing
 
     /// Waits until all that came before is on disk; gives why it is not.
@@ -320,7 +263,7 @@ package final class Ledger: Sendable {
     }
 
     /// Writes what there is, unless somebody does so already, who then writes that, too.
-    private func write() {
+    func write() {
         let begins = state.withLockedValue { state in
             guard !state.isWriting else { return false }
             state.isWriting = true

@@ -78,7 +78,9 @@ final class ModelRunner: Sendable {
         var request = request
         let hold: Hold?
         do throws(CallError) {
-            hold = try self.hold(for: payer, model, &request, price)
+            // Where another model can be asked instead, nobody waits for money.
+            hold = try await self.hold(
+                for: payer, model, &request, price, until: firstTokenBy == nil ? deadline : .distantPast)
         } catch {
             return Self.unpaid(model, error)
         }
@@ -112,16 +114,18 @@ final class ModelRunner: Sendable {
         return unpaid.map { Self.unpaid(model, $0) } ?? run
     }
 
-    /// Sets aside what the answer may cost, where that is limited, and bounds the answer by what is.
+    /// Sets aside what the answer may cost, where that is limited, and bounds the answer by what is. Waits until `end` for
+    /// answers under way, if they may leave enough.
     private func hold(
-        for payer: Payer, _ model: Model, _ request: inout ChatRequest, _ price: GenerationPrice
-    ) throws(CallError) -> Hold? {
+        for payer: Payer, _ model: Model, _ request: inout ChatRequest, _ price: GenerationPrice, until end: NIODeadline
+    ) async throws(CallError) -> Hold? {
         guard ledger.isLimited(payer) else { return nil }
         let bound = AnswerBound(model, request, price: price)
         if bound.most > 0 { try AnswerBound.check(request.extraJSON) }
-        guard let hold = try ledger.reserve(payer, model: model.name, least: bound.least, most: bound.most) else {
-            return nil
-        }
+        guard
+            let hold = try await ledger.reserve(
+                payer, model: model.name, least: bound.least, most: bound.most, until: end)
+        else { return nil }
         if request.maxTokens == nil { request.maxTokens = bound.longest(paidBy: hold.amount) }
         return hold
     }

@@ -4,6 +4,7 @@ import HerdMessages
 import HerdServices
 import HerdStore
 import Logging
+import NIOCore
 import Synchronization
 import Testing
 
@@ -142,6 +143,66 @@ import Testing
         #expect(granted == 100)
         let row = try await Self.row(ledger)
         #expect(row.chargedNanoUsd == Self.limit && row.remainingNanoUsd == 0 && row.answers == 100)
+        await store.close()
+    }
+
+    /// More is set aside for an answer than it costs: those for whom too little is left meanwhile come after it.
+    @Test func aThousandWhoWaitForEachOtherGetAllThatTheyCanPay() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store)
+        let price = Self.limit / 100
+        let granted = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<1_000 {
+                group.addTask {
+                    let most = UInt64(1 + number % 9) * price
+                    guard
+                        let hold = try? await ledger.reserve(
+                            Self.payer, model: "m", least: price, most: most, until: .now() + .seconds(20))
+                    else { return false }
+                    guard await hold.stored() == nil else { return false }
+                    ledger.settle(hold, of: Self.payer, cost: price, answers: 1, promptTokens: 1, completionTokens: 1)
+                    return true
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(granted == 100)
+        let row = try await Self.row(ledger)
+        #expect(row.chargedNanoUsd == Self.limit && row.reservedNanoUsd == 0 && row.answers == 100)
+        #expect(ledger.sums.refused == 900)
+        await store.close()
+    }
+
+    @Test func whoWaitsForMoneyDoesSoInTurnAndNotForEver() async throws {
+        let fixture = Fixture()
+        let store = try fixture.store()
+        let ledger = try fixture.ledger(store, usdPerDay: 1)
+        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 900_000_000, most: 900_000_000))
+        @Sendable func wait(_ nano: UInt64, _ seconds: Int64) async -> CallError? {
+            do throws(CallError) {
+                let until = NIODeadline.now() + .seconds(seconds)
+                let hold = try await ledger.reserve(Self.payer, model: "m", least: nano, most: nano, until: until)
+                ledger.settle(hold, of: Self.payer, cost: nano, answers: 1, promptTokens: 1, completionTokens: 1)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        // Its time is over, or its caller is gone.
+        #expect(await wait(200_000_000, -1)?.message.contains("under way") == true)
+        #expect(await wait(200_000_000, 0)?.metadata["retry-after-ms"] == "1000")
+        let gone = Task { await wait(200_000_000, 20) }
+        gone.cancel()
+        #expect(await gone.value?.message.contains("under way") == true)
+        // What fits is not held up by what does not, and what will never fit is told at once.
+        async let large = wait(800_000_000, 20)
+        #expect(await wait(100_000_000, 20) == nil)
+        #expect(await wait(1_000_000_001, 20)?.metadata["retry-after-ms"] == nil)
+        ledger.settle(hold, of: Self.payer, cost: 50_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
+        #expect(await large == nil)
+        // For 0.1 dollars nothing can become free any more.
+        #expect(await wait(100_000_000, 20)?.message.contains("next day") == true)
         await store.close()
     }
 

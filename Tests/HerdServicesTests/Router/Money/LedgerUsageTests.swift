@@ -64,6 +64,12 @@ extension LedgerTests {
         let some = GetUsageRequest(tenant: "y", token: "token", firstDay: "2024-10-05", lastDay: "2024-10-06")
         #expect(try await ledger.usage(some).days.map(\.day) == ["2024-10-06"])
         #expect(try await ledger.usage(GetUsageRequest(token: "nobody")).days.isEmpty)
+        for unsettled in [false, true] {
+            await expectFailure(.invalidArgument) {
+                _ = try await ledger.usage(
+                    GetUsageRequest(firstDay: "2024-10-06", lastDay: "2024-10-05", unsettled: unsettled))
+            }
+        }
         #expect(try await ledger.usage(GetUsageRequest()).days.count == 18)
         // Whoever took the call back reads nothing.
         let taken = Task {
