@@ -25,10 +25,21 @@ struct QuotaTests {
         #expect(error?.code == .resourceExhausted)
         #expect((500..<2100).contains(stored))
         #expect(try store.statistics().bytes <= 4 << 20)
+        // But what goes with removals, one at a time.
+        try await store.write { transaction in
+            try transaction.beyondQuota { transaction throws(StoreError) in
+                try transaction.put([1], for: "removed", in: TestTables.names)
+            }
+        }
+        let refused = await code {
+            try await store.write { transaction in try transaction.put([1], for: "more", in: TestTables.names) }
+        }
+        #expect(refused == .resourceExhausted)
         // Twice over, so that pages freed by the first round serve the second.
         for _ in 0..<2 {
             try await store.write { transaction in
                 for number in 0..<stored { _ = try transaction.remove(number, in: TestTables.numbers) }
+                _ = try transaction.remove("removed", in: TestTables.names)
             }
             #expect(try store.read { try $0.count(of: TestTables.numbers) } == 0)
             let (again, error) = try await fill(store)

@@ -47,7 +47,7 @@ final class AuditLog: AuditRecorder {
         var record = AuditRecord(method, payload: payload, context)
         let begun = record
         do {
-            try await store.write { [log] transaction in try log.put(begun.pack(), at: key, in: &transaction) }
+            try await store.write { [log] transaction in try Self.put(begun, at: key, of: log, in: &transaction) }
         } catch {
             // A server that can't write is to be stopped all the more, and whoever has a stolen token kept out of it.
             guard [Admin.drain.path, Access.revokeToken.path].contains(method) else {
@@ -82,8 +82,17 @@ final class AuditLog: AuditRecorder {
     }
 
     private func finish(_ record: AuditRecord, at key: UInt64) {
-        store.enqueue { [log] transaction in try log.put(record.pack(), at: key, in: &transaction) }
+        store.enqueue { [log] transaction in try Self.put(record, at: key, of: log, in: &transaction) }
         logger.info("operated", metadata: record.metadata)
+    }
+
+    /// In a store that is full, too, where operators make room. The log has bounds of its own.
+    private static func put(
+        _ record: AuditRecord, at key: UInt64, of log: BoundedLog, in transaction: inout WriteTransaction
+    ) throws(StoreError) {
+        try transaction.beyondQuota { transaction throws(StoreError) in
+            try log.put(record.pack(), at: key, in: &transaction)
+        }
     }
 
     // MARK: - Reading

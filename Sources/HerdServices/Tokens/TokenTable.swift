@@ -109,7 +109,10 @@ struct TokenTable: Sendable {
             var record = try AccessTokenRecord(stored: bytes)
             if record.revokedUnixMs == 0 {
                 record.revokedUnixMs = max(1, nowMs)
-                try transaction.put(record.pack(), for: id, in: Self.table)
+                let revoked = record.pack()
+                try transaction.beyondQuota { transaction throws(StoreError) in
+                    try transaction.put(revoked, for: id, in: Self.table)
+                }
             }
             return record
         }
@@ -126,7 +129,10 @@ struct TokenTable: Sendable {
             if case .callsAtOnce(let count)? = request.crowd { record.callsAtOnce = count }
             if case .usdPerDay(let amount)? = request.money { record.usdPerDay = amount }
             try record.limits.check(for: record.roleSet)
-            try transaction.put(record.pack(), for: record.id, in: Self.table)
+            let limited = record
+            try transaction.beyondQuota { transaction throws(StoreError) in
+                try transaction.put(limited.pack(), for: limited.id, in: Self.table)
+            }
             return record
         }
     }

@@ -10,6 +10,7 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
     private let maxBytes: Int
     /// At least the live bytes as of now; nil until the first put.
     private var liveBytes: Int?
+    private var isBeyondQuota = false
     /// How many bytes of keys and values were put.
     private(set) var putBytes = 0
 
@@ -121,11 +122,24 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
         }
     }
 
+    /// Runs `body`, whose puts the quota does not refuse: small ones that go with making room, or with keeping somebody out.
+    package mutating func beyondQuota<R>(
+        _ body: (inout WriteTransaction) throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        let before = isBeyondQuota
+        isBeyondQuota = true
+        defer { isBeyondQuota = before }
+        return try body(&self)
+    }
+
     /// Measures the tables only when the puts since the last measurement could have reached the quota.
     private mutating func reserveQuota(_ bytes: Int) throws(StoreError) {
         // A record that starts a page of its own can cost a page and the split of its parents.
         let cost = bytes + 2 * 4096
-        if let liveBytes, liveBytes <= maxBytes - cost {
+        if isBeyondQuota {
+            // What comes after it is measured.
+            liveBytes = nil
+        } else if let liveBytes, liveBytes <= maxBytes - cost {
             self.liveBytes = liveBytes + cost
         } else {
             let measured = try view.liveBytes()

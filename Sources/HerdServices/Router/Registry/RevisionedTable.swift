@@ -44,7 +44,9 @@ struct RevisionedTable<Record: RevisionedRecord>: Sendable {
         try check(expected: expected, stored: stored, name: name)
         _ = try transaction.remove(name, in: table)
         let revision = try revision(in: transaction) + 1
-        try Counters.set(counter, to: revision, in: &transaction)
+        try transaction.beyondQuota { transaction throws(StoreError) in
+            try Counters.set(counter, to: revision, in: &transaction)
+        }
         return revision
     }
 
@@ -134,7 +136,9 @@ enum Counters {
         return bytes.reduce(0) { ($0 << 8) | UInt64($1) }
     }
 
-    static func set(_ name: String, to value: UInt64, in transaction: inout WriteTransaction) throws {
+    static func set(
+        _ name: String, to value: UInt64, in transaction: inout WriteTransaction
+    ) throws(StoreError) {
         let bytes = (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64(7 - $0))) }
         try transaction.put(bytes, for: name, in: table)
     }
