@@ -55,7 +55,7 @@ package final class StoreEnvironment: Sendable {
     private let queue: Monitor<WriteQueue>
     private let counters: Monitor<Committer.Counters>
     private let writer: WriterThread
-    private let options: StoreOptions
+    let options: StoreOptions
     private let logger: Logger
 
     /// Opens the store in a folder and creates both where they are missing.

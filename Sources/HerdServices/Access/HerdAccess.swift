@@ -54,6 +54,9 @@ package final class HerdAccess: AccessControl {
         isGuarded(with: certificates)
     }
 
+    /// Whether other services are known by their certificates.
+    var letsServicesIn: Bool { certificates.rules.contains { rule in rule.roles.contains(.service) } }
+
     package func roles(for method: String) -> Roles {
         tokens == nil ? MethodRoles.behindTheRouter(method) : MethodRoles.router(method)
     }

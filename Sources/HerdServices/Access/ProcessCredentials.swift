@@ -78,7 +78,7 @@ package struct ProcessCredentials: Sendable {
 
     /// Services in processes of their own know each other by what is configured only.
     private func warnOfStrangers(_ server: HerdServer, _ access: HerdAccess) {
-        guard routerGuard == nil, service == nil else { return }
+        guard routerGuard == nil, service == nil, !access.letsServicesIn else { return }
         let isRouter = server.name == HerdRole.router.rawValue
         guard isRouter == access.isGuardedByItself else { return }
         server.logger.warning(

@@ -20,9 +20,12 @@ final class AuditLog: AuditRecorder {
     /// The most bytes of one entry's pages, on average, before the bound on bytes bites; most take some 200.
     private static let bytesPerEntry = 1_024
 
+    /// Pages that a log of few entries has all the same.
+    private static let fewestBytes = 1 << 20
+
     static func log(maxEntries: Int) -> BoundedLog {
         let (bytes, overflow) = maxEntries.multipliedReportingOverflow(by: bytesPerEntry)
-        return BoundedLog("audit", maxEntries: maxEntries, maxBytes: overflow ? .max : bytes)
+        return BoundedLog("audit", maxEntries: maxEntries, maxBytes: overflow ? .max : max(Self.fewestBytes, bytes))
     }
 
     init(store: StoreEnvironment, maxEntries: Int, logger: Logger) async throws {

@@ -23,8 +23,10 @@ struct StoreFolders {
                 "the folder '\(path)' can't be read: \(String(cString: strerror(errno)))", EX_NOINPUT)
         }
         // What a copy that was cut short left is no store yet.
-        stores = entries.filter { !$0.hasSuffix(".incomplete") }.map { "\(path)/\($0)" }
-            .filter { StoreVerification.isStore($0) }
+        let names = entries.filter { !$0.hasSuffix(".incomplete") }
+        stores = names.map { name in
+            name == "router" ? RouterFolder.of("\(path)/\(name)") : "\(path)/\(name)"
+        }.filter { StoreVerification.isStore($0) }
         isSingle = false
         guard !stores.isEmpty else {
             throw MaintenanceFailure(

@@ -1,6 +1,7 @@
 import Glibc
 import HerdMessages
 import HerdServer
+import HerdStore
 import HerdTransport
 import Logging
 import ServiceLifecycle
@@ -33,6 +34,10 @@ package enum HerdProcess {
         // something to reload.
         let hangups = load == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
         let beginning = try await Beginning.make(role, configuration, readyFile: readyFile)
+        // One that an earlier process left names addresses nobody listens on; one that runs keeps its own.
+        if let readyFile, !TakeOver.stores(role, configuration).contains(where: StoreFolder.isOpen) {
+            unlink(readyFile)
+        }
         let monitors = try await ProcessMonitors.start(role, configuration, inheriting: beginning.sockets)
         do {
             try await serve(
@@ -62,12 +67,8 @@ package enum HerdProcess {
         }
         var localScorer: LocalScorer?
         var routerAccess: HerdAccess?
-        // One that an earlier process left names addresses nobody listens on. One that runs has its store, and keeps its
-        // file.
-        func opened() { if let readyFile { unlink(readyFile) } }
         if role == .all || role == .scorer {
             let scorer = try ScorerProcess(configuration, credentials: credentials, logger: Logger(label: "scorer"))
-            opened()
             scorer.report(to: monitors[.scorer])
             let (link, told) = credentials.split(try await scorer.start(inheriting: inherited))
             services.append(scorer)
@@ -81,7 +82,6 @@ package enum HerdProcess {
         if role == .all || role == .refiner {
             let refiner = try await RefinerProcess(
                 configuration, credentials: credentials, logger: Logger(label: "refiner"))
-            opened()
             refiner.report(to: monitors[.refiner])
             let (link, told) = credentials.split(try await refiner.start(inheriting: inherited))
             services.append(refiner)
@@ -94,7 +94,6 @@ package enum HerdProcess {
         if role == .all || role == .router {
             let router = try await RouterProcess(
                 configuration, credentials: credentials, scorer: localScorer, logger: Logger(label: "router"))
-            opened()
             router.report(to: monitors[.router])
             let (link, told) = credentials.split(try await router.start(inheriting: inherited))
             services.append(router)

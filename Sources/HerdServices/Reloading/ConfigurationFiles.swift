@@ -3,7 +3,11 @@ import HerdPrediction
 /// The files that a configuration names, read to see whether they are right; nothing is kept of them.
 package enum ConfigurationFiles {
     /// - Throws: what is wrong, naming the key or the file.
-    package static func check(_ role: HerdRole, _ configuration: HerdConfiguration) throws(ConfigurationError) {
+    ///
+    /// - Parameter isStart: whether a process is to begin with it: one that runs has its table.
+    package static func check(
+        _ role: HerdRole, _ configuration: HerdConfiguration, isStart: Bool = true
+    ) throws(ConfigurationError) {
         let credentials = try ProcessCredentials.of(role, configuration)
         // Whether the router has tokens is in its store.
         for service in ServiceListening.of(role, configuration) where service.name != HerdRole.router.rawValue {
@@ -14,11 +18,13 @@ package enum ConfigurationFiles {
         if role == .all { try configuration.links.check() }
         if role == .all || role == .scorer {
             _ = try judgePrompt(configuration.scorer.promptsDir)
-            let table = try ScorerProcess.table(configuration)
-            do throws(EmbeddingTableError) {
-                _ = try EmbeddingTable(mapping: table)
-            } catch {
-                throw ConfigurationError("embedding.table: \(error)")
+            if isStart || !configuration.embeddingTable.isEmpty {
+                let table = try ScorerProcess.table(configuration)
+                do throws(EmbeddingTableError) {
+                    _ = try EmbeddingTable(mapping: table)
+                } catch {
+                    throw ConfigurationError("embedding.table: \(error)")
+                }
             }
         }
         if role == .all || role == .refiner { _ = try refinementPrompts(configuration.refiner.promptsDir) }

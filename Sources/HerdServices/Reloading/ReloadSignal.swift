@@ -43,7 +43,7 @@ struct ReloadSignal: Service {
         let (new, applications): (HerdConfiguration, [@Sendable () -> Void])
         do {
             new = try await load()
-            try ConfigurationFiles.check(role, new)
+            try ConfigurationFiles.check(role, new, isStart: false)
             applications = try services.map { try $0.prepare(new) }
         } catch {
             logger.error(

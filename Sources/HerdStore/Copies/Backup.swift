@@ -44,9 +44,14 @@ extension StoreEnvironment {
         guard let used = unsafe withHandle({ environment in unsafe Self.usedBytes(environment) }) else {
             throw StoreError.closed(path)
         }
-        let free = try read { transaction throws(StoreError) in try transaction.freeBytes }
-        var status = try transfer(
-            to: CopyTarget(file, total: max(0, used - free), progress: progress), MDB_CP_COMPACT, stop)
+        let free = (try? read { transaction throws(StoreError) in try transaction.freeBytes }) ?? 0
+        // To leave pages out LMDB has to follow every pointer, which a plain copy does not. Where opening has not checked
+        // them it is worth that only for much.
+        var status = MDB_INCOMPATIBLE
+        if used <= options.structureCheckBytes || free > used / 4 {
+            status = try transfer(
+                to: CopyTarget(file, total: max(0, used - free), progress: progress), MDB_CP_COMPACT, stop)
+        }
         if Self.isForPlainCopyOnly(status) {
             _ = unsafe unlink(file)
             status = try transfer(to: CopyTarget(file, total: used, progress: progress), 0, stop)
@@ -54,8 +59,8 @@ extension StoreEnvironment {
         guard status == MDB_SUCCESS else { throw StoreError.status(status, "copying", path) }
     }
 
-    /// Whether LMDB found that not every page is in use or free: some are lost, or damaged. Such a store is copied as it
-    /// is, so that what can be read of it can be read of the copy.
+    /// Whether LMDB found that not every page is in use or free, or a pointer that leads nowhere. Such a store is copied as
+    /// it is, so that what can be read of it can be read of the copy.
     private static func isForPlainCopyOnly(_ status: Int32) -> Bool {
         [MDB_INCOMPATIBLE, MDB_CORRUPTED, MDB_PAGE_NOTFOUND].contains(status)
     }

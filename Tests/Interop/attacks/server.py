@@ -13,7 +13,7 @@ from herd_client import Client
 DEMO = pathlib.Path(__file__).resolve().parents[3] / "Demo"
 #: The server's own limits: time-outs in seconds, and how many connections it takes.
 DEFAULTS = {"hello": 5, "frame": 30, "keepalive_interval": 60, "keepalive_timeout": 20, "idle": 3600,
-            "max_connections": 10_000}
+            "max_connections": 10_240}
 #: Those that the suite starts it with: silence is to be waited for; the longer ones let a reader stop for 10 s.
 SHORT = {"hello": 1, "frame": 1, "keepalive_interval": 2, "keepalive_timeout": 2, "idle": 4, "max_connections": 500}
 LONG = {"hello": 5, "frame": 5, "keepalive_interval": 15, "keepalive_timeout": 5, "idle": 30, "max_connections": 1500}

@@ -33,27 +33,33 @@ extension Ledger {
         let wait = MoneyWait(wish)
         let end = min(end, .now() + Self.longestWait)
         let (limit, time) = (NanoUSD.of(usd: limit(payer.token)), now())
-        let first: MoneyWait.Outcome? = state.withLockedValue { state in
+        let (first, served): (MoneyWait.Outcome?, [Served]) = state.withLockedValue { state in
+            // A new day or a new limit is for those first who wait for it.
+            let served = state.waiting.isEmpty ? [] : serve(payer.token, in: &state, limit: limit, time: time)
             let outcome = grant(wish, in: &state, limit: limit, time: time)
-            guard outcome.mayChange, end > .now() else { return outcome }
+            guard outcome.mayChange, end > .now() else { return (outcome, served) }
             state.waiting[payer.token, default: []].append(wait)
-            return nil
+            return (nil, served)
         }
+        for (wait, outcome) in served { wait.finish(outcome) }
         if let first { return try told(first, wish) }
         let timer = Task {
             try await Task.sleep(for: .nanoseconds(max(0, (end - .now()).nanoseconds)))
-            self.giveUp(wait)
+            self.giveUp(wait, isTakenBack: false)
         }
         defer { timer.cancel() }
         let outcome = await withTaskCancellationHandler {
             await wait.outcome()
         } onCancel: {
-            self.giveUp(wait)
+            self.giveUp(wait, isTakenBack: true)
         }
         return try told(outcome, wish)
     }
 
     private func told(_ outcome: MoneyWait.Outcome, _ wish: MoneyWish) throws(CallError) -> Hold? {
+        if outcome.isTakenBack {
+            throw CallError(.cancelled, "the call was taken back while it waited for money")
+        }
         guard case .granted = outcome.verdict else {
             state.withLockedValue { $0.refused += 1 }
             throw Self.refusal(
@@ -85,12 +91,14 @@ extension Ledger {
 
     // MARK: - Waiting
 
+    typealias Served = (wait: MoneyWait, outcome: MoneyWait.Outcome)
+
     /// Grants what can be granted of what a token's calls wait for, and refuses what never can; the rest goes on waiting.
     func serve(
         _ token: String, in state: inout State, limit: UInt64, time: UInt64
-    ) -> [(MoneyWait, MoneyWait.Outcome)] {
+    ) -> [Served] {
         guard let waiting = state.waiting.removeValue(forKey: token) else { return [] }
-        var served: [(MoneyWait, MoneyWait.Outcome)] = []
+        var served: [Served] = []
         var rest: [MoneyWait] = []
         var next = waiting.startIndex
         while next < waiting.endIndex, rest.count < Self.servedAtOnce {
@@ -103,19 +111,19 @@ extension Ledger {
         return served
     }
 
-    /// Ends the wait of one whose time is over; nothing where it was served meanwhile.
-    private func giveUp(_ wait: MoneyWait) {
+    /// Ends the wait of one whose time is over, with a last look, or whose caller is gone; nothing where it was served
+    /// meanwhile.
+    private func giveUp(_ wait: MoneyWait, isTakenBack: Bool) {
         let token = wait.wish.payer.token
         let (limit, time) = (NanoUSD.of(usd: limit(token)), now())
         let outcome: MoneyWait.Outcome? = state.withLockedValue { state in
             guard let place = state.waiting[token]?.firstIndex(where: { $0 === wait }) else { return nil }
             state.waiting[token]?.remove(at: place)
             if state.waiting[token]?.isEmpty ?? false { state.waiting[token] = nil }
-            let account = state.spending.account(of: token)
-            let held = NanoUSD.sum(account.charged, account.reserved)
+            guard isTakenBack else { return grant(wait.wish, in: &state, limit: limit, time: time) }
             return MoneyWait.Outcome(
-                verdict: .later(left: limit > held ? limit - held : 0), hold: nil, limit: limit,
-                day: state.spending.day, time: time)
+                verdict: .later(left: 0), hold: nil, limit: limit, day: state.spending.day, time: time,
+                isTakenBack: true)
         }
         if let outcome { wait.finish(outcome) }
     }

@@ -117,6 +117,9 @@ package final class Ledger: Sendable {
     /// The day that money is spent of.
     var today: UInt64 { state.withLockedValue { $0.spending.day } }
 
+    /// How many answers wait for others of their tokens to end.
+    package var waitingForMoney: Int { state.withLockedValue { $0.waiting.values.reduce(0) { $0 + $1.count } } }
+
     /// How many reservations are settled and wait for their removal from the disk.
     package var unwrittenSettlements: Int { state.withLockedValue { $0.batch.settled.count } }
 

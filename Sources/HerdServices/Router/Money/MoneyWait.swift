@@ -18,6 +18,8 @@ final class MoneyWait: Sendable {
         /// Days since 1970-01-01 UTC, and milliseconds since then.
         let day: UInt64
         let time: UInt64
+        /// Whether nobody wants it any more.
+        var isTakenBack = false
 
         /// Whether answers under way may leave enough.
         var mayChange: Bool {

@@ -43,7 +43,10 @@ extension EvaluationTable {
             _ = try transaction.remove(record.id, in: evaluations)
             _ = try transaction.remove(record.id, in: embeddings)
         } else {
-            try transaction.put(record.pack(), for: record.id, in: evaluations)
+            let shrunk = record
+            try transaction.beyondQuota { transaction throws(StoreError) in
+                try transaction.put(shrunk.pack(), for: shrunk.id, in: evaluations)
+            }
         }
         return true
     }

@@ -194,7 +194,8 @@ import Testing
         #expect(await wait(200_000_000, 0)?.metadata["retry-after-ms"] == "1000")
         let gone = Task { await wait(200_000_000, 20) }
         gone.cancel()
-        #expect(await gone.value?.message.contains("under way") == true)
+        #expect(await gone.value?.code == .cancelled)
+        #expect(ledger.sums.refused == 2)
         // What fits is not held up by what does not, and what will never fit is told at once.
         async let large = wait(800_000_000, 20)
         #expect(await wait(100_000_000, 20) == nil)
@@ -203,6 +204,16 @@ import Testing
         #expect(await large == nil)
         // For 0.1 dollars nothing can become free any more.
         #expect(await wait(100_000_000, 20)?.message.contains("next day") == true)
+        // The next day is for those first who wait; who has waited long enough looks once more.
+        let late = try #require(try ledger.reserve(Self.payer, model: "m", least: 50_000_000, most: 50_000_000))
+        async let early = wait(20_000_000, 20)
+        while ledger.waitingForMoney == 0 { await Task.yield() }
+        async let short = wait(30_000_000, 1)
+        while ledger.waitingForMoney == 1 { await Task.yield() }
+        fixture.set(day: Self.day + 1)
+        let failures = await (short, early)
+        #expect(failures.0 == nil && failures.1 == nil)
+        ledger.settle(late, of: Self.payer, cost: 50_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
         await store.close()
     }
 
