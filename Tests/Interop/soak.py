@@ -4,8 +4,8 @@
     soak.py --herdd .build/release/herdd --herd-load .build/release/herd-load [--minutes 15] [--seed 7]
 
 Starts a herd with a trained predictor and small bounds on logs and caches, so that they are full within the first
-minutes; measures how many routes a second it answers, one in ten of them new; then asks for half as many while
-mixed/load.py calls every other method over and over with the same few names. Prints a line of samples every ten seconds:
+minutes. While mixed/load.py calls every other method over and over with the same few names, it measures how many routes a
+second the herd answers, one in ten of them new, and from then on asks for half as many. Prints a line of samples every ten seconds:
 resident memory, of it the process's own (anonymous), file descriptors, threads. After minute 3 (a fifth of a shorter run)
 resident memory may grow by less than 3 % and descriptors not at all: the median of the last quarter of the samples against
 that of the first, since trainings and backups come and go, and the least descriptors in each, since connections do. Exits
@@ -53,15 +53,17 @@ class Soak:
             herd.prepare()
             (self.folder / "token").write_text(herd.token)
             self.train(herd)
-            capacity = self.routes(herd, ["--in-flight", "16", "--seconds", f"{max(1.0, min(10.0, self.seconds / 10))}"])
-            rate = capacity["requests_per_second"] / 2
-            print(f"capacity {capacity['requests_per_second']:.0f} routes a second beside this machine's other work; "
-                  f"{rate:.0f} from now on", flush=True)
+            measuring = max(1.0, min(30.0, self.seconds / 10))
             load = subprocess.Popen([
                 sys.executable, str(HERE / "mixed/load.py"), "--address", herd.addresses[0], "--token", herd.token,
-                "--journal", os.devnull, "--backups", str(self.folder / "backups"), "--seconds", str(self.seconds),
+                "--journal", os.devnull, "--backups", str(self.folder / "backups"), "--seconds", str(measuring + self.seconds),
                 "--pause", str(self.options.pause), "--keys", "20", "--seed", str(self.options.seed)],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            # Of the herd that is to be soaked: one that does all the rest, too.
+            capacity = self.routes(herd, ["--in-flight", "16", "--seconds", f"{measuring}"])
+            rate = capacity["requests_per_second"] / 2
+            print(f"capacity {capacity['requests_per_second']:.0f} routes a second beside the other methods and this "
+                  f"machine's other work; {rate:.0f} from now on", flush=True)
             routes = self.start_routes(herd, ["--rate", f"{rate:.0f}", "--seconds", str(self.seconds)])
             self.watch(herd)
             report = json.loads(routes.communicate(timeout=60)[0])
