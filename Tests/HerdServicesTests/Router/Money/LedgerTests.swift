@@ -4,7 +4,6 @@ import HerdMessages
 import HerdServices
 import HerdStore
 import Logging
-import NIOCore
 import Synchronization
 import Testing
 
@@ -12,7 +11,7 @@ import Testing
 @Suite struct LedgerTests {
     static let payer = Payer(token: "token", tenant: "acme")
     static let day: UInt64 = 20_000
-    private static let limit: UInt64 = 100_000_000_000
+    static let limit: UInt64 = 100_000_000_000
 
     /// A store in a folder of its own, and clocks.
     final class Fixture: Sendable {
@@ -45,7 +44,7 @@ import Testing
         deinit { try? FileManager.default.removeItem(at: folder) }
     }
 
-    private static func row(_ ledger: Ledger) async throws -> UsageOfDay {
+    static func row(_ ledger: Ledger) async throws -> UsageOfDay {
         let usage = try await ledger.usage(GetUsageRequest(token: "token"))
         return try #require(usage.days.last)
     }
@@ -122,98 +121,34 @@ import Testing
         return ledger
     }
 
+    /// How many of a thousand callers at once get an answer, each of which costs so much.
+    static func answers(
+        ofAThousandAt price: UInt64, _ ledger: Ledger,
+        reserve: @escaping @Sendable (_ caller: Int) async throws(CallError) -> Hold?
+    ) async -> Int {
+        await withTaskGroup(of: Bool.self) { group in
+            for caller in 0..<1_000 {
+                group.addTask {
+                    guard let hold = try? await reserve(caller), await hold.stored() == nil else { return false }
+                    ledger.settle(hold, of: payer, cost: price, answers: 1, promptTokens: 1, completionTokens: 1)
+                    return true
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+    }
+
     @Test func aThousandAtOnceGetExactlyWhatTheyCanPay() async throws {
         let fixture = Fixture()
         let store = try fixture.store()
         let ledger = try fixture.ledger(store)
         let price = Self.limit / 100
-        let granted = await withTaskGroup(of: Bool.self) { group in
-            for _ in 0..<1_000 {
-                group.addTask {
-                    guard let hold = try? ledger.reserve(Self.payer, model: "m", least: price, most: price) else {
-                        return false
-                    }
-                    guard await hold.stored() == nil else { return false }
-                    ledger.settle(hold, of: Self.payer, cost: price, answers: 1, promptTokens: 1, completionTokens: 1)
-                    return true
-                }
-            }
-            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        let granted = await Self.answers(ofAThousandAt: price, ledger) { _ throws(CallError) in
+            try ledger.reserve(Self.payer, model: "m", least: price, most: price)
         }
         #expect(granted == 100)
         let row = try await Self.row(ledger)
         #expect(row.chargedNanoUsd == Self.limit && row.remainingNanoUsd == 0 && row.answers == 100)
-        await store.close()
-    }
-
-    /// More is set aside for an answer than it costs: those for whom too little is left meanwhile come after it.
-    @Test func aThousandWhoWaitForEachOtherGetAllThatTheyCanPay() async throws {
-        let fixture = Fixture()
-        let store = try fixture.store()
-        let ledger = try fixture.ledger(store)
-        let price = Self.limit / 100
-        let granted = await withTaskGroup(of: Bool.self) { group in
-            for number in 0..<1_000 {
-                group.addTask {
-                    let most = UInt64(1 + number % 9) * price
-                    guard
-                        let hold = try? await ledger.reserve(
-                            Self.payer, model: "m", least: price, most: most, until: .now() + .seconds(20))
-                    else { return false }
-                    guard await hold.stored() == nil else { return false }
-                    ledger.settle(hold, of: Self.payer, cost: price, answers: 1, promptTokens: 1, completionTokens: 1)
-                    return true
-                }
-            }
-            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
-        }
-        #expect(granted == 100)
-        let row = try await Self.row(ledger)
-        #expect(row.chargedNanoUsd == Self.limit && row.reservedNanoUsd == 0 && row.answers == 100)
-        #expect(ledger.sums.refused == 900)
-        await store.close()
-    }
-
-    @Test func whoWaitsForMoneyDoesSoInTurnAndNotForEver() async throws {
-        let fixture = Fixture()
-        let store = try fixture.store()
-        let ledger = try fixture.ledger(store, usdPerDay: 1)
-        let hold = try #require(try ledger.reserve(Self.payer, model: "m", least: 900_000_000, most: 900_000_000))
-        @Sendable func wait(_ nano: UInt64, _ seconds: Int64) async -> CallError? {
-            do throws(CallError) {
-                let until = NIODeadline.now() + .seconds(seconds)
-                let hold = try await ledger.reserve(Self.payer, model: "m", least: nano, most: nano, until: until)
-                ledger.settle(hold, of: Self.payer, cost: nano, answers: 1, promptTokens: 1, completionTokens: 1)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        // Its time is over, or its caller is gone.
-        #expect(await wait(200_000_000, -1)?.message.contains("under way") == true)
-        #expect(await wait(200_000_000, 0)?.metadata["retry-after-ms"] == "1000")
-        let gone = Task { await wait(200_000_000, 20) }
-        gone.cancel()
-        #expect(await gone.value?.code == .cancelled)
-        #expect(ledger.sums.refused == 2)
-        // What fits is not held up by what does not, and what will never fit is told at once.
-        async let large = wait(800_000_000, 20)
-        #expect(await wait(100_000_000, 20) == nil)
-        #expect(await wait(1_000_000_001, 20)?.metadata["retry-after-ms"] == nil)
-        ledger.settle(hold, of: Self.payer, cost: 50_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
-        #expect(await large == nil)
-        // For 0.1 dollars nothing can become free any more.
-        #expect(await wait(100_000_000, 20)?.message.contains("next day") == true)
-        // The next day is for those first who wait; who has waited long enough looks once more.
-        let late = try #require(try ledger.reserve(Self.payer, model: "m", least: 50_000_000, most: 50_000_000))
-        async let early = wait(20_000_000, 20)
-        while ledger.waitingForMoney == 0 { await Task.yield() }
-        async let short = wait(30_000_000, 1)
-        while ledger.waitingForMoney == 1 { await Task.yield() }
-        fixture.set(day: Self.day + 1)
-        let failures = await (short, early)
-        #expect(failures.0 == nil && failures.1 == nil)
-        ledger.settle(late, of: Self.payer, cost: 50_000_000, answers: 1, promptTokens: 1, completionTokens: 1)
         await store.close()
     }
 
