@@ -168,7 +168,7 @@ import Testing
         for listener in listeners { try await listener.close() }
         let addresses = listeners.map(\.address)
         var configuration = ClientConfiguration()
-        configuration.retryWindow = .milliseconds(200)
+        configuration.retryWindow = .seconds(1)
         let client = HerdClient(endpoints: addresses, configuration: configuration)
         let error = await client.routeError()
         #expect(error?.code == .unavailable)

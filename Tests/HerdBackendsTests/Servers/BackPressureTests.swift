@@ -25,7 +25,7 @@ extension MeasuredTests {
             try await withPool(
                 models.map { (model: $0.0, endpoints: $0.1) }, secrets: server.folder,
                 limits: {
-                    $0.betweenTokensTimeout = .milliseconds(200)
+                    $0.betweenTokensTimeout = .seconds(1)
                     $0.maximumAnswerBytes = 1 << 30
                 }
             ) { pool in
@@ -37,12 +37,13 @@ extension MeasuredTests {
                 }
                 func sent() async throws -> Int { try await server.figures().sent_bytes[name] ?? 0 }
                 // Until the sockets' buffers on both sides are full.
-                var before = -1
+                var (before, unchanged) = (-1, 0)
                 try await eventually("the server has to wait") {
                     let now = try await sent()
-                    defer { before = now }
-                    guard now != before else { return true }
-                    try await Task.sleep(for: .milliseconds(150))
+                    unchanged = now == before ? unchanged + 1 : 0
+                    before = now
+                    guard unchanged < 4 else { return true }
+                    try await Task.sleep(for: .milliseconds(100))
                     return false
                 }
                 let memory = try Self.residentBytes()
@@ -52,7 +53,7 @@ extension MeasuredTests {
                 }
                 let work = try #require(await pool.transferWork())
                 // Longer than the time-out between tokens.
-                try await Task.sleep(for: .milliseconds(400))
+                try await Task.sleep(for: .seconds(2))
                 // The sockets are full all the time, and nobody turns in circles because of it.
                 let done = try #require(await pool.transferWork()) - work
                 #expect(done.waits < 50, "\(done)")

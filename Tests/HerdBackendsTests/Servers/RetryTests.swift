@@ -169,7 +169,7 @@ struct RetryTests {
             #expect(results.count { (try? $0.get())?.hasPrefix("a b c d ") ?? false } == 8)
             #expect(pool.status().models[0].endpoints[0].figures.attempts == 8)
 
-            let words = Array(repeating: "a", count: 100).joined(separator: " ")
+            let words = Array(repeating: "a", count: 500).joined(separator: " ")
             let long = try await [
                 pool.open(
                     model: "m", ChatRequest(messages: [.init(.user, words)]), deadline: .now.advanced(by: .seconds(20))),
