@@ -51,6 +51,7 @@ import Testing
             connection.send(Frame(.request, call: 1, method: Scorer.train.path, credit: 5))
             for _ in 0..<5 { _ = try await connection.next(.message) }
             try await connection.expectNothingMore()
+            try await sent.wait(for: 5)
             #expect(sent.count == 5)
             connection.send(Frame(.credit, call: 1, credit: 2))
             for _ in 0..<2 { _ = try await connection.next(.message) }

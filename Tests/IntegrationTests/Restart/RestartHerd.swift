@@ -158,7 +158,20 @@ final class RestartHerd: Sendable {
 
     /// Sends a signal to the process of a role.
     func signal(_ number: Int32, _ role: Role) {
-        Foundation.kill(daemon(role).process.processIdentifier, number)
+        let process = daemon(role).process.processIdentifier
+        Foundation.kill(process, number)
+        // On a busy machine its threads go on until one of them got the time to take the signal.
+        while number == SIGSTOP, Self.runs(process) { usleep(500) }
+    }
+
+    /// Whether a thread of it is neither stopped nor gone.
+    private static func runs(_ process: Int32) -> Bool {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
+        return threads.contains { thread in
+            let status = try? String(contentsOfFile: "/proc/\(process)/task/\(thread)/status", encoding: .utf8)
+            let state = status?.split(separator: "\n").first { $0.hasPrefix("State:") } ?? ""
+            return !state.isEmpty && !"TtZX".contains(state.dropFirst("State:\t".count).first ?? "X")
+        }
     }
 
     private func end() {
