@@ -83,7 +83,8 @@ final class FrameSocket {
                 }
             }
             var bytes = [UInt8](repeating: 0, count: 64 << 10)
-            let count = recv(socket, &bytes, bytes.count, 0)
+            var count: Int
+            repeat { count = recv(socket, &bytes, bytes.count, 0) } while count < 0 && errno == EINTR
             if count == 0, input.isEmpty { return nil }
             guard count > 0 else { throw DaemonFailure(description: "the server said nothing: errno \(errno)") }
             input += bytes[..<count]
