@@ -140,14 +140,9 @@ class Crowd:
             "p99": latency["p99"] / calm["latency_ms"]["p99"],
             "p50 ms": latency["p50"],
             "p99 ms": latency["p99"],
-            "failed": sum(map(self.failures, reports)),
+            "failed": sum(report["failed"] for report in reports),
             "answered": sum(report["requests"] for report in reports),
         }
-
-    def failures(self, report: dict) -> int:
-        """Calls that failed. Where the machine is busy the herd may turn some away, which herd-load does not repeat."""
-        allowed = report["failures"].get("RESOURCE_EXHAUSTED", 0) if self.options.untimed else 0
-        return report["failed"] - allowed
 
     def open(self) -> tuple[int, int]:
         """Connections that the herd has, and descriptors."""

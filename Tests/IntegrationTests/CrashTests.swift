@@ -11,7 +11,6 @@ import Testing
         try await withHerd { herd in
             try await herd.teach()
             let (models, feedback) = (AcknowledgedWrites(), AcknowledgedWrites())
-            var starts: [Duration] = []
             for round in 0..<3 {
                 let client = try herd.router.client("router")
                 let daemon = herd.router
@@ -45,7 +44,7 @@ import Testing
                 try await herd.startRouterAgain()
                 let again = try herd.router.client("router")
                 #expect(try await again.call(Admin.health, HealthRequest()).state != .unknown)
-                starts.append(ContinuousClock.now - start)
+                #expect(ContinuousClock.now - start < .seconds(1), "it serves within a second")
                 for name in models.all {
                     _ = try await again.call(Registry.getModel, GetModelRequest(name: name))
                 }
@@ -55,15 +54,12 @@ import Testing
                 }
                 again.close()
             }
-            // What grew with the store would show in all of them, a slow disk in one.
-            #expect(starts.min()! < .seconds(1), "it serves within a second: \(starts)")
         }
     }
 
     @Test(.timeLimit(.minutes(2))) func theScorerLosesNoAcknowledgedWrite() async throws {
         try await withHerd { herd in
             let rows = AcknowledgedWrites()
-            var starts: [Duration] = []
             for round in 0..<3 {
                 let client = try herd.router.client("router")
                 let daemon = herd.scorer
@@ -97,7 +93,7 @@ import Testing
                 try await herd.startScorerAgain()
                 let again = try herd.scorer.client("scorer")
                 #expect(try await again.call(Admin.health, HealthRequest()).state != .unknown)
-                starts.append(ContinuousClock.now - start)
+                #expect(ContinuousClock.now - start < .seconds(1), "it serves within a second")
                 // A row that is there with the same content counts as unchanged, one that was lost as added.
                 for id in rows.all {
                     let row = Evaluation(id: id, prompt: "prompt \(id)", task: "t", scores: ["m": 0.5])
@@ -106,8 +102,6 @@ import Testing
                 }
                 again.close()
             }
-            // What grew with the store would show in all of them, a slow disk in one.
-            #expect(starts.min()! < .seconds(1), "it serves within a second: \(starts)")
         }
     }
 

@@ -7,14 +7,13 @@
     hostile.py --herdd PATH --random 5000 --seed 7        mutated conversations besides
     hostile.py --list
 
-Meanwhile another process, the bystander, makes Health and Route calls on a connection of its own: none may fail (one that
-is turned away because the server is busy is made again up to three times, as clients of Herd do). Their 99th percentile
-during all attacks but those that wait for time-outs is held against two others, measured before and after: beside an
-equally busy benign load (what sharing the processors costs whoever is there), and undisturbed. Both ratios are printed;
-the lower one, each the median over --repeats, has to be within --ratio.
+Meanwhile another process, the bystander, makes Health and Route calls on a connection of its own: none may fail. Their
+99th percentile during all attacks but those that wait for time-outs is held against two others, measured before and
+after: beside an equally busy benign load (what sharing the processors costs whoever is there), and undisturbed. Both
+ratios are printed; the lower one, each the median over --repeats, has to be within --ratio.
 
-After each group of cases the server's RssAnon returns to within 5 MB, in the fourth round of the group at the latest, and
-it holds no connection or call of an attacker any more.
+After each group of cases the server's RssAnon returns to within 5 MB, and it holds no connection or call of an attacker
+any more.
 
 Prints a line for each case, then what the bystander and the memory saw, then "N passed, N failed". Exits with 0 if all
 is well, 1 if anything failed, 2 for a wrong command line. --full takes the time for the figures of `make hostile`.

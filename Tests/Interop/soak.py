@@ -5,13 +5,12 @@
 
 Starts a herd with a trained predictor and small bounds on logs and caches, so that they are full within the first
 minutes. While mixed/load.py calls every other method over and over with the same few names, it measures how many routes a
-second the herd answers, one in ten of them new, and from then on asks for half as many. Prints a line of samples every ten
-seconds: resident memory, of it the process's own (anonymous), file descriptors, threads. After minute 3 (a fifth of a
-shorter run) resident memory may grow by less than 3 % and descriptors not at all: the median of the last quarter of the
-samples against that of the first, since trainings and backups come and go, and the least descriptors in each, since
-connections do. In a run of less than a minute, in which the store is still growing to its size, the process's own memory
-is held instead. Exits with 1 where one of them does, a call failed, or, in a minute or more, a method that the herd
-describes was called by nobody (but those that mixed/kinds.py says why it leaves out).
+second the herd answers, one in ten of them new, and from then on asks for half as many. Prints a line of samples every ten seconds:
+resident memory, of it the process's own (anonymous), file descriptors, threads. After minute 3 (a fifth of a shorter run)
+resident memory may grow by less than 3 % and descriptors not at all: the median of the last quarter of the samples against
+that of the first, since trainings and backups come and go, and the least descriptors in each, since connections do. Exits
+with 1 where one of them does, a call failed, or, in a minute or more, a method that the herd describes was called by
+nobody (but those that mixed/kinds.py says why it leaves out).
 """
 
 import argparse
@@ -145,16 +144,13 @@ class Soak:
         after = [sample for sample in self.samples if sample[0] >= self.settled]
         count = max(1, len(after) // 4)
         ok = not self.problems
-        # In a short run the store has not its size yet, and how fast it gets there depends on the machine.
-        is_short = self.seconds < 60
-        for place, name, of, most in ((1, "resident memory", statistics.median, None if is_short else 0.03),
-                                      (2, "own memory", statistics.median, 0.03 if is_short else None),
-                                      (3, "descriptors", min, 0.0)):
+        for place, name, of, most in ((1, "resident memory", statistics.median, 0.03),
+                                      (2, "own memory", statistics.median, None), (3, "descriptors", min, 0.0)):
             first = of(sample[place] for sample in after[:count])
             last = of(sample[place] for sample in after[-count:])
             growth = last / first - 1
             # In a short run a page of the allocator's is more than that share, and some connection is always just opened.
-            slack = (8 if is_short else 0) if place == 3 else self.options.slack
+            slack = {1: self.options.slack, 3: 8 if self.seconds < 60 else 0}.get(place, 0)
             is_right = most is None or growth <= 0 or growth < most or last - first < slack
             ok = ok and is_right
             print(f"{name}: {first:.0f} at {self.settled:.0f} s and after, {last:.0f} at the end, {growth:+.2%}"
@@ -172,7 +168,7 @@ def main() -> int:
     parser.add_argument("--herd-load", required=True, metavar="PATH")
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--pause", type=float, default=0.1, help="seconds between two calls of each kind of the mixed load")
-    parser.add_argument("--slack", type=float, default=0, help="bytes of memory that do not count as growth")
+    parser.add_argument("--slack", type=float, default=0, help="bytes of resident memory that do not count as growth")
     parser.add_argument("--seed", type=int, help="of all that is random; printed, and new for each run unless given")
     options = parser.parse_args()
     options.seed = random.randrange(1 << 32) if options.seed is None else options.seed

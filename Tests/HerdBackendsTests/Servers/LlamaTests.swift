@@ -135,7 +135,7 @@ struct LlamaTests {
     func stoppedReader() async throws {
         let server = try await ServerProcess.llama("tiny-copy", slots: 2, endless: true)
         try await withPool(
-            [("m", [Self.endpoint(server)])], limits: { $0.betweenTokensTimeout = .seconds(5) }
+            [("m", [Self.endpoint(server)])], limits: { $0.betweenTokensTimeout = .milliseconds(500) }
         ) { pool in
             let deadline = MonotonicInstant.now.advanced(by: .seconds(60))
             let stopped = try await pool.open(model: "m", Self.endless, deadline: deadline)

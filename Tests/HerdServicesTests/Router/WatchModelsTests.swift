@@ -12,7 +12,7 @@ import Testing
         private var iterator: CallStream<ModelsEvent>.AsyncIterator
 
         init(_ client: HerdClient) {
-            let events = client.stream(Registry.watchModels, WatchModelsRequest(), timeout: .seconds(300))
+            let events = client.stream(Registry.watchModels, WatchModelsRequest(), timeout: .seconds(60))
             iterator = events.makeAsyncIterator()
         }
 

@@ -17,11 +17,9 @@ struct MoneyHerd {
 
     /// - Parameters:
     ///   - model: speaks for the model; says four words to everybody if not given.
-    ///   - prepare: as of `GuardedProcess.with`. If not given, nobody is turned away because the machine is busy: it is
-    ///     money that decides.
+    ///   - prepare: as of `GuardedProcess.with`.
     static func with(
-        model: ModelServer? = nil,
-        prepare: (URL) throws -> [String: String] = { _ in ["HERD_SERVER_QUEUE_DELAY": "0"] },
+        model: ModelServer? = nil, prepare: (URL) throws -> [String: String] = { _ in [:] },
         _ body: (MoneyHerd) async throws -> Void
     ) async throws {
         try await untilThereIsTimeBeforeMidnight()

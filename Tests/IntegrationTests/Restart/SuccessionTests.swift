@@ -16,7 +16,7 @@ struct SuccessionTests {
     func longStream() async throws {
         let model = try await ModelServer.scripted("one two three four")
         let slow = try await ModelServer.scripted("begun...")
-        try await RestartHerd.with(model: model, slow: slow, drainSeconds: 6) { herd in
+        try await RestartHerd.with(model: model, slow: slow, drainSeconds: 3) { herd in
             let stream = try await HangingStream(herd)
             let kinds: [CallLoad.Kind] = [.route, .cachedRoute, .complete, .health, .getModel, .putModel, .connect]
             let load = try await CallLoad.on(herd, kinds) { load in
@@ -24,10 +24,10 @@ struct SuccessionTests {
                 try await load.advance()
             }
             #expect(load.faults.isEmpty, "\(load.faults.prefix(5))")
-            // What needs no stream was served while the stream was waited for, which took 4.8 s.
+            // What needs no stream was served while the stream was waited for, which took 2.4 s.
             for kind in kinds where kind != .complete {
                 let longest = load.longest[kind] ?? .zero
-                #expect(longest < .seconds(4.5), "\(kind): \(longest)")
+                #expect(longest < .seconds(2.2), "\(kind): \(longest)")
             }
             let error = await stream.error
             #expect(error?.code == .unavailable && error?.isNotStarted == false, "\(String(describing: error))")

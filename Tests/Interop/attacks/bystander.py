@@ -9,26 +9,12 @@ from bisect import bisect_left
 from herd.rpc.v1.frame_pb2 import Frame
 from herd.v1 import admin_pb2, router_pb2
 
-from .codes import OK, RESOURCE_EXHAUSTED, name
+from .codes import OK, name
 from .packing import field
 from .peer import HEALTH, PROBE, ROUTE, Peer, packed
 from .server import PROMPTS
 
 FORK = multiprocessing.get_context("fork")
-# That a call is made anew which the server turned away because it is busy, as every client of Herd does.
-RETRIES = 3
-
-
-def answered(peer: Peer, method: str, payload: bytes, call: int) -> Frame:
-    """The END of a call; what was turned away before it was begun waits as it is told to and is asked again."""
-    for left in reversed(range(RETRIES + 1)):
-        peer.request(method, payload, call=call)
-        end = peer.end_of(call)
-        if not left or end.code != RESOURCE_EXHAUSTED or end.metadata.get("not-started") != "1":
-            break
-        time.sleep(int(end.metadata.get("retry-after-ms", "0")) / 1_000)
-        call += 1
-    return end
 
 
 class Bystander:
@@ -49,11 +35,12 @@ class Bystander:
         peer = Peer(address)
         call = 0
         while not pipe.poll():
-            call += RETRIES + 1
-            method, payload = requests[len(times) % len(requests)]
+            call += 1
+            method, payload = requests[call % len(requests)]
             start = time.perf_counter()
             try:
-                end = answered(peer, method, payload, call)
+                peer.request(method, payload, call=call)
+                end = peer.end_of(call)
                 if end.code != OK:
                     failures.append(f"{method}: {name(end.code)}: {end.message}")
             except Exception as error:
